@@ -1,0 +1,81 @@
+using Angarium.Mail;
+
+namespace Angarium.Contracts.Admin;
+
+/// <summary>What an operator asks of a domain's queue. Key: the queue domain. Role: api (and the Unix socket of one process).</summary>
+[Alias("angarium.IDomainQueueAdmin")]
+public interface IDomainQueueAdmin : IGrainWithStringKey
+{
+    /// <summary>Counts, site, suspension and the first <paramref name="limit"/> queued recipients by due time.</summary>
+    [Alias("Show")]
+    Task<QueueSnapshot> Show(int limit);
+
+    /// <summary>Makes queued recipients due now: all, or those of one message. Returns how many.</summary>
+    [Alias("Retry")]
+    Task<int> Retry(RecipientKey? message);
+
+    /// <summary>Finishes queued recipients without delivery or notice, with a reason in the ledger. Returns how many. What is leased just now is left alone and counted in no case.</summary>
+    [Alias("Drop")]
+    Task<int> Drop(RecipientKey? message, string reason);
+
+    /// <summary>Holds the domain or one message (a document: outlives restarts). Held mail does not expire.</summary>
+    [Alias("Hold")]
+    Task Hold(RecipientKey? message);
+
+    [Alias("Release")]
+    Task Release(RecipientKey? message);
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.QueueSnapshot")]
+public sealed record QueueSnapshot
+{
+    [Id(0)] public required string Domain { get; init; }
+
+    [Id(1)] public long Queued { get; init; }
+
+    [Id(2)] public int Leased { get; init; }
+
+    [Id(3)] public bool Held { get; init; }
+
+    [Id(4)] public string? Site { get; init; }
+
+    [Id(5)] public StoreTime SuspendedUntil { get; init; }
+
+    /// <summary>Why the site was last suspended, in the peer's words or ours.</summary>
+    [Id(6)] public string? SiteTrouble { get; init; }
+
+    [Id(7)] public StoreTime OldestDue { get; init; }
+
+    [Id(8)] public QueuedRecipient[] Recipients { get; init; } = [];
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.QueuedRecipient")]
+public sealed record QueuedRecipient
+{
+    [Id(0)] public RecipientKey Key { get; init; }
+
+    [Id(1)] public RecipientKey Message { get; init; }
+
+    [Id(2)] public required string Tenant { get; init; }
+
+    [Id(3)] public int Attempts { get; init; }
+
+    [Id(4)] public StoreTime Due { get; init; }
+
+    [Id(5)] public StoreTime Born { get; init; }
+
+    /// <summary>`ready`, `leased`, `waiting`, `held`, `deciding`.</summary>
+    [Id(6)] public required string State { get; init; }
+
+    [Id(7)] public EntryPlace Place { get; init; }
+}
+
+/// <summary>What an operator asks of the whole node: which domains have mail. Implemented by Grains.</summary>
+public interface IQueueDirectory
+{
+    /// <summary>Domains with queued recipients on this silo or in the index, with their counts, largest first.</summary>
+    Task<IReadOnlyList<(string Domain, long Queued)>> ListDomainsAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>The domain in whose queue a message's recipients are: all that hold some of it.</summary>
+    Task<IReadOnlyList<string>> FindMessageAsync(RecipientKey message, CancellationToken cancellationToken);
+}

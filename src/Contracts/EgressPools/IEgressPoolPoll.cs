@@ -1,0 +1,118 @@
+using Angarium.Contracts.Routing;
+using Angarium.Mail;
+
+namespace Angarium.Contracts.EgressPools;
+
+/// <summary>
+/// What an egress worker asks of its pool. Key: the pool's name. The long poll is wake-up, heartbeat and back-pressure in one. Role: egress.
+/// </summary>
+[Alias("angarium.IEgressPoolPoll")]
+public interface IEgressPoolPoll : IGrainWithStringKey
+{
+    /// <summary>
+    /// Takes the worker's reports and declarations at once; returns when there are orders, when a newer poll of the same worker arrived, or after 5 s with none.
+    /// </summary>
+    [Alias("Poll")]
+    Task<PollAnswer> Poll(PollRequest request);
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.PollRequest")]
+public sealed record PollRequest
+{
+    /// <summary>Random, drawn at each start of a worker.</summary>
+    [Id(0)] public required string Worker { get; init; }
+
+    /// <summary>Rising from 1; a repeat or an older one changes nothing and returns at once.</summary>
+    [Id(1)] public long Number { get; init; }
+
+    [Id(2)] public StoreTime SentAt { get; init; }
+
+    /// <summary>Sessions that the worker could still open. 0 = it drains or is full.</summary>
+    [Id(3)] public int FreeSessions { get; init; }
+
+    /// <summary>Every permit that the worker holds, in every poll (design rule 21).</summary>
+    [Id(4)] public HeldPermit[] Held { get; init; } = [];
+
+    /// <summary>What happened to sessions since the last acknowledged poll.</summary>
+    [Id(5)] public SessionReport[] Reports { get; init; } = [];
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.HeldPermit")]
+public readonly record struct HeldPermit([property: Id(0)] ulong Permit, [property: Id(1)] string Site, [property: Id(2)] string Domain);
+
+public enum SessionEvent : byte
+{
+    /// <summary>Connected and greeted: the site counts a success.</summary>
+    Connected = 1,
+
+    /// <summary>No host of the site could be connected, greeted or trusted: it suspends the site and touches no message. The permit is free again.</summary>
+    ConnectFailed = 2,
+
+    /// <summary>The domain has nothing due: what next?</summary>
+    Dry = 3,
+
+    /// <summary>The session has ended (used up, told to close, peer closed between transactions). The permit is free again.</summary>
+    Closed = 4,
+
+    /// <summary>The peer asked for less in mid-session (421, cut in a transaction): feedback to the site; the permit is free again.</summary>
+    Lost = 5,
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.SessionReport")]
+public sealed record SessionReport
+{
+    [Id(0)] public ulong Permit { get; init; }
+
+    [Id(1)] public required string Site { get; init; }
+
+    [Id(2)] public required string Domain { get; init; }
+
+    [Id(3)] public SessionEvent Event { get; init; }
+
+    /// <summary>ConnectFailed and Lost: why, in words or the peer's.</summary>
+    [Id(4)] public Reply? Reply { get; init; }
+
+    [Id(5)] public string? Remote { get; init; }
+
+    /// <summary>Messages sent on this session since the last report: the site's rates count them.</summary>
+    [Id(6)] public int Messages { get; init; }
+}
+
+public enum OrderKind : byte
+{
+    /// <summary>Connect to the site and exchange with the domain, under this permit.</summary>
+    Open = 1,
+
+    /// <summary>A session that reported Dry: go on with this domain.</summary>
+    Serve = 2,
+
+    /// <summary>Close between transactions and report Closed.</summary>
+    Close = 3,
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.SessionOrder")]
+public sealed record SessionOrder
+{
+    [Id(0)] public OrderKind Kind { get; init; }
+
+    [Id(1)] public ulong Permit { get; init; }
+
+    [Id(2)] public required string Site { get; init; }
+
+    [Id(3)] public required string Domain { get; init; }
+
+    /// <summary>Messages after which the session ends (design: 100 for destinations found by MX; 0 = no limit).</summary>
+    [Id(4)] public int MaxMessages { get; init; }
+
+    /// <summary>How long a dry session may wait for a Serve before it closes by itself.</summary>
+    [Id(5)] public TimeSpan Idle { get; init; }
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.PollAnswer")]
+public sealed record PollAnswer
+{
+    /// <summary>False: the poll was refused (clock, starting up): the reports stay with the worker, which polls again in a second.</summary>
+    [Id(0)] public bool Accepted { get; init; }
+
+    [Id(1)] public SessionOrder[] Orders { get; init; } = [];
+}

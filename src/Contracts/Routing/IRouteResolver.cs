@@ -1,0 +1,18 @@
+namespace Angarium.Contracts.Routing;
+
+/// <summary>
+/// Where a domain's mail goes, as far as pace is concerned: which site it shares. Implemented by Egress (which owns DNS and routes), called by the
+/// domain's queue in the silo. Any thread; caches by TTL. Never throws for what DNS says.
+/// </summary>
+public interface IRouteResolver
+{
+    ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// The site of a domain. <paramref name="Site"/>: `mx:host1,host2` (sorted, lower case), `route:host:port`, or `dns:domain` when DNS gave no usable answer
+/// (the session then finds out and reports what the domain's messages or the connection died of).
+/// </summary>
+/// <param name="IsRoute">Named by an operator: only the route's connection limit holds.</param>
+/// <param name="ValidFor">How long it may be kept: 5 s to 1 h.</param>
+public sealed record SiteRoute(string Site, bool IsRoute, int? MaxConnections, TimeSpan ValidFor);

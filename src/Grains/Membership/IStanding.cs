@@ -1,0 +1,11 @@
+namespace Angarium.Grains.Membership;
+
+/// <summary>Whether this silo may still act for what it owns (design rules 14, 16, 21). Any thread.</summary>
+public interface IStanding
+{
+    /// <summary>Its membership row was confirmed within the last 10 s. Always true where all roles are one process under the lock on Data.</summary>
+    bool IsConfirmed { get; }
+
+    /// <summary>All roles are one process that took the lock on Data: nothing of an earlier one lives, so no waits are needed.</summary>
+    bool IsSoleProcess { get; }
+}
