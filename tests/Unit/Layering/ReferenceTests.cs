@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Xml.Linq;
+using Angarium.TestKit;
 
 namespace Angarium.Unit.Layering;
 
@@ -34,12 +34,12 @@ public class ReferenceTests
 
     [Fact]
     public void Source_EveryProject_IsInTheTable() =>
-        Assert.Equal(Allowed.Keys.Order(), Directory.GetDirectories(Path.Combine(Root(), "src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(Path.GetFileName).Order());
+        Assert.Equal(Allowed.Keys.Order(), Directory.GetDirectories(Repository.Path("src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(Path.GetFileName).Order());
 
     [Theory, MemberData(nameof(Projects))]
     public void Project_ItsReferences_AreAllowed(string project)
     {
-        var xml = XDocument.Load(Path.Combine(Root(), "src", project, project + ".csproj"));
+        var xml = XDocument.Load(Repository.Path("src", project, project + ".csproj"));
         foreach (var reference in xml.Descendants("ProjectReference"))
             Assert.Contains(Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value), Allowed[project]);
         foreach (var package in xml.Descendants("PackageReference").Select(p => p.Attribute("Include")!.Value))
@@ -60,6 +60,4 @@ public class ReferenceTests
             if (name.StartsWith("StackExchange.Redis", StringComparison.Ordinal)) Assert.Equal("Grains", project);
         }
     }
-
-    private static string Root([CallerFilePath] string file = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(file)!, "..", "..", ".."));
 }
