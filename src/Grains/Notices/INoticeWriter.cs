@@ -10,10 +10,10 @@ namespace Angarium.Grains.Notices;
 public interface INoticeWriter
 {
     /// <summary>
-    /// Completes when every notice owed for these recipients of one entry is durable, or none is owed (null reverse-path, strangers' mail, NOTIFY=NEVER …).
+    /// True = a notice was owed. Completes when every notice owed for these recipients of one entry is durable, or none is owed (null reverse-path, strangers' mail, NOTIFY=NEVER …).
     /// </summary>
     /// <exception cref="IOException">Not durable: the owner tries again later; the recipients stay decided.</exception>
-    Task WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken);
+    Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken);
 }
 
 public enum NoticeKind { Failed, Expired, Relayed, Delayed }

@@ -23,4 +23,13 @@ public interface IRecordView
 
     /// <summary>Where an entry's recipient lies now: its birth place while that pack exists, else the moved pack that lists it; null = in no listing.</summary>
     EntryPlace? Locate(RecipientKey key, EntryPlace birth);
+
+    /// <summary>When the last complete listing of packs began; zero = there was none yet. Only with one later than one's reading does a null of <see cref="Locate"/> mean anything.</summary>
+    StoreTime ListedFrom { get; }
+
+    /// <summary>About when a recipient was accepted, from its birth pack; null = not known (yet).</summary>
+    StoreTime? Born(RecipientKey key);
+
+    /// <summary>The record that decided a recipient which is not finished yet, so that its notice can be written again; null = not known.</summary>
+    LedgerRecord? Decision(RecipientKey key);
 }

@@ -1,0 +1,48 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Routing;
+using Angarium.Grains.Control;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
+using Angarium.Grains.Notices;
+using Angarium.Grains.Sites;
+using Angarium.Grains.View;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.DomainQueues;
+
+/// <summary>Everything that a domain's queue touches outside itself: one instance a silo, shared by all domains; any thread.</summary>
+internal sealed record DomainQueueSeams
+{
+    public required IStoreClock Clock { get; init; }
+
+    public required IStanding Standing { get; init; }
+
+    public required ILedger Ledger { get; init; }
+
+    public required IQueueIndex Index { get; init; }
+
+    public required IRecordView View { get; init; }
+
+    public required INoticeWriter Notices { get; init; }
+
+    public required IControlDocuments Control { get; init; }
+
+    public required IRouteResolver Routes { get; init; }
+
+    public required ISiteCalls Sites { get; init; }
+
+    public required ISettings<GrainsOptions> Settings { get; init; }
+
+    /// <summary>Random 64-bit numbers: owner tokens and lease ids.</summary>
+    public required Func<ulong> Draw { get; init; }
+
+    public required ILogger Log { get; init; }
+}
+
+/// <summary>How a domain's queue reaches the site that its mail goes to.</summary>
+internal interface ISiteCalls
+{
+    ValueTask<SiteState> DemandAsync(string site, SiteDemand demand);
+}

@@ -1,0 +1,82 @@
+using Angarium.Mail;
+
+namespace Angarium.Grains.Index;
+
+/// <summary>
+/// The seam of the queue index (design rules 12 to 18): recipients by due time, in lanes, with a wake-up per domain. Disposable: all of it may vanish or
+/// roll back at any time. Each call is one step (one script) for one domain or partition; entry, lane and wake-up change in it together. Any thread.
+/// One contract suite runs against every provider. Every call throws <see cref="IOException"/> when the index cannot be reached.
+/// </summary>
+public interface IQueueIndex
+{
+    /// <summary>Fixed for ever: partition = first octet of the domain's hash.</summary>
+    const int Partitions = 256;
+
+    /// <summary>Writes the owner token of a new activation over whatever was there.</summary>
+    ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Under the token and the run id of <paramref name="owner"/>: removes, then puts (a put of a member that is there moves it), then sets lane and wake-up to what is
+    /// there now. With no changes it confirms the token. Full: what was to be removed is gone, and some of what was new is not there.
+    /// </summary>
+    ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken);
+
+    /// <summary>Under the token: the earliest rows with a due time up to <paramref name="until"/>, at most <paramref name="perLane"/> of each lane.</summary>
+    ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken);
+
+    /// <summary>Without a token, for people and for judging: rows with a due time from <paramref name="from"/> on, earliest first.</summary>
+    ValueTask<IReadOnlyList<IndexRow>> ListAsync(string domain, StoreTime from, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Which of these members are there, without a token: what the judge of a swept offer reads (design rule 12).</summary>
+    ValueTask<bool[]> ContainsAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken);
+
+    /// <summary>For the sweep: which members are there; of those that are, lane and wake-up are set to no later than their due time, in the same step.</summary>
+    ValueTask<IndexSeen> SeeAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken);
+
+    /// <summary>The partition's birth mark (a random value written if missing) and run id, as they are now.</summary>
+    ValueTask<IndexStamp> StampAsync(int partition, CancellationToken cancellationToken);
+
+    /// <summary>Domains of a partition whose wake-up is at or before <paramref name="until"/>, earliest first.</summary>
+    ValueTask<IReadOnlyList<IndexWake>> WakesAsync(int partition, StoreTime until, int limit, CancellationToken cancellationToken);
+
+    ValueTask<long> CountAsync(string domain, CancellationToken cancellationToken);
+
+    /// <summary>Domains with queued recipients and how many, largest first.</summary>
+    ValueTask<IReadOnlyList<(string Domain, long Queued)>> DomainsAsync(int limit, CancellationToken cancellationToken);
+}
+
+/// <summary>An activation's random token and the run id under which it was written (design rule 14).</summary>
+public readonly record struct IndexOwner(ulong Token, ulong Run);
+
+/// <summary>What came in a reply: the index's run id and the partition's birth mark. A change of either means that something may be missing.</summary>
+public readonly record struct IndexStamp(ulong Run, ulong Birth);
+
+/// <summary>One queued recipient.</summary>
+public readonly record struct IndexRow(Lane Lane, IndexMember Member, StoreTime Due, int Attempts);
+
+/// <summary>One change of <see cref="IQueueIndex.WriteAsync"/>: a put, or a removal (due and attempts then mean nothing).</summary>
+public readonly record struct IndexChange(IndexRow Row, bool Remove);
+
+/// <summary>A member that the sweep looks for.</summary>
+public readonly record struct IndexSight(Lane Lane, IndexMember Member);
+
+/// <summary>A domain and when it has something due.</summary>
+public readonly record struct IndexWake(string Domain, StoreTime Due);
+
+public enum IndexWriteStatus
+{
+    Done,
+
+    /// <summary>The token is missing or another's, or the run id changed: never re-take it; the activation ends.</summary>
+    Deposed,
+
+    /// <summary>There is no room for what is new.</summary>
+    Full,
+}
+
+/// <param name="Rows">Lane by lane, earliest due first in each.</param>
+/// <param name="More">When the earliest row that was not returned is due; null = there is none.</param>
+public readonly record struct IndexRead(bool Deposed, IReadOnlyList<IndexRow> Rows, StoreTime? More);
+
+/// <param name="Found">Parallel to the sights.</param>
+public readonly record struct IndexSeen(IndexStamp Stamp, bool[] Found);

@@ -1,0 +1,305 @@
+using System.Runtime.InteropServices;
+using Angarium.Mail;
+
+namespace Angarium.Grains.Index;
+
+/// <summary>
+/// The embedded index: in memory, gone with the process, filled again by the sweep. A lock per partition; any thread. Bounded by a number of recipients, beyond which
+/// nothing new is put. Costs some 150 octets a recipient: a tree node with the row and a slot of the table that finds its score by key.
+/// </summary>
+internal sealed class MemoryQueueIndex : IQueueIndex
+{
+    private readonly Partition[] _partitions;
+    private readonly Func<long> _maxRecipients;
+    private readonly ulong _run;
+    private long _count;
+
+    public MemoryQueueIndex(Func<long> maxRecipients, Func<ulong> draw)
+    {
+        _maxRecipients = maxRecipients;
+        _run = draw();
+        _partitions = new Partition[IQueueIndex.Partitions];
+        for (var i = 0; i < _partitions.Length; i++) _partitions[i] = new Partition(draw());
+    }
+
+    /// <summary>Queued recipients in all domains.</summary>
+    public long Count => Volatile.Read(ref _count);
+
+    public bool IsFull => Count >= _maxRecipients();
+
+    public ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            partition.Domain(domain).Token = token;
+            return new(new IndexStamp(_run, partition.Birth));
+        }
+    }
+
+    public ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            if (!Owns(partition, domain, owner, out var rows)) return new(IndexWriteStatus.Deposed);
+            foreach (var change in changes)
+            {
+                if (change.Remove) Interlocked.Add(ref _count, rows.Remove(change.Row.Lane, change.Row.Member.Key) ? -1 : 0);
+            }
+
+            var status = IndexWriteStatus.Done;
+            foreach (var change in changes)
+            {
+                if (change.Remove) continue;
+                if (rows.Put(change.Row, mayAdd: !IsFull, out var added)) Interlocked.Add(ref _count, added ? 1 : 0);
+                else status = IndexWriteStatus.Full;
+            }
+
+            partition.SetWake(rows, rows.Earliest());
+            return new(status);
+        }
+    }
+
+    public ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            if (!Owns(partition, domain, owner, out var rows)) return new(new IndexRead(true, [], null));
+            var found = new List<IndexRow>();
+            long? more = null;
+            var bound = IndexScore.DueBy(until);
+            foreach (var (lane, set) in rows.Lanes)
+            {
+                var taken = 0;
+                foreach (var row in set.Ordered)
+                {
+                    if (row.Score > bound || taken == perLane)
+                    {
+                        more = more is { } m ? Math.Min(m, row.Score) : row.Score;
+                        break;
+                    }
+
+                    found.Add(row.ToRow(lane));
+                    taken++;
+                }
+            }
+
+            return new(new IndexRead(false, found, more is { } score ? IndexScore.Due(score) : null));
+        }
+    }
+
+    public ValueTask<IReadOnlyList<IndexRow>> ListAsync(string domain, StoreTime from, int limit, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            if (!partition.Domains.TryGetValue(domain, out var rows)) return new([]);
+            var least = new Stored(IndexScore.Of(from, 0), default, 0, 0, 0);
+            return new(rows.Lanes
+                .SelectMany(l => l.Value.Ordered.GetViewBetween(least, Stored.Greatest).Take(limit).Select(r => r.ToRow(l.Key)).ToList())
+                .OrderBy(r => r.Due).Take(limit).ToList());
+        }
+    }
+
+    public ValueTask<bool[]> ContainsAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            var found = new bool[sights.Count];
+            if (partition.Domains.TryGetValue(domain, out var rows))
+            {
+                for (var i = 0; i < found.Length; i++) found[i] = rows.Find(sights[i].Lane, sights[i].Member.Key) is not null;
+            }
+
+            return new(found);
+        }
+    }
+
+    public ValueTask<IndexSeen> SeeAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            var found = new bool[sights.Count];
+            if (partition.Domains.TryGetValue(domain, out var rows))
+            {
+                long? earliest = rows.Wake;
+                for (var i = 0; i < found.Length; i++)
+                {
+                    if (rows.Find(sights[i].Lane, sights[i].Member.Key) is not { } score) continue;
+                    found[i] = true;
+                    earliest = earliest is { } e ? Math.Min(e, score) : score;
+                }
+
+                partition.SetWake(rows, earliest);
+            }
+
+            return new(new IndexSeen(new IndexStamp(_run, partition.Birth), found));
+        }
+    }
+
+    public ValueTask<IndexStamp> StampAsync(int partition, CancellationToken cancellationToken) => new(new IndexStamp(_run, _partitions[partition].Birth));
+
+    public ValueTask<IReadOnlyList<IndexWake>> WakesAsync(int partition, StoreTime until, int limit, CancellationToken cancellationToken)
+    {
+        var p = _partitions[partition];
+        lock (p)
+        {
+            var bound = IndexScore.DueBy(until);
+            return new(p.Wakes.TakeWhile(w => w.Score <= bound).Take(limit).Select(w => new IndexWake(w.Domain, IndexScore.Due(w.Score))).ToList());
+        }
+    }
+
+    public ValueTask<long> CountAsync(string domain, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition) return new(partition.Domains.TryGetValue(domain, out var rows) ? rows.Count : 0);
+    }
+
+    public ValueTask<IReadOnlyList<(string Domain, long Queued)>> DomainsAsync(int limit, CancellationToken cancellationToken)
+    {
+        var largest = new PriorityQueue<(string Domain, long Queued), long>();
+        foreach (var partition in _partitions)
+        {
+            lock (partition)
+            {
+                foreach (var rows in partition.Domains.Values)
+                {
+                    if (rows.Count == 0) continue;
+                    largest.Enqueue((rows.Name, rows.Count), rows.Count);
+                    if (largest.Count > limit) largest.Dequeue();
+                }
+            }
+        }
+
+        return new(largest.UnorderedItems.Select(i => i.Element).OrderByDescending(d => d.Queued).ThenBy(d => d.Domain, StringComparer.Ordinal).ToList());
+    }
+
+    /// <summary>When the earliest recipient of all domains is due; null = nothing is queued.</summary>
+    public StoreTime? OldestDue()
+    {
+        long? oldest = null;
+        foreach (var partition in _partitions)
+        {
+            lock (partition)
+            {
+                if (partition.Wakes.Count > 0) oldest = oldest is { } o ? Math.Min(o, partition.Wakes.Min.Score) : partition.Wakes.Min.Score;
+            }
+        }
+
+        return oldest is { } score ? IndexScore.Due(score) : null;
+    }
+
+    private Partition PartitionOf(string domain) => _partitions[IndexPartition.Of(domain)];
+
+    private bool Owns(Partition partition, string domain, IndexOwner owner, out DomainRows rows) =>
+        partition.Domains.TryGetValue(domain, out rows!) && rows.Token == owner.Token && owner.Run == _run;
+
+    /// <summary>One partition: its domains, their wake-ups in order, its birth mark. Used under its own lock.</summary>
+    private sealed class Partition(ulong birth)
+    {
+        public readonly ulong Birth = birth;
+        public readonly Dictionary<string, DomainRows> Domains = [];
+        public readonly SortedSet<(long Score, string Domain)> Wakes = new(Comparer<(long Score, string Domain)>.Create(
+            (a, b) => a.Score != b.Score ? a.Score.CompareTo(b.Score) : string.CompareOrdinal(a.Domain, b.Domain)));
+
+        private int _pruneAt = 1024;
+
+        public DomainRows Domain(string name)
+        {
+            if (Domains.TryGetValue(name, out var rows)) return rows;
+            Prune();
+            return Domains[name] = new DomainRows(name);
+        }
+
+        public void SetWake(DomainRows rows, long? score)
+        {
+            if (rows.Wake == score) return;
+            if (rows.Wake is { } old) Wakes.Remove((old, rows.Name));
+            rows.Wake = score;
+            if (score is { } s) Wakes.Add((s, rows.Name));
+        }
+
+        // A domain that once had mail leaves an empty name with a token. An owner whose token went with it deactivates and loses nothing.
+        private void Prune()
+        {
+            if (Domains.Count < _pruneAt) return;
+            foreach (var rows in Domains.Values.Where(r => r.Count == 0).ToList()) Domains.Remove(rows.Name);
+            _pruneAt = Math.Max(1024, Domains.Count * 2);
+        }
+    }
+
+    /// <summary>What one domain has queued.</summary>
+    private sealed class DomainRows(string name)
+    {
+        public readonly string Name = name;
+        public readonly Dictionary<Lane, LaneRows> Lanes = [];
+        public ulong Token;
+        public long? Wake;
+
+        public long Count
+        {
+            get
+            {
+                long count = 0;
+                foreach (var lane in Lanes.Values) count += lane.Ordered.Count;
+                return count;
+            }
+        }
+
+        public long? Find(Lane lane, RecipientKey key) => Lanes.TryGetValue(lane, out var set) && set.Scores.TryGetValue(key, out var score) ? score : null;
+
+        public bool Put(IndexRow row, bool mayAdd, out bool added)
+        {
+            added = false;
+            if (!Lanes.TryGetValue(row.Lane, out var set))
+            {
+                if (!mayAdd) return false;
+                Lanes[row.Lane] = set = new LaneRows();
+            }
+
+            var stored = new Stored(IndexScore.Of(row.Due, row.Attempts), row.Member.Key, row.Member.Offset, row.Member.Length, row.Member.First);
+            if (!mayAdd && !set.Scores.ContainsKey(row.Member.Key)) return false;
+            ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(set.Scores, row.Member.Key, out var exists);
+            if (exists) set.Ordered.Remove(new Stored(slot, row.Member.Key, 0, 0, 0));
+            slot = stored.Score;
+            set.Ordered.Add(stored);
+            added = !exists;
+            return true;
+        }
+
+        public bool Remove(Lane lane, RecipientKey key)
+        {
+            if (!Lanes.TryGetValue(lane, out var set) || !set.Scores.Remove(key, out var slot)) return false;
+            set.Ordered.Remove(new Stored(slot, key, 0, 0, 0));
+            if (set.Ordered.Count == 0) Lanes.Remove(lane);
+            return true;
+        }
+
+        public long? Earliest()
+        {
+            long? earliest = null;
+            foreach (var lane in Lanes.Values) earliest = earliest is { } e ? Math.Min(e, lane.Ordered.Min.Score) : lane.Ordered.Min.Score;
+            return earliest;
+        }
+    }
+
+    private sealed class LaneRows
+    {
+        public readonly Dictionary<RecipientKey, long> Scores = [];
+        public readonly SortedSet<Stored> Ordered = [];
+    }
+
+    /// <summary>A row in order of score, then key (which is all that its identity is).</summary>
+    private readonly record struct Stored(long Score, RecipientKey Key, uint Offset, uint Length, ushort First) : IComparable<Stored>
+    {
+        public static Stored Greatest => new(long.MaxValue, new RecipientKey(ulong.MaxValue, uint.MaxValue, ushort.MaxValue), 0, 0, 0);
+
+        public int CompareTo(Stored other) => Score != other.Score ? Score.CompareTo(other.Score) : Key.CompareTo(other.Key);
+
+        public IndexRow ToRow(Lane lane) => new(lane, new IndexMember(Key, Offset, Length, First), IndexScore.Due(Score), IndexScore.Attempts(Score));
+    }
+}
