@@ -83,7 +83,7 @@ public enum OrderKind : byte
     /// <summary>Connect to the site and exchange with the domain, under this permit.</summary>
     Open = 1,
 
-    /// <summary>A session that reported Dry: go on with this domain.</summary>
+    /// <summary>Go on with this domain: a session that reported Dry at once, any other once its present batch is done, without reporting Dry (others wait for their turn).</summary>
     Serve = 2,
 
     /// <summary>Close between transactions and report Closed.</summary>
@@ -106,6 +106,9 @@ public sealed record SessionOrder
 
     /// <summary>How long a dry session may wait for a Serve before it closes by itself.</summary>
     [Id(5)] public TimeSpan Idle { get; init; }
+
+    /// <summary>Least time between the starts of two transactions of the session: the site's message rate, shared over its connections (0 = none).</summary>
+    [Id(6)] public TimeSpan Spacing { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.PollAnswer")]
