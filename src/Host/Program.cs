@@ -1,1 +1,4 @@
-namespace Angarium.Host; public static class Program { public static int Main() => 0; }
+using Angarium.Host.Configuration;
+using Angarium.Host.Serving;
+
+return await ServeCommand.RunAsync(SettingSources.OfProcess(null, args), CancellationToken.None);

@@ -1,0 +1,68 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Angarium.Contracts.Configuration;
+
+namespace Angarium.Host.Configuration;
+
+/// <summary>What the process itself needs to know, beside its roles. A value.</summary>
+public sealed record RelayOptions : IValidates
+{
+    private static readonly string[] s_roles = ["ingress", "grains", "egress"];
+
+    [Setting("Roles", "Which roles this process runs: `ingress`, `grains`, `egress`. `grains` must be among them while there is one process.", DefaultText = "all")]
+    public IReadOnlyList<string> Roles { get; init; } = s_roles;
+
+    [Setting("Hostname", "Name of this relay in its banner, EHLO, Received fields and notices.", DefaultText = "the machine's full name")]
+    public string Hostname { get; init; } = "";
+
+    [Setting("Data", "Folder of the embedded stores; one process at a time, and not on a network file system.")]
+    public string Data { get; init; } = "data";
+
+    [Setting("Redis", "Must be empty in this version: the queue's index is in memory, and there is one process.", Secret = true)]
+    public string Redis { get; init; } = "";
+
+    [Setting("Http:Listen", "Address of the pages (the sink's, when there is one); empty = none.")]
+    public string HttpListen { get; init; } = "[::]:8080";
+
+    [Setting("Admin:Listen", "Address of `/metrics`, `/healthz` and `/readyz`; nothing there changes anything; empty = none.")]
+    public string AdminListen { get; init; } = "[::]:9464";
+
+    [Setting("Sink:Listen", "Address of the bundled sink, an SMTP server that keeps what it receives and shows it at `Http:Listen`; empty = none.")]
+    public string SinkListen { get; init; } = "";
+
+    [Setting("Sink:Messages", "How many messages the sink keeps; older ones are forgotten.", Min = 1, Max = 1_000_000)]
+    public int SinkMessages { get; init; } = 1_000;
+
+    [Setting("Sink:Octets", "How many octets of mail the sink keeps; older ones are forgotten.", Min = 65_536)]
+    public long SinkOctets { get; init; } = 64 << 20;
+
+    [Setting("Log:Format", "One line for people, or one JSON object a line.")]
+    public LogFormat LogFormat { get; init; } = LogFormat.Text;
+
+    [Setting("Log:Level", "Least level that is logged.", Reloads = true)]
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    [Setting("Shutdown:Timeout", "How long a stop may take: sessions and attempts that have not ended by then are cut.", Min = 1, Max = 900)]
+    public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    public bool Runs(string role) => Roles.Contains("all", StringComparer.OrdinalIgnoreCase) || Roles.Contains(role, StringComparer.OrdinalIgnoreCase);
+
+    public IEnumerable<string> Validate()
+    {
+        foreach (var role in Roles.Where(role => !s_roles.Append("all").Contains(role, StringComparer.OrdinalIgnoreCase)))
+            yield return $"Roles: there is no role `{role}`; the roles are {string.Join(", ", s_roles)}.";
+        if (!Runs("grains")) yield return "Roles: must contain `grains`; several processes need the cluster, which this version does not have.";
+        if (Hostname.Length is 0 or > 255 || Uri.CheckHostName(Hostname) is UriHostNameType.Unknown or UriHostNameType.Basic)
+            yield return $"Hostname: `{Hostname}` is not a host name; set it to this machine's full name, such as `mx.example.org`.";
+        if (Data.Length == 0) yield return "Data: must name a folder.";
+        if (Redis.Length > 0) yield return "Redis: must be empty in this version; the queue's index is kept in memory and rebuilt from the spool at start.";
+        foreach (var (name, text) in new[] { ("Http:Listen", HttpListen), ("Admin:Listen", AdminListen), ("Sink:Listen", SinkListen) })
+            if (text.Length > 0 && !TryParseEndPoint(text, out _)) yield return $"{name}: `{text}` is not an address with a port, such as `127.0.0.1:8080` or `[::]:8080`.";
+    }
+
+    /// <summary>`address:port` with the port given; port 0 = any free one.</summary>
+    internal static bool TryParseEndPoint(string text, out IPEndPoint endPoint) =>
+        IPEndPoint.TryParse(text, out endPoint!) && text.EndsWith($":{endPoint.Port}", StringComparison.Ordinal);
+}
+
+public enum LogFormat { Text, Json }

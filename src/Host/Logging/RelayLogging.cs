@@ -1,0 +1,49 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+using Angarium.Contracts.Configuration;
+using Angarium.Host.Configuration;
+
+namespace Angarium.Host.Logging;
+
+/// <summary>
+/// What is logged, and how: our own categories at the level of the settings (which may change), the frameworks' from warnings up. While the process starts the
+/// frameworks say nothing, because a failed start is told in one line. Any thread.
+/// </summary>
+internal sealed class RelayLogging(ISettings<RelayOptions> settings)
+{
+    private volatile bool _started;
+
+    public void Started() => _started = true;
+
+    public void AddTo(IHostApplicationBuilder builder)
+    {
+        var options = settings.Current;
+        builder.Logging.SetMinimumLevel(LogLevel.Trace);
+        builder.Logging.AddFilter((_, category, level) => IsEnabled(category ?? "", level));
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.MaxQueueLength = 10_000);
+        if (options.LogFormat == LogFormat.Json)
+        {
+            builder.Logging.AddJsonConsole(json =>
+            {
+                json.UseUtcTimestamp = true;
+                json.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+            });
+        }
+        else
+        {
+            builder.Logging.AddSimpleConsole(text =>
+            {
+                text.SingleLine = true;
+                text.TimestampFormat = "HH:mm:ss.fff ";
+            });
+        }
+    }
+
+    private bool IsEnabled(string category, LogLevel level)
+    {
+        if (category.StartsWith("Angarium.", StringComparison.Ordinal)) return level >= settings.Current.LogLevel;
+        return _started && level >= (settings.Current.LogLevel <= LogLevel.Debug ? LogLevel.Information : LogLevel.Warning);
+    }
+}

@@ -1,0 +1,21 @@
+namespace Angarium.Host.Serving;
+
+/// <summary>One line for whatever ended a start. Pure.</summary>
+internal static class StartFailure
+{
+    public static string Explain(Exception e)
+    {
+        var known = Chain(e).OfType<StartException>().FirstOrDefault();
+        if (known is not null) return known.Message;
+        // The innermost says what happened; what wraps it says only where.
+        var cause = Chain(e).Last();
+        var line = cause.Message.ReplaceLineEndings(" ").Trim();
+        return cause is IOException or UnauthorizedAccessException ? line : $"{line} ({cause.GetType().Name}; Log:Level=debug shows where)";
+    }
+
+    private static IEnumerable<Exception> Chain(Exception e)
+    {
+        for (Exception? at = e; at is not null; at = at is AggregateException { InnerExceptions.Count: > 0 } many ? many.InnerExceptions[0] : at.InnerException)
+            yield return at;
+    }
+}
