@@ -1,3 +1,4 @@
-using Angarium.Host.Commands;
+using Angarium.Host.Configuration;
+using Angarium.Host.Serving;
 
-return await CommandLine.RunAsync(args);
+return await ServeCommand.RunAsync(SettingSources.OfProcess(null, args), CancellationToken.None);

@@ -1,0 +1,38 @@
+using Prometheus;
+
+namespace Angarium.Ingress;
+
+/// <summary>Why a command or a message was refused: the label of a counter.</summary>
+internal enum Rejection
+{
+    Syntax, Sequence, Relay, Recipient, Limit, Content, Loop, Storage, Admission, Overload, Shutdown, Timeout, Early, Tls,
+}
+
+/// <summary>The metrics of the ingress role. No label names a domain, an address or a client.</summary>
+internal static class IngressInstruments
+{
+    public static readonly Counter Accepted = Metrics.CreateCounter("angarium_messages_accepted_total", "Messages that were answered 250.");
+    public static readonly Counter AcceptedRecipients = Metrics.CreateCounter("angarium_recipients_accepted_total", "Recipients of messages that were answered 250.");
+    public static readonly Counter AcceptedBytes = Metrics.CreateCounter("angarium_accepted_bytes_total", "Octets of content that was answered 250.");
+    public static readonly Counter Connections = Metrics.CreateCounter("angarium_ingress_connections_total", "SMTP connections taken in.");
+    public static readonly Gauge OpenConnections = Metrics.CreateGauge("angarium_ingress_connections", "SMTP connections open.");
+    public static readonly Counter TlsHandshakes = Metrics.CreateCounter("angarium_ingress_tls_handshakes_total", "TLS handshakes completed.");
+    public static readonly Gauge GatheredMemory = Metrics.CreateGauge("angarium_ingress_gathered_memory_bytes", "Memory taken by content that is arriving.");
+    public static readonly Gauge GatheredScratch = Metrics.CreateGauge("angarium_ingress_gathered_scratch_bytes", "Scratch file space taken by content that is arriving.");
+    public static readonly Counter HandedOver = Metrics.CreateCounter("angarium_handover_recipients_total", "Recipients that their queues took right after the commit.");
+    public static readonly Counter LeftToSweep = Metrics.CreateCounter("angarium_handover_left_to_sweep_total", "Recipients that no queue took right after the commit: the sweep offers them.");
+    public static readonly Gauge Refused = Metrics.CreateGauge("angarium_handover_refused_recipients", "Recipients refused by full queues in the last ten minutes; above 100,000 new mail is answered 451.");
+
+    public static readonly Histogram Commit = Metrics.CreateHistogram("angarium_ingress_commit_seconds", "From the end of a message's content to its reply.",
+        new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.0005, 2, 16) });
+
+    private static readonly Counter.Child[] Rejections = CreateRejections();
+
+    public static Counter.Child Rejected(Rejection reason) => Rejections[(int)reason];
+
+    private static Counter.Child[] CreateRejections()
+    {
+        var counter = Metrics.CreateCounter("angarium_ingress_rejections_total", "Replies of class 4 and 5, by reason.", "reason");
+        return [.. Enum.GetNames<Rejection>().Select(name => counter.WithLabels(name.ToLowerInvariant()))];
+    }
+}

@@ -1,0 +1,78 @@
+using Angarium.Contracts.Admin;
+using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Intake;
+using Angarium.Ingress.Content;
+using Angarium.Ingress.HandOver;
+using Angarium.Ingress.Listening;
+using Angarium.Ingress.Policy;
+using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Tls;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Ingress;
+
+/// <summary>How the process puts the ingress role in: its services, and its listeners on Kestrel.</summary>
+public static class IngressServices
+{
+    /// <summary>
+    /// Adds the role. Needs from elsewhere: <see cref="ISettings{T}"/> of <see cref="IngressOptions"/>, <see cref="ISpoolWriter"/>, <see cref="IScratchFolder"/>,
+    /// <see cref="IStoreClock"/>, an Orleans grain factory, and any number of <see cref="IAdmission"/>. Gives: <see cref="ICommitListener"/> (the hand-over, to be told by
+    /// the spool writer of this process), <see cref="OfferDispatcher"/>, <see cref="IIngressStatus"/>.
+    /// </summary>
+    public static IServiceCollection AddIngress(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(provider => new OfferDispatcher(provider.GetRequiredService<IGrainFactory>(), () => provider.GetRequiredService<IStoreClock>().Now));
+        services.AddSingleton<ICommitListener, CommitHandOver>();
+        services.AddSingleton(provider =>
+        {
+            var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
+            return new GatherBudget(options.MaxMemory, options.MaxScratch);
+        });
+        services.AddSingleton(provider =>
+        {
+            var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
+            return new ServerCertificate(options.TlsCertificate, options.TlsKey, provider.GetRequiredService<ILogger<ServerCertificate>>());
+        });
+        services.AddSingleton<RelayPolicy>();
+        services.AddSingleton<ConnectionRegistry>();
+        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(
+            provider, new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>())));
+        services.AddSingleton<IngressService>();
+        services.AddSingleton<IIngressStatus>(provider => provider.GetRequiredService<IngressService>());
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<IngressService>());
+        return services;
+    }
+
+    /// <summary>The listeners that the settings ask for; they have been validated.</summary>
+    public static IEnumerable<SmtpListener> Listeners(this IngressOptions options)
+    {
+        foreach (var text in options.SmtpListen)
+            if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener("Ingress:Smtp:Listen", endPoint, false);
+        foreach (var text in options.SmtpsListen)
+            if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener("Ingress:Smtps:Listen", endPoint, true);
+    }
+
+    /// <summary>Opens all listeners that the settings ask for.</summary>
+    public static void ListenSmtp(this KestrelServerOptions kestrel, IngressOptions options)
+    {
+        foreach (var listener in options.Listeners()) kestrel.Listen(listener.EndPoint, listen => listen.UseSmtp(listener.ImplicitTls));
+    }
+
+    /// <summary>Serves SMTP on one listener. Nothing else is served there.</summary>
+    public static ListenOptions UseSmtp(this ListenOptions listen, bool implicitTls)
+    {
+        var services = listen.ApplicationServices;
+        SmtpServer? server = null;
+        listen.Run(connection => SmtpConnectionHandler.RunAsync(server ??= services.GetRequiredService<SmtpServer>(), connection, implicitTls));
+        return listen;
+    }
+}

@@ -1,0 +1,18 @@
+using System.Net;
+
+namespace Angarium.Ingress.Sessions;
+
+/// <summary>What a session needs to know of the connection that it runs on, and cannot ask a pipe.</summary>
+internal sealed record ConnectionFacts
+{
+    public required IPEndPoint Remote { get; init; }
+
+    /// <summary>TLS from the first octet.</summary>
+    public bool ImplicitTls { get; init; }
+
+    /// <summary>Cuts the connection, from any thread.</summary>
+    public Action Abort { get; init; } = static () => { };
+
+    /// <summary>How long to go on reading after a reply that ends the session in the middle of the client's octets: closing at once would destroy the reply on its way.</summary>
+    public TimeSpan Linger { get; init; }
+}
