@@ -160,8 +160,8 @@ public sealed class EndOfDataScanner(ContentLimits limits, ContentFraming framin
     }
 
     /// <summary>
-    /// After the last octet of BDAT. Content that lacks its last CRLF gets one: RFC 3030 lets it be absent, but neither RFC 5322 §2.1 nor DATA at the next
-    /// hop can carry it so, and body hashes of RFC 6376 §3.4.3 do not change by it. False: see <see cref="Violation"/>.
+    /// After the last octet of BDAT. Content that lacks its last CRLF gets one: BDAT can be without, but DATA at the next hop cannot (RFC 5321 §4.1.1.4:
+    /// whoever puts it into DATA must add it), so what is stored is what is sent; body hashes of RFC 6376 §3.4.3 do not change by it. False: see <see cref="Violation"/>.
     /// </summary>
     public bool Finish(IBufferWriter<byte> output)
     {

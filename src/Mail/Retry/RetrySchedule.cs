@@ -50,7 +50,7 @@ public sealed class RetrySchedule
             attempts++;
         }
 
-        return (int)Math.Min(attempts + age.Ticks / _delays[^1].Ticks, int.MaxValue);
+        return attempts + (int)Math.Min(age.Ticks / _delays[^1].Ticks, int.MaxValue - attempts);
     }
 
     /// <summary>When such an entry is due: somewhere in the interval that follows its attempts, never before <paramref name="notBefore"/> (design rule 19).</summary>

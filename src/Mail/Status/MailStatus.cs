@@ -55,7 +55,7 @@ public static class MailStatus
     public static readonly EnhancedStatus NotAuthorised = new(5, 7, 1);
     public static readonly EnhancedStatus TemporarilyNotAuthorised = new(4, 7, 1);
 
-    /// <summary>RFC 5248 §2.4 (TLS required) as RFC 3207 §4 asks it: encryption needed.</summary>
+    /// <summary>The registry that RFC 5248 set up: encryption needed (RFC 3207 §4 leaves the enhanced code open).</summary>
     public static readonly EnhancedStatus EncryptionNeeded = new(5, 7, 10);
 
     public static readonly EnhancedStatus TlsNotAvailable = new(4, 7, 0);
