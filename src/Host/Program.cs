@@ -1,4 +1,3 @@
-using Angarium.Host.Configuration;
-using Angarium.Host.Serving;
+using Angarium.Host.Commands;
 
-return await ServeCommand.RunAsync(SettingSources.OfProcess(null, args), CancellationToken.None);
+return await CommandLine.RunAsync(args);

@@ -20,22 +20,16 @@ internal sealed class ReadyLanes
     /// <summary>Entries that are ready.</summary>
     public int Count { get; private set; }
 
-    public void Add(QueueEntry entry)
+    /// <summary>Adds at the end of its lane, or puts back what is left of an entry that was taken: <paramref name="first"/>.</summary>
+    public void Add(QueueEntry entry, bool first = false)
     {
         if (!_tenants.TryGetValue(entry.Lane.Tenant, out var tenant)) _tenants[entry.Lane.Tenant] = tenant = new TenantLanes(entry.Lane.Tenant);
         if (tenant.Node is null) tenant.Node = _round.AddLast(tenant);
         entry.State = EntryState.Ready;
-        tenant.Lanes[(int)entry.Lane.Class & 1].Enqueue(entry);
+        if (first) tenant.Lanes[(int)entry.Lane.Class & 1].AddFirst(entry);
+        else tenant.Lanes[(int)entry.Lane.Class & 1].AddLast(entry);
         tenant.Ready[(int)entry.Lane.Class & 1]++;
         Count++;
-    }
-
-    /// <summary>Puts back what is left of an entry that was taken: it is next in its lane.</summary>
-    public void Return(QueueEntry entry)
-    {
-        Add(entry);
-        var lane = _tenants[entry.Lane.Tenant].Lanes[(int)entry.Lane.Class & 1];
-        for (var i = lane.Count - 1; i > 0 && lane.Count <= 64; i--) lane.Enqueue(lane.Dequeue());
     }
 
     /// <summary>An entry leaves without having been taken (finished elsewhere, dropped, held back).</summary>
@@ -76,7 +70,7 @@ internal sealed class ReadyLanes
             }
 
             tenant.Deficit -= cost;
-            tenant.Lanes[(int)next.Lane.Class & 1].Dequeue();
+            tenant.Lanes[(int)next.Lane.Class & 1].RemoveFirst();
             Leave(next, EntryState.Leased);
             entry = next;
             return true;
@@ -106,7 +100,7 @@ internal sealed class ReadyLanes
     private sealed class TenantLanes(string name)
     {
         public readonly string Name = name;
-        public readonly Queue<QueueEntry>[] Lanes = [new(), new()];
+        public readonly LinkedList<QueueEntry>[] Lanes = [new(), new()];
         public readonly int[] Ready = new int[2];
         public int Deficit;
         public LinkedListNode<TenantLanes>? Node;
@@ -115,10 +109,10 @@ internal sealed class ReadyLanes
         {
             foreach (var lane in Lanes)
             {
-                while (lane.TryPeek(out var entry))
+                while (lane.First is { } node)
                 {
-                    if (entry.State == EntryState.Ready) return entry;
-                    lane.Dequeue();
+                    if (node.Value.State == EntryState.Ready) return node.Value;
+                    lane.RemoveFirst();
                 }
             }
 

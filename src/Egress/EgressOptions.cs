@@ -1,0 +1,100 @@
+using System.Net;
+using Angarium.Contracts.Configuration;
+using Angarium.Egress.Routing;
+
+namespace Angarium.Egress;
+
+/// <summary>
+/// How mail leaves: where to, from where, and how long each step may take. Immutable; replaced as a whole when a file changes. Timeouts are those of
+/// RFC 5321 §4.5.3.2: shorter ones trade duplicates for speed.
+/// </summary>
+public sealed record EgressOptions : IValidates
+{
+    /// <summary>What the help of both route settings says of their form.</summary>
+    private const string HopForm =
+        "`host:port`, `[IPv6]:port`, `smtp://host:port` or `smtps://host:port` (TLS from the first octet), each with options after `?`, separated by `&`: "
+        + "`connections=N` (limit, default 20), `tls=none|may|required` (required = encrypted with a validated certificate; default may, for smtps required), "
+        + "`login=FILE` (user name and password on two lines; sent only over a validated certificate), `ca=FILE` (PEM of the authorities to trust instead of the system's); "
+        + "or `mx` for the domain's MX";
+
+    [Setting("Egress:NextHop", "Next hop of all mail without a route of its own: " + HopForm + ".", Reloads = true, DefaultText = "none = MX")]
+    public string? NextHop { get; init; }
+
+    [Setting("Egress:Routes:*", "Next hop of one domain (`*.example.org` for those below it): " + HopForm + ".", Reloads = true)]
+    public IReadOnlyDictionary<string, string> Routes { get; init; } = new Dictionary<string, string>();
+
+    [Setting("Egress:Source", "Local IP addresses to send from, used in turn; a family that is not listed is not used.", DefaultText = "system")]
+    public IReadOnlyList<string> Source { get; init; } = [];
+
+    [Setting("Egress:AllowedNetworks", "Networks (CIDR) that hosts found by MX may be in although they are private, loopback or otherwise not public.", Reloads = true, DefaultText = "none")]
+    public IReadOnlyList<string> AllowedNetworks { get; init; } = [];
+
+    [Setting("Egress:Port", "Port of hosts found by MX; anything but 25 is for tests.", Min = 1, Max = 65535)]
+    public int Port { get; init; } = 25;
+
+    [Setting("Dns:Servers", "DNS servers as `ip` or `ip:port`.", DefaultText = "system")]
+    public IReadOnlyList<string> DnsServers { get; init; } = [];
+
+    [Setting("Dns:Timeout", "Longest wait for one answer of a DNS server; each question is sent up to three times.", Min = 0.1, Max = 60)]
+    public TimeSpan DnsTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    [Setting("Hostname", "Name of this relay in banner, EHLO, Received and DSN.", DefaultText = "the machine's full name")]
+    public string Hostname { get; init; } = "localhost";
+
+    [Setting("Egress:MaxSessions", "Most connections that this process holds to receivers at once.", Min = 1, Max = 60000)]
+    public int MaxSessions { get; init; } = 500;
+
+    [Setting("Egress:MaxRecipients", "Most recipients of one message in one transaction (RFC 5321 §4.5.3.1.8 lets a receiver stop at 100).", Min = 1, Max = 1000)]
+    public int MaxRecipients { get; init; } = 100;
+
+    [Setting("Egress:Batch", "Most messages that a session leases in one request.", Min = 1, Max = 256)]
+    public int Batch { get; init; } = 16;
+
+    [Setting("Egress:Timeouts:Connect", "Longest wait for a TCP connection.", Reloads = true, Min = 0.1, Max = 600)]
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    [Setting("Egress:Timeouts:Greeting", "Longest wait for the greeting (RFC 5321 §4.5.3.2.1).", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan GreetingTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Setting("Egress:Timeouts:Ehlo", "Longest wait for the reply to EHLO, STARTTLS and AUTH, and for a TLS handshake.", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan EhloTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Setting("Egress:Timeouts:Mail", "Longest wait for the reply to MAIL (RFC 5321 §4.5.3.2.2).", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan MailTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Setting("Egress:Timeouts:Rcpt", "Longest wait for the reply to RCPT (RFC 5321 §4.5.3.2.3).", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan RcptTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    [Setting("Egress:Timeouts:Data", "Longest wait for the reply to DATA (RFC 5321 §4.5.3.2.4).", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan DataTimeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    [Setting("Egress:Timeouts:Block", "Longest wait for a receiver to take a part of the content (RFC 5321 §4.5.3.2.5).", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan BlockTimeout { get; init; } = TimeSpan.FromMinutes(3);
+
+    [Setting("Egress:Timeouts:Dot", "Longest wait for the reply to the final dot (RFC 5321 §4.5.3.2.6); less than 10 minutes makes duplicates.", Reloads = true, Min = 0.1, Max = 3600)]
+    public TimeSpan DotTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    [Setting("Egress:Timeouts:Quit", "Longest wait for the reply to QUIT.", Reloads = true, Min = 0.1, Max = 300)]
+    public TimeSpan QuitTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    [Setting("Egress:DrainTimeout", "On shutdown: longest wait for transactions under way, after which their connections are cut.", Min = 0, Max = 900)]
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    public IEnumerable<string> Validate()
+    {
+        if (NextHop is { Length: > 0 } && !Routing.NextHop.TryParse(NextHop, out _, out var error)) yield return $"Egress:NextHop: {error}.";
+        foreach (var (domain, hop) in Routes)
+        {
+            var name = domain.StartsWith("*.", StringComparison.Ordinal) ? domain[2..] : domain;
+            if (DnsName.Normalize(name) is null && !name.StartsWith('[')) yield return $"Egress:Routes:{domain}: not a domain; write it as in an address, in A-labels.";
+            if (!Routing.NextHop.TryParse(hop, out _, out error)) yield return $"Egress:Routes:{domain}: {error}.";
+        }
+
+        foreach (var address in Source)
+            if (!IPAddress.TryParse(address, out _)) yield return $"Egress:Source: `{address}` is not an IP address; list addresses of this machine.";
+        foreach (var network in AllowedNetworks)
+            if (!IPNetwork.TryParse(network, out _)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
+        foreach (var server in DnsServers)
+            if (!DnsServer.TryParse(server, out _)) yield return $"Dns:Servers: `{server}` is not an address; write `ip` or `ip:port`, as 127.0.0.1:53.";
+    }
+}

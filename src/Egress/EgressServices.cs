@@ -1,0 +1,41 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Routing;
+using Angarium.Egress.Routing;
+using Angarium.Egress.Sessions;
+using Angarium.Egress.Worker;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Egress;
+
+/// <summary>Registers the role. Needs ISettings&lt;EgressOptions&gt;, ISpoolReader, IStoreClock, TimeProvider and IGrainFactory from the host.</summary>
+public static class EgressServices
+{
+    /// <summary>Where mail goes, without sending any: silos need it to name sites.</summary>
+    public static IServiceCollection AddRouting(this IServiceCollection services) => services
+        .AddSingleton<IDnsSource, DnsClientSource>()
+        .AddSingleton(provider => new RouteResolver(
+            provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<IDnsSource>(), provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton<IRouteResolver>(provider => provider.GetRequiredService<RouteResolver>());
+
+    /// <summary>The worker; <see cref="AddRouting"/> as well, once.</summary>
+    public static IServiceCollection AddEgress(this IServiceCollection services) => services
+        .AddSingleton<ConnectionWatch>()
+        .AddSingleton<Connector>()
+        .AddSingleton<IQueueGateway, GrainQueueGateway>()
+        .AddSingleton(provider => new WorkerContext(
+            provider.GetRequiredService<IQueueGateway>(), provider.GetRequiredService<ISpoolReader>(), provider.GetRequiredService<IStoreClock>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<RouteResolver>(), provider.GetRequiredService<Connector>(),
+            provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<ILogger<EgressWorker>>()))
+        .AddSingleton<EgressWorker>()
+        .AddSingleton(provider => new EgressReadiness(() => provider.GetRequiredService<EgressWorker>().IsReady))
+        .AddHostedService(provider => provider.GetRequiredService<EgressWorker>());
+}
+
+/// <summary>Whether this process's egress takes orders: its pool has heard it within the last 20 s. Any thread.</summary>
+public sealed class EgressReadiness(Func<bool> isReady)
+{
+    public bool IsReady => isReady();
+}

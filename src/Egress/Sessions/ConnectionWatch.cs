@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+
+namespace Angarium.Egress.Sessions;
+
+/// <summary>
+/// Ends connections whose step takes too long or whose lease has ended: one timer for all, so that a step costs two writes of a field and no timer of its
+/// own. Ticks on a pool thread.
+/// </summary>
+internal sealed class ConnectionWatch : IDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
+
+    private readonly ConcurrentDictionary<SmtpConnection, byte> connections = new();
+    private readonly ITimer timer;
+
+    public ConnectionWatch(TimeProvider time)
+    {
+        Time = time;
+        timer = time.CreateTimer(static self => ((ConnectionWatch)self!).Look(), this, Tick, Tick);
+    }
+
+    public TimeProvider Time { get; }
+
+    public int Count => connections.Count;
+
+    public void Add(SmtpConnection connection) => connections.TryAdd(connection, 0);
+
+    public void Remove(SmtpConnection connection) => connections.TryRemove(connection, out _);
+
+    public void Dispose() => timer.Dispose();
+
+    private void Look()
+    {
+        var now = Time.GetTimestamp();
+        foreach (var (connection, _) in connections) connection.Check(now);
+    }
+}

@@ -1,0 +1,122 @@
+using System.Net;
+using System.Net.Sockets;
+using Angarium.Contracts.Configuration;
+using Angarium.Egress.Routing;
+using Angarium.Mail;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Egress.Sessions;
+
+/// <summary>An open session, or why there is none: 5yz = the domain's mail has nowhere to go, else the connection failed and no message is touched.</summary>
+internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote);
+
+/// <summary>Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Any thread; holds nothing.</summary>
+internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger)
+{
+    /// <summary>Connections tried for one session: beyond these the site rests.</summary>
+    private const int MostTries = 10;
+
+    private int nextSource;
+
+    public async Task<ConnectResult> ConnectAsync(MailRoute route, CancellationToken cancellationToken)
+    {
+        var options = settings.Current;
+        var tries = 0;
+        Reply? permanent = null, temporary = null;
+        string? remote = null;
+        foreach (var host in route.Hosts)
+        {
+            var found = await routes.AddressesAsync(route, host, cancellationToken);
+            if (found.Trouble is { } none)
+            {
+                if (none.IsPermanent) permanent ??= none;
+                else temporary = none;
+            }
+
+            foreach (var address in found.Addresses)
+            {
+                if (!TryChooseSource(options, address.AddressFamily, out var source))
+                {
+                    temporary ??= new Reply(451, new(4, 4, 1), $"Egress:Source has no address of the family of {address}");
+                    continue;
+                }
+
+                if (tries++ >= MostTries) break;
+                var target = new RouteEndPoint(host.Name, address, host.Port);
+                var (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
+                // RFC 7435: TLS that was only hoped for must not cost the delivery. Once more without, on a new connection.
+                if (failure is { Fault: AttemptFault.TlsFailed } && (route.Hop is null || route.Hop is { Tls: TlsPolicy.May, ImplicitTls: false }))
+                {
+                    (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
+                }
+
+                if (session is not null) return new ConnectResult(session, null, session.Connection.Remote);
+                temporary = failure!.Verdict.OfLastHost().Reply;
+                remote = target.ToString();
+            }
+        }
+
+        // A host that may answer later outweighs those that never will. Whatever it said, it was no answer to a message.
+        return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote);
+    }
+
+    // A 5yz greeting is about this host now, not about any message.
+    private static Reply AsTemporary(Reply reply) => reply.IsPermanent ? new Reply(451, new(4, 4, 1), $"the host refused: {reply}") : reply;
+
+    private sealed record Failure(AttemptFault Fault, DeliveryVerdict Verdict);
+
+    private async Task<(SmtpClientSession? Session, Failure? Failure)> TryAsync(
+        RouteEndPoint target, IPAddress? source, NextHop? hop, EgressOptions options, bool withoutTls, CancellationToken cancellationToken)
+    {
+        var stage = AttemptStage.Connect;
+        SmtpClientSession? session = null;
+        try
+        {
+            var connection = await SmtpConnection.ConnectAsync(target, source, options.ConnectTimeout, watch, cancellationToken);
+            session = new SmtpClientSession(connection, options, watch.Time);
+            await using var stop = cancellationToken.UnsafeRegister(
+                static state => ((SmtpConnection)state!).Abort(new AttemptException(AttemptFault.Stopping, "shutting down")), connection);
+            await session.OpenAsync(target.Host.Trim('[', ']'), hop, withoutTls, reached => stage = reached);
+            EgressInstruments.Connections.WithLabels("opened").Inc();
+            EgressInstruments.TlsConnections.WithLabels(connection.Tls is null ? "none" : connection.CertificateValidated ? "validated" : "unvalidated").Inc();
+            Opened(connection.Remote, connection.Tls);
+            return (session, null);
+        }
+        catch (AttemptException e)
+        {
+            session?.Dispose();
+            cancellationToken.ThrowIfCancellationRequested();
+            EgressInstruments.Connections.WithLabels(e.Reply is not null ? "refused" : e.Fault switch
+            {
+                AttemptFault.Unreachable => "unreachable",
+                AttemptFault.Timeout => "timeout",
+                AttemptFault.TlsFailed => "tls",
+                _ => "broken",
+            }).Inc();
+            NotOpened(target.ToString(), stage, e.Message);
+            return (null, new Failure(e.Fault, e.At(stage)));
+        }
+    }
+
+    private bool TryChooseSource(EgressOptions options, AddressFamily family, out IPAddress? source)
+    {
+        source = null;
+        if (options.Source.Count == 0) return true;
+        var start = (uint)Interlocked.Increment(ref nextSource);
+        for (var i = 0u; i < options.Source.Count; i++)
+        {
+            var candidate = IPAddress.Parse(options.Source[(int)((start + i) % (uint)options.Source.Count)]);
+            if (candidate.AddressFamily != family) continue;
+            source = candidate;
+            return true;
+        }
+
+        return false;
+    }
+
+    [LoggerMessage(4001, LogLevel.Debug, "Connected: remote {Remote}, TLS {Tls}")]
+    private partial void Opened(string remote, string? tls);
+
+    [LoggerMessage(4002, LogLevel.Information, "Not connected: remote {Remote}, stage {Stage}: {Reason}")]
+    private partial void NotOpened(string remote, AttemptStage stage, string reason);
+}

@@ -1,0 +1,263 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Angarium.Mail;
+using Angarium.Mail.Replies;
+
+namespace Angarium.Egress.Sessions;
+
+/// <summary>
+/// Bytes to and from one receiver: a gathered write per group of commands, bounded replies, a limit on every step. Used by one session at a time; only
+/// <see cref="Check"/> and <see cref="Abort"/> come from elsewhere. Every failure is an <see cref="AttemptException"/>.
+/// </summary>
+internal sealed class SmtpConnection : IDisposable
+{
+    /// <summary>Content gathers to this before it is written; a small message goes out in one write.</summary>
+    public const int Window = 64 * 1024;
+
+    private readonly Socket? socket;
+    private readonly ConnectionWatch watch;
+    private readonly ReplyReader replies = new();
+    private readonly ArrayBufferWriter<byte> output = new(4096);
+    private Stream stream;
+    private byte[]? input = ArrayPool<byte>.Shared.Rent(8192);
+    private int start, end;
+    private long stepEnds = long.MaxValue;
+    private Func<bool>? leaseEnded;
+    private int disposed;
+    private AttemptException? aborted;
+
+    public SmtpConnection(Stream stream, Socket? socket, string remote, ConnectionWatch watch)
+    {
+        this.stream = stream;
+        this.socket = socket;
+        this.watch = watch;
+        Remote = remote;
+        watch.Add(this);
+    }
+
+    /// <summary>`name[address]:port`, for people.</summary>
+    public string Remote { get; }
+
+    /// <summary>Version and trust, for people; null in plaintext.</summary>
+    public string? Tls { get; private set; }
+
+    public bool CertificateValidated { get; private set; }
+
+    /// <summary>What the next flush sends.</summary>
+    public IBufferWriter<byte> Output => output;
+
+    public int Unflushed => output.WrittenCount;
+
+    /// <summary>The peer has said something that nobody asked for, or closed.</summary>
+    public bool HasUnexpectedInput => end > start || (socket is not null && IsReadable(socket));
+
+    public static async Task<SmtpConnection> ConnectAsync(RouteEndPoint target, IPAddress? source, TimeSpan timeout, ConnectionWatch watch, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(target.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            if (source is not null) socket.Bind(new IPEndPoint(source, 0));
+            using var limit = new CancellationTokenSource(timeout, watch.Time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await socket.ConnectAsync(new IPEndPoint(target.Address, target.Port), both.Token);
+            return new SmtpConnection(new NetworkStream(socket, ownsSocket: true), socket, target.ToString(), watch);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            socket.Dispose();
+            cancellationToken.ThrowIfCancellationRequested();
+            throw e is SocketException failed
+                ? new AttemptException(AttemptFault.Unreachable, $"{target}: {Words(failed.SocketErrorCode)}", e)
+                : new AttemptException(AttemptFault.Timeout, $"{target}: no connection within {timeout.TotalSeconds:0.#} s", e);
+        }
+    }
+
+    /// <summary>Sends what was gathered. With a guard, the connection ends as soon as it says so, even in mid-write.</summary>
+    public async ValueTask FlushAsync(TimeSpan timeout, Func<bool>? leaseEndedNow = null)
+    {
+        if (output.WrittenCount == 0) return;
+        Begin(timeout, leaseEndedNow);
+        try
+        {
+            await stream.WriteAsync(output.WrittenMemory);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException or InvalidOperationException)
+        {
+            throw Translate(e);
+        }
+        finally
+        {
+            End();
+            output.ResetWrittenCount();
+        }
+    }
+
+    /// <exception cref="AttemptException">None came in time, the peer closed, or what came is no reply.</exception>
+    public async ValueTask<Reply> ReadReplyAsync(TimeSpan timeout)
+    {
+        if (TryTakeReply(out var reply)) return reply;
+        Begin(timeout, null);
+        try
+        {
+            while (true)
+            {
+                var buffer = input ?? throw new ObjectDisposedException(nameof(SmtpConnection));
+                start = end = 0;
+                // A reply that drips in has one limit for the whole of it: the step's.
+                var read = await stream.ReadAsync(buffer);
+                if (read == 0) throw aborted ?? new AttemptException(AttemptFault.Cut, $"{Remote} closed the connection");
+                end = read;
+                if (TryTakeReply(out reply)) return reply;
+            }
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException or InvalidOperationException)
+        {
+            throw Translate(e);
+        }
+        finally
+        {
+            End();
+        }
+    }
+
+    /// <summary>Turns to TLS. Whatever the peer sent in plaintext beyond its reply ends the connection: it could have come from anyone on the way.</summary>
+    public async Task StartTlsAsync(string host, bool required, X509Certificate2Collection? authorities, TimeSpan timeout)
+    {
+        if (end > start) throw new AttemptException(AttemptFault.Nonsense, $"{Remote} sent plaintext after its reply to STARTTLS");
+        var errors = SslPolicyErrors.None;
+        var options = new SslClientAuthenticationOptions
+        {
+            TargetHost = host,
+            AllowRenegotiation = false,
+            RemoteCertificateValidationCallback = (_, _, _, found) =>
+            {
+                errors = found;
+                return found == SslPolicyErrors.None || !required;
+            },
+        };
+        if (authorities is not null)
+        {
+            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            options.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
+        }
+
+        var secure = new SslStream(stream);
+        stream = secure;
+        Begin(timeout, null);
+        try
+        {
+            await secure.AuthenticateAsClientAsync(options);
+        }
+        catch (Exception e) when (e is AuthenticationException or IOException or ObjectDisposedException or SocketException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            throw aborted ?? new AttemptException(AttemptFault.TlsFailed, errors == SslPolicyErrors.None || !required
+                ? $"{Remote}: the TLS handshake failed"
+                : $"{Remote}: the certificate is not trusted ({errors})", e);
+        }
+        finally
+        {
+            End();
+        }
+
+        CertificateValidated = errors == SslPolicyErrors.None;
+        Tls = $"{secure.SslProtocol switch { SslProtocols.Tls13 => "TLSv1.3", SslProtocols.Tls12 => "TLSv1.2", var other => other.ToString() }} {(CertificateValidated ? "validated" : "unvalidated")}";
+    }
+
+    /// <summary>Called by the watch.</summary>
+    public void Check(long now)
+    {
+        if (now > Volatile.Read(ref stepEnds)) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow"));
+        else if (Volatile.Read(ref leaseEnded) is { } ended && ended()) Abort(new AttemptException(AttemptFault.LeaseEnded, "the lease ended"));
+    }
+
+    /// <summary>Ends whatever is under way, from any thread; the session sees <paramref name="why"/>.</summary>
+    public void Abort(AttemptException why)
+    {
+        if (Interlocked.CompareExchange(ref aborted, why, null) is not null) return;
+        // The socket itself: a TLS stream must not be disposed under a pending call.
+        if (socket is not null) socket.Dispose();
+        else stream.Dispose();
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) != 0) return;
+        watch.Remove(this);
+        try
+        {
+            stream.Dispose();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException)
+        {
+            // The goodbye of TLS to a peer that is gone.
+        }
+
+        socket?.Dispose();
+        if (Interlocked.Exchange(ref input, null) is { } buffer) ArrayPool<byte>.Shared.Return(buffer);
+    }
+
+    private bool TryTakeReply([NotNullWhen(true)] out Reply? reply)
+    {
+        if (end > start)
+        {
+            var progress = replies.Read(input.AsSpan(start, end - start), out var consumed);
+            start += consumed;
+            if (progress == ReplyProgress.Malformed) throw new AttemptException(AttemptFault.Nonsense, $"{Remote}: {replies.Problem}");
+            if (progress == ReplyProgress.Complete)
+            {
+                reply = replies.Reply!;
+                return true;
+            }
+        }
+
+        reply = null;
+        return false;
+    }
+
+    private void Begin(TimeSpan timeout, Func<bool>? leaseEndedNow)
+    {
+        Volatile.Write(ref leaseEnded, leaseEndedNow);
+        Volatile.Write(ref stepEnds, watch.Time.GetTimestamp() + (long)(timeout.TotalSeconds * watch.Time.TimestampFrequency));
+    }
+
+    private void End()
+    {
+        Volatile.Write(ref stepEnds, long.MaxValue);
+        Volatile.Write(ref leaseEnded, null);
+    }
+
+    private AttemptException Translate(Exception e) => aborted ?? new AttemptException(AttemptFault.Cut, $"{Remote} cut the connection", e);
+
+    private static bool IsReadable(Socket socket)
+    {
+        try
+        {
+            return socket.Poll(0, SelectMode.SelectRead);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            return true;
+        }
+    }
+
+    private static string Words(SocketError error) => error switch
+    {
+        SocketError.ConnectionRefused => "connection refused",
+        SocketError.HostUnreachable => "host unreachable",
+        SocketError.NetworkUnreachable => "network unreachable",
+        SocketError.TimedOut => "connection timed out",
+        SocketError.AddressNotAvailable => "the local address of Egress:Source is not available",
+        _ => error.ToString(),
+    };
+}
+
+/// <summary>One address of one host.</summary>
+internal readonly record struct RouteEndPoint(string Host, IPAddress Address, int Port)
+{
+    public override string ToString() => Host.Trim('[', ']') == Address.ToString() ? new IPEndPoint(Address, Port).ToString() : $"{Host}[{Address}]:{Port}";
+}

@@ -1,0 +1,22 @@
+using Angarium.Mail;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Egress.Worker;
+
+internal sealed partial class DomainFeed
+{
+    private void SpoolUnreadable(EntryPlace place, string reason) => SpoolUnreadable(context.Logger, place, reason);
+
+    private void EntryCorrupt(EntryPlace place, MessageId message) => EntryCorrupt(context.Logger, place, message);
+
+    private void ExchangeFailed(string domain, int number, int outcomes, string reason) => ExchangeFailed(context.Logger, domain, number, outcomes, reason);
+
+    [LoggerMessage(4020, LogLevel.Warning, "Spool not readable: entry {Place}: {Reason}")]
+    private static partial void SpoolUnreadable(ILogger logger, EntryPlace place, string reason);
+
+    [LoggerMessage(4021, LogLevel.Critical, "Stored message damaged: entry {Place}, message {MessageId}; deferred")]
+    private static partial void EntryCorrupt(ILogger logger, EntryPlace place, MessageId messageId);
+
+    [LoggerMessage(4022, LogLevel.Warning, "Exchange not answered: domain {Domain}, number {Number}, outcomes {Outcomes}: {Reason}; repeating")]
+    private static partial void ExchangeFailed(ILogger logger, string domain, int number, int outcomes, string reason);
+}

@@ -1,0 +1,227 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using Angarium.Contracts.EgressPools;
+using Microsoft.Extensions.Hosting;
+
+namespace Angarium.Egress.Worker;
+
+/// <summary>
+/// The process's courier: long-polls its pool for orders, runs a session for each, reports what became of them, and renews the leases of all. One loop and
+/// one tick; sessions are tasks of their own. Nothing survives it: leases end, and the pool forgets a worker that is silent.
+/// </summary>
+internal sealed partial class EgressWorker(WorkerContext context) : BackgroundService
+{
+    /// <summary>Design rule 21: a worker that its pool has not heard for so long counts for nothing there.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(20);
+
+    private const int MostReports = 1000;
+
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<ulong, (EgressSession Session, Task Run)> sessions = new();
+    private readonly List<SessionReport> reports = [];
+    private readonly ConcurrentDictionary<Task, byte> settling = new();
+    private readonly Channel<byte> reported = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private long heard = context.Time.GetTimestamp();
+    private long number;
+    private volatile bool isHeard;
+    private volatile bool draining;
+
+    /// <summary>The pool hears this worker, and it takes orders.</summary>
+    public bool IsReady => isHeard && !draining;
+
+    public int Sessions => sessions.Count;
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        if (!draining)
+        {
+            draining = true;
+            context.MayAsk = false;
+            Draining(context.Logger, sessions.Count);
+            foreach (var (session, _) in sessions.Values) session.Close();
+            var running = sessions.Values.Select(session => session.Run).Concat(settling.Keys).ToArray();
+            if (!await EndWithinAsync(running, context.Options.DrainTimeout, cancellationToken))
+            {
+                foreach (var (session, _) in sessions.Values) session.Abort();
+                await EndWithinAsync(running, TimeSpan.FromSeconds(5), cancellationToken);
+            }
+
+            context.IsOver = true;
+        }
+
+        await base.StopAsync(cancellationToken);
+        Drained(context.Logger, context.Leases.Count);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var tick = context.Time.CreateTimer(static self => ((EgressWorker)self!).Tick(), this, Second, Second);
+        Task? held = null;
+        var report = Task.CompletedTask;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var poll = PollAsync(stoppingToken);
+            // What sessions report meanwhile goes with a second poll, which the pool answers in place of the first; never a third.
+            if (held is not null) await held;
+            held = poll;
+            if (report.IsCompleted) report = WaitForReportAsync(stoppingToken);
+            await Task.WhenAny(poll, report);
+        }
+
+        if (held is not null) await held;
+        // The last words: what ended while draining.
+        if (HasReports) await PollAsync(CancellationToken.None);
+    }
+
+    private async Task WaitForReportAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await reported.Reader.ReadAsync(stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The loop looks for itself.
+        }
+    }
+
+    private async Task PollAsync(CancellationToken stoppingToken)
+    {
+        await Task.Yield();
+        SessionReport[] sending;
+        lock (reports)
+        {
+            sending = [.. reports.Take(MostReports)];
+            reports.RemoveRange(0, sending.Length);
+        }
+
+        var began = context.Time.GetTimestamp();
+        var most = context.Options.MaxSessions;
+        var request = new PollRequest
+        {
+            Worker = context.Name,
+            Number = Interlocked.Increment(ref number),
+            SentAt = context.Clock.Now,
+            FreeSessions = draining || !context.Clock.IsSettled ? 0 : Math.Max(0, most - sessions.Count),
+            Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
+            Reports = sending,
+        };
+        string? reason;
+        try
+        {
+            var answer = await context.Gateway.PollAsync(request);
+            if (answer.Accepted)
+            {
+                Volatile.Write(ref heard, context.Time.GetTimestamp());
+                if (!isHeard) Heard(context.Logger, context.Name);
+                isHeard = true;
+                if (!draining) context.MayAsk = true;
+                foreach (var order in answer.Orders) Follow(order);
+                // A pool that neither orders nor holds the poll must not make a tight loop.
+                if (answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return;
+                reason = null;
+            }
+            else
+            {
+                reason = "refused";
+            }
+        }
+        catch (Exception e)
+        {
+            reason = e.Message;
+        }
+
+        if (reason is not null)
+        {
+            lock (reports) reports.InsertRange(0, sending);
+            EgressInstruments.PollFailures.Inc();
+            PollFailed(context.Logger, reason);
+        }
+
+        try
+        {
+            await Task.Delay(reason is null ? Breath : Second, context.Time, stoppingToken);
+        }
+        catch (OperationCanceledException)
+        {
+            // The loop looks for itself.
+        }
+    }
+
+    private void Follow(SessionOrder order)
+    {
+        if (order.Kind != OrderKind.Open)
+        {
+            if (sessions.TryGetValue(order.Permit, out var known)) known.Session.Order(order);
+            else Report(new SessionReport { Permit = order.Permit, Site = order.Site, Domain = order.Domain, Event = SessionEvent.Closed });
+            return;
+        }
+
+        if (sessions.ContainsKey(order.Permit)) return;
+        if (draining || sessions.Count >= context.Options.MaxSessions)
+        {
+            Report(new SessionReport { Permit = order.Permit, Site = order.Site, Domain = order.Domain, Event = SessionEvent.Closed });
+            return;
+        }
+
+        var session = new EgressSession(context, order, Report);
+        // In the table before it can report its end.
+        var start = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        sessions[order.Permit] = (session, RunAsync(session, start.Task));
+        if (draining) session.Close();
+        start.SetResult();
+    }
+
+    private static async Task RunAsync(EgressSession session, Task start)
+    {
+        await start;
+        await session.RunAsync();
+    }
+
+    private void Report(SessionReport report)
+    {
+        // The permit is free with this report: from here on it is declared no more; the outcomes may still be on their way.
+        if (report.Event is SessionEvent.Closed or SessionEvent.ConnectFailed or SessionEvent.Lost && sessions.TryRemove(report.Permit, out var ended))
+        {
+            settling.TryAdd(ended.Run, 0);
+            _ = ended.Run.ContinueWith(static (run, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(run, out _), settling, TaskScheduler.Default);
+        }
+
+        lock (reports) reports.Add(report);
+        reported.Writer.TryWrite(0);
+    }
+
+    private void Tick()
+    {
+        context.Leases.Tick();
+        foreach (var (session, _) in sessions.Values) session.Look();
+        if (!isHeard || context.Time.GetElapsedTime(Volatile.Read(ref heard)) < Silence) return;
+        isHeard = false;
+        context.MayAsk = false;
+        NotHeard(context.Logger, sessions.Count);
+        foreach (var (session, _) in sessions.Values) session.Close();
+    }
+
+    private bool HasReports
+    {
+        get
+        {
+            lock (reports) return reports.Count > 0;
+        }
+    }
+
+    private async Task<bool> EndWithinAsync(Task[] running, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(running).WaitAsync(limit, context.Time, cancellationToken);
+            return true;
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,33 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
+
+namespace Angarium.Egress.Worker;
+
+/// <summary>The calls of a worker to the grains. Any thread; every call is bounded in time and may throw anything the cluster throws.</summary>
+internal interface IQueueGateway
+{
+    Task<PollAnswer> PollAsync(PollRequest request);
+
+    Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request);
+
+    Task<RenewAnswer> RenewAsync(string domain, RenewRequest request);
+}
+
+/// <summary>The grains themselves.</summary>
+internal sealed class GrainQueueGateway(IGrainFactory grains, TimeProvider time) : IQueueGateway
+{
+    /// <summary>One pool for now; its key is part of the contract with the silos.</summary>
+    private const string Pool = "default";
+
+    // The pool holds a poll for 5 s.
+    private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(10);
+
+    public Task<PollAnswer> PollAsync(PollRequest request) => grains.GetGrain<IEgressPoolPoll>(Pool).Poll(request).WaitAsync(LongestPoll, time);
+
+    public Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request) =>
+        grains.GetGrain<IDomainQueueExchange>(domain).Exchange(request).WaitAsync(LongestCall, time);
+
+    public Task<RenewAnswer> RenewAsync(string domain, RenewRequest request) =>
+        grains.GetGrain<IDomainQueueExchange>(domain).Renew(request).AsTask().WaitAsync(LongestCall, time);
+}

@@ -1,0 +1,70 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Contracts.DomainQueues;
+using Angarium.Egress.Routing;
+using Angarium.Egress.Sessions;
+using Angarium.Mail;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Egress.Worker;
+
+/// <summary>What all sessions of a worker share. Any thread.</summary>
+internal sealed partial class WorkerContext
+{
+    private readonly ISettings<EgressOptions> settings;
+    private volatile bool mayAsk = true;
+    private volatile bool isOver;
+
+    public WorkerContext(
+        IQueueGateway gateway, ISpoolReader spool, IStoreClock clock, TimeProvider time, RouteResolver routes, Connector connector, ISettings<EgressOptions> settings,
+        ILogger logger)
+    {
+        (Gateway, Spool, Clock, Time, Routes, Connector, Logger, this.settings) = (gateway, spool, clock, time, routes, connector, logger, settings);
+        Leases = new LeaseKeeper(gateway, clock, time, Name, logger);
+    }
+
+    /// <summary>Random, drawn at each start.</summary>
+    public string Name { get; } = $"{Environment.MachineName}-{Random.Shared.NextInt64():x16}";
+
+    public IQueueGateway Gateway { get; }
+
+    public ISpoolReader Spool { get; }
+
+    public IStoreClock Clock { get; }
+
+    public TimeProvider Time { get; }
+
+    public RouteResolver Routes { get; }
+
+    public Connector Connector { get; }
+
+    public LeaseKeeper Leases { get; }
+
+    public ILogger Logger { get; }
+
+    public EgressOptions Options => settings.Current;
+
+    /// <summary>Whether new mail may be asked for: the pool hears us (design rule 21), the clock is trusted, and we stay.</summary>
+    public bool MayAsk
+    {
+        get => mayAsk && Clock.IsSettled;
+        set => mayAsk = value;
+    }
+
+    /// <summary>The process ends: what is still unanswered stays so.</summary>
+    public bool IsOver
+    {
+        get => isOver;
+        set => isOver = value;
+    }
+
+    public void LogAttempt(MessageId message, string domain, int recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan took) =>
+        Attempted(Logger, message, domain, recipients, attempt, verdict.Kind, connection?.Remote, connection?.Tls, verdict.Reply, verdict.Own, verdict.PossibleDuplicate,
+            (Clock.Now - accepted).TotalSeconds, took.TotalSeconds);
+
+    [LoggerMessage(4010, LogLevel.Information,
+        "Attempt: message {MessageId}, domain {Domain}, recipients {Recipients}, attempt {Attempt}, {Outcome}, remote {Remote}, TLS {Tls}, reply {Reply}, own {Own}, possible duplicate {PossibleDuplicate}, delay {Delay:0.000} s, took {Took:0.000} s")]
+    private static partial void Attempted(
+        ILogger logger, MessageId messageId, string domain, int recipients, int attempt, OutcomeKind outcome, string? remote, string? tls, Reply reply, bool own, bool possibleDuplicate, double delay, double took);
+}

@@ -1,0 +1,140 @@
+using Angarium.Contracts.Admin;
+using Angarium.Grains.Control;
+using Angarium.Grains.Index;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+
+namespace Angarium.Grains.DomainQueues;
+
+// What operators ask (and rule 17 orders). Holds are documents and outlive everything here.
+internal sealed partial class DomainQueue
+{
+    private const int AdminBatch = 1_000;
+
+    public async Task<QueueSnapshot> ShowAsync(int limit)
+    {
+        var rows = await _seams.Index.ListAsync(_domain, default, Math.Clamp(limit, 1, 10_000), CancellationToken.None);
+        var inMemory = _entries.Values.Distinct().Where(e => !e.InIndex).ToList();
+        var listed = inMemory.SelectMany(e => e.Keys.Select(k => Describe(e.Row(k), e))).Concat(rows.Select(r => Describe(r, _entries.GetValueOrDefault(r.Member.Key))))
+            .OrderBy(r => r.Due).ToArray();
+        return new QueueSnapshot
+        {
+            Domain = _domain, Queued = await _seams.Index.CountAsync(_domain, CancellationToken.None) + inMemory.Sum(e => e.Keys.Length), Leased = _leased.Count,
+            Held = _control?.Held ?? false, Site = _site?.Site, SuspendedUntil = _siteState?.SuspendedUntil ?? default,
+            SiteTrouble = _siteState?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
+        };
+    }
+
+    /// <summary>Makes what waits due now. What is in memory is due already.</summary>
+    public async Task<int> RetryAsync(RecipientKey? message)
+    {
+        _touchedAt = Now;
+        var now = Floor(Now);
+        var count = 0;
+        for (var from = now + TimeSpan.FromSeconds(1); !_deposed;)
+        {
+            if (!await ConfirmAsync()) break;
+            var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
+            var changes = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key))
+                .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
+            if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) Depose("the owner token is another's");
+            count += changes.Count;
+            if (rows.Count < AdminBatch) break;
+            // Those that were moved are gone from here; those that were not are stepped over, a second at least.
+            from = StoreTime.Max(rows[^1].Due, from + TimeSpan.FromSeconds(changes.Count == 0 ? 1 : 0));
+        }
+
+        _nextRead = StoreTime.Min(_nextRead, now);
+        Tick();
+        return count;
+    }
+
+    /// <summary>Finishes without delivery or notice what is not leased just now (design rule 6: an operator's decision, by the owner).</summary>
+    public async Task<int> DropAsync(RecipientKey? message, string reason)
+    {
+        _touchedAt = Now;
+        var count = 0;
+        foreach (var entry in _ready.Entries().Where(e => message is null || e.Message == message).ToList())
+        {
+            if (entry.State != EntryState.Ready || !MayAct) continue;
+            _ready.Leave(entry, EntryState.Deciding);
+            if (!await RecordDropAsync(entry.Keys, reason))
+            {
+                SendToIndex(entry, entry.Due);
+                return count;
+            }
+
+            count += entry.Keys.Length;
+            Remove(entry);
+        }
+
+        for (var from = StoreTime.Zero; MayAct;)
+        {
+            if (!await ConfirmAsync() || Now < _readFrom) break;
+            var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
+            await _seams.View.RefreshAsync(CancellationToken.None);
+            var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
+            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
+            if (!HasToken || open.Length > 0 && !await RecordDropAsync(open, reason)) break;
+            if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
+            count += open.Length;
+            if (rows.Count < AdminBatch) break;
+            from = StoreTime.Max(rows[^1].Due, from + TimeSpan.FromSeconds(drop.Count == 0 ? 1 : 0));
+        }
+
+        Tick();
+        return count;
+    }
+
+    public async Task HoldAsync(RecipientKey? message)
+    {
+        _control = await _seams.Control.ChangeAsync(_domain, c => message is { } m ? c with { HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { m } } : c with { Held = true },
+            CancellationToken.None);
+        Tick();
+    }
+
+    public async Task ReleaseAsync(RecipientKey? message)
+    {
+        _control = await _seams.Control.ChangeAsync(_domain, c => message is { } m ? c with { HeldMessages = c.HeldMessages.Where(h => h != m).ToHashSet() } : c with { Held = false },
+            CancellationToken.None);
+        await RetryAsync(message ?? default(RecipientKey));
+        _nextRead = StoreTime.Min(_nextRead, Now);
+        Tick();
+    }
+
+    private async Task<bool> RecordDropAsync(RecipientKey[] keys, string reason)
+    {
+        var now = Now;
+        var text = reason.Length > 200 ? reason[..200] : reason;
+        try
+        {
+            await _seams.Ledger.AppendAsync([.. keys.Select(k => new LedgerRecord
+            {
+                Key = k, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text),
+            })], DecideBy);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            LogLedgerFailed(_domain, e.Message);
+            return false;
+        }
+
+        foreach (var _ in keys) DomainQueueInstruments.Count(LedgerKind.Dropped);
+        return true;
+    }
+
+    private QueuedRecipient Describe(IndexRow row, QueueEntry? entry)
+    {
+        var now = Now;
+        var state = _leased.ContainsKey(row.Member.Key) ? "leased"
+            : entry?.State == EntryState.Deciding ? "deciding"
+            : _control is { } c && (c.Held || c.HeldMessages.Contains(row.Member.Message)) ? "held"
+            : row.Due <= now ? "ready" : "waiting";
+        return new QueuedRecipient
+        {
+            Key = row.Member.Key, Message = row.Member.Message, Tenant = row.Lane.Tenant, Attempts = row.Attempts, Due = row.Due,
+            Born = entry is { Born: var born } && born != default ? born : _seams.View.Born(row.Member.Key) ?? default, State = state,
+            Place = _seams.View.Locate(row.Member.Key, row.Member.Birth) ?? row.Member.Birth,
+        };
+    }
+}

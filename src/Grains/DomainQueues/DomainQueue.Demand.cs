@@ -1,0 +1,81 @@
+using Angarium.Contracts.Routing;
+using Angarium.Grains.Sites;
+using Angarium.Mail;
+
+namespace Angarium.Grains.DomainQueues;
+
+// What the site is told: how much of which lane is due here (design rule 22).
+internal sealed partial class DomainQueue
+{
+    private static readonly TimeSpan DemandInterval = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan DemandSpacing = TimeSpan.FromMilliseconds(100);
+
+    private SiteRoute? _site;
+    private StoreTime _siteUntil;
+    private SiteState? _siteState;
+    private StoreTime _demandSentAt;
+    private StoreTime _demandDue = Never;
+    private int _demandSent;
+    private bool _sendingDemand;
+
+    /// <summary>The site's state has changed: suspended, failed again, recovered.</summary>
+    public void SiteChanged(string site, SiteState state)
+    {
+        if (_site?.Site != site) return;
+        if (_siteState?.LastFailure != state.LastFailure) _expiryDue = true;
+        _siteState = state;
+        Tick();
+    }
+
+    // At once when demand appears, grows to double or vanishes; otherwise every 30 s while there is some.
+    private void SendDemand(StoreTime now)
+    {
+        var count = MayGrant ? _ready.Count : 0;
+        if (_sendingDemand || _deposed || (count == 0 && _demandSent == 0))
+        {
+            if (count == 0) _demandDue = Never;
+            return;
+        }
+
+        var urgent = count == 0 || _demandSent == 0 || count >= _demandSent * 2;
+        _demandDue = _demandSentAt + (urgent ? _demandSent == 0 && count > 0 ? TimeSpan.Zero : DemandSpacing : DemandInterval);
+        if (now >= _demandDue) Run(SendDemandAsync(count));
+    }
+
+    private async Task SendDemandAsync(int count)
+    {
+        _sendingDemand = true;
+        try
+        {
+            if (_site is null || Now >= _siteUntil)
+            {
+                var route = await _seams.Routes.ResolveSiteAsync(_domain, CancellationToken.None);
+                if (_site is { } old && old.Site != route.Site) await _seams.Sites.DemandAsync(old.Site, new SiteDemand { Domain = _domain, SentAt = Now });
+                _site = route;
+                _siteUntil = Now + route.ValidFor;
+            }
+
+            _demandSent = count;
+            _demandSentAt = Now;
+            _demandDue = count > 0 ? _demandSentAt + DemandInterval : Never;
+            var state = await _seams.Sites.DemandAsync(_site.Site, new SiteDemand
+            {
+                Domain = _domain, Lanes = count > 0 ? _ready.Demand() : [], IsRoute = _site.IsRoute, MaxConnections = _site.MaxConnections, SentAt = Now,
+            });
+            if (_siteState?.LastFailure != state.LastFailure) _expiryDue = true;
+            _siteState = state;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // A site that cannot be reached (moving, overloaded) is told again: a lost demand is harmless.
+            LogSiteUnreachable(_domain, e.Message);
+            _demandSent = 0;
+            _demandSentAt = Now;
+            _demandDue = Now + TimeSpan.FromSeconds(1);
+        }
+        finally
+        {
+            _sendingDemand = false;
+        }
+    }
+}

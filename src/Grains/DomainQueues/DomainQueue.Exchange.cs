@@ -1,0 +1,289 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Grains.View;
+using Angarium.Mail;
+
+namespace Angarium.Grains.DomainQueues;
+
+// Sessions, grants, leases and renewals (design rules 14 to 17).
+internal sealed partial class DomainQueue
+{
+    private const int LostLeasesUntilHold = 5;
+    private const int MaxSessions = 10_000;
+    private const int MaxWant = 100;
+
+    private readonly Dictionary<ulong, Lease> _leases = [];
+    private readonly Dictionary<RecipientKey, Lease> _leased = [];
+    private readonly Dictionary<ulong, Session> _sessions = [];
+    private readonly Dictionary<RecipientKey, int> _lost = [];
+    private readonly Queue<ulong> _doneOrder = [];
+    private readonly HashSet<ulong> _done = [];
+    private ulong _nextLease;
+    private StoreTime _sessionsCheckedAt;
+
+    /// <summary>Outcomes out, the next batch in. A repeat of (session, number) gets the same answer, also while the first is still being worked on.</summary>
+    public Task<ExchangeAnswer> ExchangeAsync(ExchangeRequest request)
+    {
+        _touchedAt = Now;
+        if (_sessions.TryGetValue(request.Session, out var session))
+        {
+            if (request.Number == session.Number) return session.Answer;
+            if (request.Number < session.Number) return Task.FromResult(Refusal);
+        }
+        else if (_sessions.Count >= MaxSessions)
+        {
+            return Task.FromResult(Refusal);
+        }
+        else
+        {
+            _sessions[request.Session] = session = new Session();
+        }
+
+        session.Number = request.Number;
+        session.UsedAt = Now;
+        return session.Answer = ExchangeOnceAsync(request, session);
+    }
+
+    private static ExchangeAnswer Refusal => new() { Next = ExchangeNext.Wait, RetryAfter = TimeSpan.FromSeconds(1) };
+
+    private async Task<ExchangeAnswer> ExchangeOnceAsync(ExchangeRequest request, Session session)
+    {
+        var answer = await AnswerAsync(request);
+        // What changed nothing is not kept: the worker may ask again under the same number.
+        if (!answer.Acknowledged && session.Number == request.Number) session.Number--;
+        return answer;
+    }
+
+    private async Task<ExchangeAnswer> AnswerAsync(ExchangeRequest request)
+    {
+        if (_deposed || !_seams.Clock.IsSettled || (Now - request.SentAt).Duration() > MaxSkew) return Refusal;
+        if (request.Outcomes.Length > 0 && !await RecordAsync(request.Worker, request.Outcomes)) return Refusal;
+        if (_deposed) return Refusal;
+        if (request.Want <= 0 || _stopping) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
+        if (_control is { Held: true } || (_site is { } site && site.Site != request.Site)) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
+        if (!MayGrant) return Wait();
+        // What is not fresh is granted under a token confirmed not long ago.
+        if (_owner is not null && _ready.Count > 0) await ConfirmAsync();
+
+        // The answer has to be on its way while the request is young: the lease counts from when it was sent.
+        var now = Now;
+        if (!MayGrant || now - request.SentAt > MaxSkew) return Wait();
+        var grants = new List<Grant>();
+        while (grants.Count < Math.Min(request.Want, MaxWant) && TryGrant(request, now, out var grant))
+        {
+            if (grant is not null) grants.Add(grant);
+        }
+
+        if (grants.Count == 0 && _ready.Count > 0) return Wait();
+        SendDemand(now);
+        Pump();
+        return new ExchangeAnswer { Acknowledged = true, Next = grants.Count > 0 ? ExchangeNext.Send : ExchangeNext.Dry, Grants = [.. grants] };
+
+        static ExchangeAnswer Wait() => new() { Acknowledged = true, Next = ExchangeNext.Wait, RetryAfter = TimeSpan.FromSeconds(1) };
+    }
+
+    /// <summary>Leases the next entry, in one turn with all that justifies it. True with a null grant: an entry left without a lease; go on.</summary>
+    private bool TryGrant(ExchangeRequest request, StoreTime now, out Grant? grant)
+    {
+        grant = null;
+        var most = Math.Clamp(request.MaxRecipients, 1, 1_000);
+        if (!_ready.TryTake(most, out var entry)) return false;
+        var fresh = entry.FreshUntil > now;
+        if (!fresh && entry.FreshUntil != default)
+        {
+            SendToIndex(entry, entry.Due);
+            return true;
+        }
+
+        if (!fresh && !HasToken)
+        {
+            _ready.Add(entry, first: true);
+            return false;
+        }
+
+        if (_control!.HeldMessages.Contains(entry.Message))
+        {
+            SendToIndex(entry, now + TimeSpan.FromMinutes(10));
+            return true;
+        }
+
+        if (!SplitDone(ref entry)) return true;
+        var place = entry.Birth;
+        if (!fresh)
+        {
+            // Rule 13: what is in no listing begun after the reading is struck.
+            var located = _seams.View.Locate(entry.Keys[0], entry.Birth);
+            if (located is null && _seams.View.ListedFrom > entry.TakenUp)
+            {
+                Remove(entry);
+                return true;
+            }
+
+            place = located ?? entry.Birth;
+        }
+
+        if (entry.Keys.Length > most)
+        {
+            _ready.Add(Piece(entry, entry.Keys[most..], EntryState.Ready), first: true);
+            entry.Keys = entry.Keys[..most];
+        }
+
+        entry.State = EntryState.Leased;
+        var lease = new Lease
+        {
+            Id = ++_nextLease, Worker = request.Worker, Entry = entry, Place = place, Open = [.. entry.Keys],
+            Until = StoreTime.Min(now, request.SentAt) + LeaseTime,
+        };
+        _leases[lease.Id] = lease;
+        foreach (var key in entry.Keys) _leased[key] = lease;
+        grant = new Grant { Lease = lease.Id, Place = place, Keys = entry.Keys, Attempt = entry.Attempts + 1, Deadline = lease.Until, Message = entry.Message };
+        return true;
+    }
+
+    /// <summary>Takes out what the ledger has decided or finished (design rule 13); false = nothing is left to try.</summary>
+    private bool SplitDone(ref QueueEntry entry)
+    {
+        var view = _seams.View;
+        var open = 0;
+        foreach (var key in entry.Keys)
+        {
+            if (view.Bits(key) == RecipientBits.None) open++;
+        }
+
+        if (open == entry.Keys.Length) return true;
+        var finished = entry.Keys.Where(IsFinished).ToArray();
+        var decided = entry.Keys.Where(k => view.Bits(k) == RecipientBits.Decided).ToArray();
+        var rest = entry.Keys.Where(k => view.Bits(k) == RecipientBits.None).ToArray();
+        if (finished.Length > 0) Remove(Piece(entry, finished, EntryState.Leased));
+        if (decided.Length > 0) ResumeNotice(Piece(entry, decided, EntryState.Deciding));
+        entry.Keys = rest;
+        if (rest.Length == 0) entry.State = EntryState.Gone;
+        return rest.Length > 0;
+    }
+
+    /// <summary>An entry of its own for some recipients of another, which has to let go of them.</summary>
+    private QueueEntry Piece(QueueEntry entry, RecipientKey[] keys, EntryState state, StoreTime? due = null, int? attempts = null)
+    {
+        var piece = entry.With(keys, state, due, attempts);
+        Enter(piece);
+        return piece;
+    }
+
+    /// <summary>Renews a worker's leases; also those that a former activation granted (design rule 16).</summary>
+    public async ValueTask<RenewAnswer> RenewAsync(RenewRequest request)
+    {
+        var now = Now;
+        _touchedAt = now;
+        if (!MayAct || (now - request.SentAt).Duration() > MaxSkew) return new RenewAnswer();
+        var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !_done.Contains(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now);
+        if (tokenNeeded) await ConfirmAsync();
+        now = Now;
+        if (!MayAct || now - request.SentAt > MaxSkew) return new RenewAnswer();
+        var until = StoreTime.Min(now, request.SentAt) + LeaseTime;
+        var renewed = new List<ulong>();
+        foreach (var held in request.Leases)
+        {
+            if (_leases.TryGetValue(held.Lease, out var lease))
+            {
+                if (lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
+            }
+            else if (!HasToken || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
+            {
+                continue;
+            }
+
+            lease.Until = StoreTime.Max(lease.Until, until);
+            renewed.Add(held.Lease);
+        }
+
+        return new RenewAnswer { Renewed = [.. renewed], Until = until };
+    }
+
+    /// <summary>Holds for its worker what another activation leased, unless it is finished or leased to another here.</summary>
+    private bool Adopt(string worker, HeldLease held, out Lease lease)
+    {
+        var open = held.Keys.Where(k => !IsFinished(k)).ToHashSet();
+        lease = new Lease { Id = held.Lease, Worker = worker, Entry = null, Place = held.Place, Open = open };
+        if (open.Count == 0 || open.Any(_leased.ContainsKey) || _leases.Count >= Options.Window * 2) return false;
+        foreach (var key in open)
+        {
+            // What was read back or handed over and not leased yet waits in the index for the end of that lease.
+            if (_entries.TryGetValue(key, out var entry) && entry.State == EntryState.Ready) SendToIndex(entry, entry.Due);
+            _leased[key] = lease;
+        }
+
+        _leases[lease.Id] = lease;
+        return true;
+    }
+
+    private void EndLeases(StoreTime now)
+    {
+        if (_leases.Count == 0) return;
+        // A worker's clock may be 5 s behind ours when it aborts.
+        var slack = _seams.Standing.IsSoleProcess ? TimeSpan.Zero : MaxSkew;
+        foreach (var lease in _leases.Values.Where(l => l.Recording == 0 && l.Until + slack <= now).ToList()) Run(LoseAsync(lease));
+    }
+
+    private async Task LoseAsync(Lease lease)
+    {
+        var keys = lease.Open.ToArray();
+        LogLeaseLost(_domain, lease.Worker, keys.Length, lease.Place.Pack);
+        DomainQueueInstruments.PossibleDuplicates.Inc(keys.Length);
+        lease.Recording++;
+        try
+        {
+            await _seams.Ledger.AppendAsync([.. keys.Select(k => LostRecord(k, lease, Now))]);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            LogLedgerFailed(_domain, e.Message);
+        }
+
+        lease.Recording--;
+        Close(lease);
+        if (lease.Entry is not { } entry) return;
+        var piece = Piece(entry, keys, EntryState.Leased);
+        var lost = _lost[keys[0]] = _lost.GetValueOrDefault(keys[0]) + 1;
+        if (_lost.Count > 10_000) _lost.Clear();
+        SendToIndex(piece, Floor(Now));
+        if (lost < LostLeasesUntilHold) return;
+        _lost.Remove(keys[0]);
+        LogWalking(_domain, entry.Message, lost);
+        await HoldAsync(entry.Message);
+    }
+
+    private void Close(Lease lease)
+    {
+        _leases.Remove(lease.Id);
+        foreach (var key in lease.Open) _leased.Remove(key);
+        if (lease.IsOwn) lease.Entry!.State = EntryState.Gone;
+        else
+        {
+            _foreignEndedAt = Now;
+            _nextRead = StoreTime.Min(_nextRead, Now);
+        }
+
+        if (!_done.Add(lease.Id)) return;
+        _doneOrder.Enqueue(lease.Id);
+        if (_doneOrder.Count > 4_096) _done.Remove(_doneOrder.Dequeue());
+    }
+
+    private void ForgetSessions(StoreTime now)
+    {
+        if (now - _sessionsCheckedAt < TimeSpan.FromSeconds(15)) return;
+        _sessionsCheckedAt = now;
+        foreach (var (id, session) in _sessions)
+        {
+            if (session.Answer.IsCompleted && now - session.UsedAt > TimeSpan.FromMinutes(1)) _sessions.Remove(id);
+        }
+    }
+
+    private static StoreTime Floor(StoreTime time) => new(time.Milliseconds / 1000 * 1000);
+
+    /// <summary>The last request of an egress session and its answer. In memory: a successor has no lease of it to double.</summary>
+    private sealed class Session
+    {
+        public int Number;
+        public StoreTime UsedAt;
+        public Task<ExchangeAnswer> Answer = Task.FromResult(new ExchangeAnswer());
+    }
+}

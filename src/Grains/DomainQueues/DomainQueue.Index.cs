@@ -1,0 +1,252 @@
+using Angarium.Grains.Index;
+using Angarium.Grains.View;
+using Angarium.Mail;
+
+namespace Angarium.Grains.DomainQueues;
+
+// Token, writes and reading back: one loop at a time, so that what was read is never older than what was written.
+internal sealed partial class DomainQueue
+{
+    private const int WriteBatch = 1_000;
+    private const int MaxWrites = 20_000;
+
+    private readonly Queue<IndexOp> _ops = [];
+    private IndexOwner? _owner;
+    private StoreTime _confirmedAt;
+    private StoreTime _readFrom;
+    private StoreTime _nextRead = Never;
+    private StoreTime _indexRetryAt;
+    private StoreTime _foreignEndedAt;
+    private TimeSpan _indexBackoff = TimeSpan.FromSeconds(1);
+    private Task _pump = Task.CompletedTask;
+    private Task _confirming = Task.CompletedTask;
+    private Task _taking = Task.CompletedTask;
+    private bool _pumping;
+
+    /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
+    private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
+
+    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && (Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0)
+        && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
+
+    /// <summary>Writes the entry as it is; it stays in memory unless it is leaving.</summary>
+    private void WriteToIndex(QueueEntry entry)
+    {
+        entry.InIndex = true;
+        var leaving = entry.State == EntryState.Leaving;
+        if (leaving) entry.Writes += entry.Keys.Length;
+        foreach (var key in entry.Keys) _ops.Enqueue(new IndexOp(entry.Row(key), Remove: false, leaving ? entry : null));
+        _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(entry.Due));
+        Pump();
+    }
+
+    /// <summary>The entry leaves memory for the index, to be read back when it is due.</summary>
+    private void SendToIndex(QueueEntry entry, StoreTime due)
+    {
+        _ready.Leave(entry, EntryState.Leaving);
+        entry.State = EntryState.Leaving;
+        entry.Due = due;
+        WriteToIndex(entry);
+    }
+
+    private void Pump()
+    {
+        if (_pumping || _deposed || Now < _indexRetryAt || (_ops.Count == 0 && !WantsRead)) return;
+        _pumping = true;
+        Run(_pump = PumpAsync());
+    }
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            while (!_deposed && (_ops.Count > 0 || WantsRead))
+            {
+                if (_owner is null) await TakeAsync();
+                if (_ops.Count > 0 && !await WriteAsync()) break;
+                if (WantsRead && !_deposed) await ReadBackAsync();
+            }
+
+            _indexBackoff = TimeSpan.FromSeconds(1);
+        }
+        catch (IOException e)
+        {
+            _indexRetryAt = Now + _indexBackoff;
+            _indexBackoff = TimeSpan.FromSeconds(Math.Min(10, _indexBackoff.TotalSeconds * 2));
+            LogIndexUnreachable(_domain, e.Message);
+        }
+        finally
+        {
+            _pumping = false;
+        }
+    }
+
+    // A write whose result is unknown is repeated with a token of its own: until one is known to be written this activation has acted under none.
+    private Task TakeAsync() => _taking.IsCompleted ? _taking = TakeOnceAsync() : _taking;
+
+    private async Task TakeOnceAsync()
+    {
+        var token = _seams.Draw();
+        var stamp = await _seams.Index.TakeAsync(_domain, token, CancellationToken.None);
+        _confirmedAt = Now;
+        _readFrom = _seams.Standing.IsSoleProcess ? _confirmedAt : _confirmedAt + TokenWait;
+        _owner = new IndexOwner(token, stamp.Run);
+    }
+
+    /// <summary>Makes sure that the token was confirmed not long ago; false = it was not.</summary>
+    private async ValueTask<bool> ConfirmAsync()
+    {
+        if (_deposed) return false;
+        if (_owner is not null && Now - _confirmedAt < ConfirmedFor / 2) return true;
+        try
+        {
+            if (_confirming.IsCompleted) _confirming = ConfirmOnceAsync();
+            await _confirming;
+        }
+        catch (IOException e)
+        {
+            LogIndexUnreachable(_domain, e.Message);
+        }
+
+        return HasToken;
+    }
+
+    private async Task ConfirmOnceAsync()
+    {
+        if (_owner is not { } owner)
+        {
+            await TakeAsync();
+            return;
+        }
+
+        var sent = Now;
+        if (await _seams.Index.WriteAsync(_domain, owner, [], CancellationToken.None) == IndexWriteStatus.Deposed) Depose("the owner token is another's");
+        else _confirmedAt = StoreTime.Max(_confirmedAt, sent);
+    }
+
+    private async Task<bool> WriteAsync()
+    {
+        // The last word on a key counts: in one step removals come before puts.
+        var changes = new Dictionary<RecipientKey, IndexChange>();
+        var count = 0;
+        foreach (var op in _ops)
+        {
+            if (count == WriteBatch) break;
+            count++;
+            changes[op.Row.Member.Key] = new IndexChange(op.Row, op.Remove);
+        }
+
+        var sent = Now;
+        var status = await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. changes.Values], CancellationToken.None);
+        if (status == IndexWriteStatus.Deposed)
+        {
+            Depose("the owner token is another's");
+            return false;
+        }
+
+        _confirmedAt = StoreTime.Max(_confirmedAt, sent);
+        if (status == IndexWriteStatus.Full)
+        {
+            // Rule 8: what is not in the index stays in memory with its new due time, and nothing is read back.
+            _indexRetryAt = Now + TimeSpan.FromSeconds(2);
+            LogIndexFull(_domain, _ops.Count);
+            return false;
+        }
+
+        while (count-- > 0)
+        {
+            var op = _ops.Dequeue();
+            if (op.Leaving is { } entry && --entry.Writes == 0) Forget(entry);
+        }
+
+        return true;
+    }
+
+    private void Forget(QueueEntry entry)
+    {
+        if (entry.State != EntryState.Leaving) return;
+        entry.State = EntryState.Gone;
+        foreach (var key in entry.Keys)
+        {
+            if (_entries.TryGetValue(key, out var known) && ReferenceEquals(known, entry)) _entries.Remove(key);
+        }
+    }
+
+    private async Task ReadBackAsync()
+    {
+        var sent = Now;
+        var asked = _nextRead;
+        _nextRead = Never;
+        IndexRead read;
+        try
+        {
+            read = await _seams.Index.ReadDueAsync(_domain, _owner!.Value, sent, Math.Min(20_000, Room + _entries.Count + 1), CancellationToken.None);
+            if (read.Deposed)
+            {
+                Depose("the owner token is another's");
+                return;
+            }
+
+            _confirmedAt = StoreTime.Max(_confirmedAt, sent);
+            // Rule 13: the index proposes; only a view refreshed since the reading decides.
+            if (read.Rows.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
+        }
+        catch (IOException)
+        {
+            _nextRead = StoreTime.Min(_nextRead, asked);
+            throw;
+        }
+
+        if (_deposed || _stopping) return;
+        // Rule 15: a lease of a former activation ended meanwhile; its entry needs a confirmation since then.
+        if (_foreignEndedAt >= sent)
+        {
+            _nextRead = StoreTime.Min(_nextRead, sent);
+            return;
+        }
+
+        if (read.More is { } more) _nextRead = StoreTime.Min(_nextRead, more);
+        Admit(read.Rows, sent);
+    }
+
+    private void Admit(IReadOnlyList<IndexRow> rows, StoreTime readAt)
+    {
+        var room = Room;
+        var groups = new Dictionary<(PackId, uint, ushort, Lane, StoreTime, int, bool), List<RecipientKey>>();
+        foreach (var row in rows)
+        {
+            var key = row.Member.Key;
+            if (_entries.ContainsKey(key) || _leased.ContainsKey(key)) continue;
+            var bits = _seams.View.Bits(key);
+            if ((bits & RecipientBits.Finished) != 0)
+            {
+                _ops.Enqueue(new IndexOp(row, Remove: true, null));
+                continue;
+            }
+
+            var group = (key.PackId, row.Member.Offset, row.Member.First, row.Lane, row.Due, row.Attempts, bits != 0);
+            if (groups.TryGetValue(group, out var keys)) keys.Add(key);
+            else if (room-- > 0) groups[group] = [key];
+            else _nextRead = StoreTime.Min(_nextRead, row.Due);
+        }
+
+        var members = rows.ToDictionary(r => r.Member.Key);
+        foreach (var (group, keys) in groups)
+        {
+            var row = members[keys[0]];
+            var entry = new QueueEntry
+            {
+                Lane = row.Lane, Birth = row.Member.Birth, Message = row.Member.Message, Keys = [.. keys], Born = _seams.View.Born(keys[0]) ?? default,
+                Due = row.Due, Attempts = row.Attempts, TakenUp = readAt, InIndex = true,
+            };
+            Enter(entry);
+            if (group.Item7) ResumeNotice(entry);
+            else _ready.Add(entry);
+        }
+
+        SendDemand(Now);
+    }
+
+    /// <summary>One change on its way; <paramref name="Leaving"/>: the entry that waits for it to leave memory.</summary>
+    private readonly record struct IndexOp(IndexRow Row, bool Remove, QueueEntry? Leaving);
+}

@@ -1,0 +1,116 @@
+using Angarium.Grains.Notices;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+
+namespace Angarium.Grains.DomainQueues;
+
+// Expiry, and what is owed between *decided* and *finished* (design rules 6 and 7).
+internal sealed partial class DomainQueue
+{
+    private const int MaxNotices = 256;
+
+    private int _notices;
+    private bool _expiryDue;
+
+    private void StartNotice(QueueEntry entry, LedgerRecord[] outcomes)
+    {
+        entry.State = EntryState.Deciding;
+        // Beyond the bound it waits in the index; read back, its bit leads here again.
+        if (_notices >= MaxNotices) SendToIndex(entry, Now + TimeSpan.FromSeconds(30));
+        else Run(NoticeAsync(entry, outcomes));
+    }
+
+    /// <summary>Decided by an earlier activation or process, and not finished: the notice again, never an attempt.</summary>
+    private void ResumeNotice(QueueEntry entry) => StartNotice(entry, [.. entry.Keys.Select(k => _seams.View.Decision(k) ?? new LedgerRecord
+    {
+        Key = k, Kind = LedgerKind.Failed, Own = true, Time = Now, Attempt = entry.Attempts,
+        Reply = new Reply(550, new EnhancedStatus(5, 0, 0), "delivery failed; the receiver's reply is no longer known"),
+    })]);
+
+    private async Task NoticeAsync(QueueEntry entry, LedgerRecord[] outcomes)
+    {
+        _notices++;
+        try
+        {
+            var place = _seams.View.Locate(entry.Keys[0], entry.Birth) ?? entry.Birth;
+            foreach (var kind in outcomes.GroupBy(o => o.Kind))
+            {
+                var notice = kind.Key switch { LedgerKind.Expired => NoticeKind.Expired, LedgerKind.Relayed => NoticeKind.Relayed, _ => NoticeKind.Failed };
+                await _seams.Notices.WriteAsync(notice, place, [.. kind], CancellationToken.None);
+            }
+
+            var now = Now;
+            await _seams.Ledger.AppendAsync([.. entry.Keys.Select(k => new LedgerRecord { Key = k, Kind = LedgerKind.Finished, Time = now })]);
+            Remove(entry);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            // It stays decided; the index brings it back. A repeat writes the same Message-ID.
+            LogNoticeFailed(_domain, entry.Message, e.Message);
+            SendToIndex(entry, Now + TimeSpan.FromSeconds(30));
+        }
+        finally
+        {
+            _notices--;
+        }
+    }
+
+    private async Task TellOfDelayAsync(EntryPlace place, LedgerRecord[] outcomes)
+    {
+        try
+        {
+            if (!await _seams.Notices.WriteAsync(NoticeKind.Delayed, place, outcomes, CancellationToken.None)) return;
+            await _seams.Ledger.AppendAsync([.. outcomes.Select(o => new LedgerRecord { Key = o.Key, Kind = LedgerKind.DelayNotice, Time = Now, Attempt = o.Attempt })]);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            LogNoticeFailed(_domain, outcomes[0].Key, e.Message);
+        }
+    }
+
+    /// <summary>
+    /// Expires what is too old, could be leased now, and whose site has failed a connection since it was taken up (design rule 6). Held mail does not expire.
+    /// </summary>
+    private void ExpireReady(StoreTime now)
+    {
+        if (!MayGrant || _siteState is not { } state) return;
+        _expiryDue = false;
+        var old = _ready.Entries().Where(e => e.Born != default && now - e.Born >= Options.RetryExpire && state.LastFailure > e.TakenUp
+            && (e.FreshUntil > now || HasToken) && !_control!.HeldMessages.Contains(e.Message)).Take(1_000).ToList();
+        foreach (var entry in old)
+        {
+            _ready.Leave(entry, EntryState.Deciding);
+            var left = entry;
+            if (SplitDone(ref left)) Run(ExpireAsync(left, state));
+        }
+    }
+
+    private async Task ExpireAsync(QueueEntry entry, Sites.SiteState state)
+    {
+        var now = Now;
+        entry.State = EntryState.Deciding;
+        var records = entry.Keys.Select(k => new LedgerRecord
+        {
+            Key = k, Kind = LedgerKind.Expired, Time = now, Attempt = entry.Attempts, Own = state.Remote is null, Reply = state.Trouble, Remote = state.Remote,
+        }).ToArray();
+        try
+        {
+            await _seams.Ledger.AppendAsync(records, DecideBy);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            // Given up: it is read back, and judged again.
+            LogLedgerFailed(_domain, e.Message);
+            SendToIndex(entry, Floor(Now));
+            return;
+        }
+
+        foreach (var record in records)
+        {
+            DomainQueueInstruments.Count(record.Kind);
+            LogOutcome(record, entry, entry.Born);
+        }
+
+        StartNotice(entry, records);
+    }
+}

@@ -1,0 +1,245 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+
+namespace Angarium.Grains.DomainQueues;
+
+// What became of attempts: into the ledger first, then acknowledged, then into the index (design rules 6 to 8, 17).
+internal sealed partial class DomainQueue
+{
+    /// <summary>Records what a worker reports; true = all of it is durable, or an event that changes nothing, and the worker may forget it.</summary>
+    private async Task<bool> RecordAsync(string worker, AttemptOutcome[] outcomes)
+    {
+        var reports = new List<Report>();
+        var complete = true;
+        var foreign = false;
+        foreach (var outcome in outcomes)
+        {
+            if (_leases.TryGetValue(outcome.Lease, out var lease) && lease.Worker == worker)
+            {
+                // An earlier report of it is on its way: what repeats it must not be acknowledged before that is durable.
+                if (lease.Recording > 0) complete = false;
+                else if (lease.IsOwn) complete &= Gather(lease, lease.Entry!, outcome, reports);
+                else foreign = true;
+            }
+            else if (outcome.Kind == OutcomeKind.Delivered || !_done.Contains(outcome.Lease))
+            {
+                foreign = true;
+            }
+        }
+
+        if (foreign && !await ConfirmAsync()) complete = false;
+        if (foreign)
+        {
+            foreach (var outcome in outcomes)
+            {
+                if (!_leases.TryGetValue(outcome.Lease, out var lease) || !lease.IsOwn) GatherForeign(lease, outcome, reports);
+            }
+        }
+
+        if (reports.Count == 0) return complete;
+        foreach (var report in reports)
+        {
+            if (report.Lease is { } lease) lease.Recording++;
+        }
+
+        // A decision is given up when its append has not begun within 10 s; a delivery is a fact and never is.
+        var decisions = AppendAsync(reports.Where(r => r.IsDecision).ToList(), DecideBy);
+        var facts = AppendAsync(reports.Where(r => !r.IsDecision).ToList(), null);
+        var decided = await decisions;
+        var recorded = await facts;
+        foreach (var report in reports) Apply(report, report.IsDecision ? decided : recorded);
+        Tick();
+        return complete && decided && recorded && !_deposed;
+    }
+
+    private async Task<bool> AppendAsync(List<Report> reports, TimeSpan? beginBy)
+    {
+        var records = reports.SelectMany(r => r.Records).ToList();
+        if (records.Count == 0) return true;
+        try
+        {
+            await _seams.Ledger.AppendAsync(records, beginBy);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or TimeoutException)
+        {
+            LogLedgerFailed(_domain, e.Message);
+            return false;
+        }
+    }
+
+    /// <summary>A report under a current lease of this activation: what it makes of each recipient; false = no decision can be taken now.</summary>
+    private bool Gather(Lease lease, QueueEntry entry, AttemptOutcome outcome, List<Report> reports)
+    {
+        var keys = outcome.Keys.Where(lease.Open.Contains).ToArray();
+        if (keys.Length == 0) return true;
+        var now = Now;
+        var born = outcome.Summaries is [{ } first, ..] && first.Accepted != default ? first.Accepted : entry.Born;
+        var kind = outcome.Kind switch
+        {
+            OutcomeKind.Delivered => outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered,
+            OutcomeKind.Failed => LedgerKind.Failed,
+            OutcomeKind.Deferred when born != default && now - born >= Options.RetryExpire && MayAct => LedgerKind.Expired,
+            _ => LedgerKind.Deferred,
+        };
+        // Rule 6: a decision is the owner's alone. The worker repeats its report until somebody may take it.
+        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayAct) return false;
+        var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;
+        var recorded = outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Deferred or OutcomeKind.Failed;
+        reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now) : []));
+        foreach (var key in keys) lease.Open.Remove(key);
+        return true;
+    }
+
+    /// <summary>
+    /// A report under a lease that this activation did not grant, or that has ended: a delivery is a fact, whoever learns of it records it; anything else is an event
+    /// and changes nothing.
+    /// </summary>
+    private void GatherForeign(Lease? lease, AttemptOutcome outcome, List<Report> reports)
+    {
+        var keys = outcome.Keys.Where(k => !IsFinished(k)).ToArray();
+        if (lease is not null)
+        {
+            foreach (var key in outcome.Keys)
+            {
+                if (lease.Open.Remove(key)) _leased.Remove(key);
+            }
+
+            if (lease.Open.Count == 0) Close(lease);
+        }
+        else if (_done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered)
+        {
+            return;
+        }
+
+        if (keys.Length == 0 || outcome.Kind is OutcomeKind.Returned or OutcomeKind.NotFound) return;
+        var kind = outcome.Kind != OutcomeKind.Delivered ? LedgerKind.StaleReport : outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered;
+        reports.Add(new Report(null, null, outcome, keys, kind, default, default, Records(kind, outcome, keys, 1, default, Now)));
+    }
+
+    private static LedgerRecord[] Records(LedgerKind kind, AttemptOutcome outcome, RecipientKey[] keys, int attempt, StoreTime due, StoreTime now)
+    {
+        var records = new LedgerRecord[keys.Length];
+        // The first record of a recipient carries the envelope, and so does the last: trace outlives the pack whichever process wrote the first.
+        var withSummary = outcome.Summaries is not null && (attempt == 1 || kind != LedgerKind.Deferred);
+        for (var i = 0; i < keys.Length; i++)
+        {
+            var at = withSummary ? Array.IndexOf(outcome.Keys, keys[i]) : -1;
+            var summary = at >= 0 && at < outcome.Summaries!.Length ? outcome.Summaries[at] : null;
+            records[i] = new LedgerRecord
+            {
+                Key = keys[i], Kind = kind, Time = now, Attempt = attempt, Reply = outcome.Reply, Own = outcome.Own, Remote = outcome.Remote, Tls = outcome.Tls,
+                PossibleDuplicate = outcome.PossibleDuplicate, Due = due, Summary = summary is null ? null : new EnvelopeSummary
+                {
+                    Message = new MessageId(summary.Message), ReversePath = summary.ReversePath, Recipient = summary.Recipient, Tenant = summary.Tenant,
+                    Accepted = summary.Accepted, Size = summary.Size,
+                },
+            };
+        }
+
+        return records;
+    }
+
+    private static LedgerRecord LostRecord(RecipientKey key, Lease lease, StoreTime now) => new()
+    {
+        Key = key, Time = now, Kind = LedgerKind.LeaseLost, PossibleDuplicate = true, Own = true, Attempt = (lease.Entry?.Attempts ?? 0) + 1,
+        Reply = new Reply(451, new EnhancedStatus(4, 3, 0), "the lease of worker " + lease.Worker + " ended without a report"),
+    };
+
+    private void Apply(Report report, bool durable)
+    {
+        if (report.Lease is { } lease)
+        {
+            lease.Recording--;
+            if (!durable)
+            {
+                // The worker repeats it.
+                lease.Open.UnionWith(report.Keys);
+                return;
+            }
+
+            foreach (var key in report.Keys) _leased.Remove(key);
+            if (lease.Open.Count == 0 && lease.Recording == 0) Close(lease);
+        }
+
+        if (!durable) return;
+        Count(report);
+        if (report.Entry is { } entry)
+        {
+            ApplyOwn(report, entry);
+            if (entry.Keys.Length > report.Keys.Length) entry.Keys = [.. entry.Keys.Except(report.Keys)];
+        }
+        else
+        {
+            ApplyForeign(report);
+        }
+    }
+
+    private void ApplyOwn(Report report, QueueEntry entry)
+    {
+        if (_lost.Count > 0) _lost.Remove(entry.Keys[0]);
+        switch (report.Kind)
+        {
+            case LedgerKind.Delivered:
+                Remove(Piece(entry, report.Keys, EntryState.Leased));
+                break;
+            case LedgerKind.Failed or LedgerKind.Expired or LedgerKind.Relayed:
+                StartNotice(Piece(entry, report.Keys, EntryState.Deciding), report.Records);
+                break;
+            case LedgerKind.Deferred when report.Outcome.Kind == OutcomeKind.NotFound:
+                LogNotFound(_domain, entry.Message, report.Lease!.Place.Pack);
+                Remove(Piece(entry, report.Keys, EntryState.Leased));
+                break;
+            case LedgerKind.Deferred when report.Outcome.Kind == OutcomeKind.Returned:
+                SendToIndex(Piece(entry, report.Keys, EntryState.Leased), Floor(Now));
+                break;
+            default:
+                if (report.Born != default && Retry.IsDelayNoticeDue(report.Born, entry.Due, entry.Attempts, report.Due, entry.Message))
+                    Run(TellOfDelayAsync(report.Lease!.Place, report.Records));
+                SendToIndex(Piece(entry, report.Keys, EntryState.Leased, report.Due, entry.Attempts + 1), report.Due);
+                break;
+        }
+    }
+
+    // Delivered under a lease that was another's, or had ended: what waits here for another try is struck. Its row in the index goes when it is read back.
+    private void ApplyForeign(Report report)
+    {
+        if (report.Kind is not (LedgerKind.Delivered or LedgerKind.Relayed)) return;
+        foreach (var key in report.Keys)
+        {
+            if (!_entries.TryGetValue(key, out var entry) || entry.State != EntryState.Ready) continue;
+            if (entry.Keys.Length > 1)
+            {
+                _ready.Leave(entry, EntryState.Gone);
+                _ready.Add(Piece(entry, entry.Keys.Where(k => k != key).ToArray(), EntryState.Ready));
+            }
+            else
+            {
+                _ready.Leave(entry, EntryState.Gone);
+            }
+
+            var struck = Piece(entry, [key], EntryState.Deciding);
+            if (report.Kind == LedgerKind.Delivered) Remove(struck);
+            else StartNotice(struck, report.Records.Where(r => r.Key == key).ToArray());
+        }
+    }
+
+    private void Count(Report report)
+    {
+        if (report.Outcome.PossibleDuplicate) DomainQueueInstruments.PossibleDuplicates.Inc(report.Keys.Length);
+        foreach (var record in report.Records)
+        {
+            DomainQueueInstruments.Count(record.Kind);
+            LogOutcome(record, report.Entry, report.Born);
+        }
+    }
+
+    /// <summary>What a report makes of some recipients.</summary>
+    /// <param name="Lease">Null = foreign.</param>
+    private sealed record Report(
+        Lease? Lease, QueueEntry? Entry, AttemptOutcome Outcome, RecipientKey[] Keys, LedgerKind Kind, StoreTime Due, StoreTime Born, LedgerRecord[] Records)
+    {
+        public bool IsDecision => Kind is LedgerKind.Failed or LedgerKind.Expired;
+    }
+}

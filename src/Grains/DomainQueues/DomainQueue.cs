@@ -1,0 +1,252 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Grains.Control;
+using Angarium.Grains.Index;
+using Angarium.Grains.View;
+using Angarium.Mail;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.DomainQueues;
+
+/// <summary>
+/// The queue of one recipient domain: who may be tried now, by whom, and what became of it (design rules 6 to 20). One activation's memory, one logical
+/// thread: every await is one of an injected seam, and all state is consistent at each. Nothing here survives a crash: packs and ledger hold the truth.
+/// <para>
+/// An entry is leased from memory once, while it is fresh. Every later lease goes through the index: the entry is written there with its due time, leaves
+/// memory, and is read back under the owner token, with a view refreshed after the reading. So there is one path on which rules 13 to 16 have to hold.
+/// </para>
+/// </summary>
+internal sealed partial class DomainQueue
+{
+    public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(20);
+
+    /// <summary>Confirmation, lease and skew of the predecessor: 10 + 20 + 5 s.</summary>
+    public static readonly TimeSpan TokenWait = TimeSpan.FromSeconds(35);
+
+    private static readonly TimeSpan MaxSkew = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan IndexAfter = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ConfirmedFor = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan DecideBy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(30);
+    private static readonly StoreTime Never = new(long.MaxValue);
+
+    private readonly string _domain;
+    private readonly DomainQueueSeams _seams;
+    private readonly ILogger _log;
+    private readonly Dictionary<RecipientKey, QueueEntry> _entries = [];
+    private readonly ReadyLanes _ready = new();
+    private readonly Queue<(QueueEntry Entry, StoreTime At)> _unwritten = [];
+    private readonly Queue<(QueueEntry Entry, StoreTime At)> _aging = [];
+    private DomainControl? _control;
+    private bool _loadingControl;
+    private StoreTime _controlRetryAt;
+    private StoreTime _touchedAt;
+    private bool _deposed;
+    private bool _stopping;
+
+    public DomainQueue(string domain, DomainQueueSeams seams)
+    {
+        _domain = domain;
+        _seams = seams;
+        _log = seams.Log;
+        _nextLease = seams.Draw();
+        _touchedAt = Now;
+    }
+
+    /// <summary>Another activation holds the domain, or an invariant broke: nothing is granted or acknowledged any more; the grain ends.</summary>
+    public bool IsDeposed => _deposed;
+
+    /// <summary>Nothing is in memory or on its way, nobody called for a while, and nothing in the index is due soon: the activation may end.</summary>
+    public bool IsIdle => _entries.Count == 0 && _leases.Count == 0 && _ops.Count == 0 && !_pumping && _notices == 0 &&
+        Now - _touchedAt > IdleFor && (_nextRead == Never || _nextRead - Now > TokenWait + TimeSpan.FromSeconds(10));
+
+    private StoreTime Now => _seams.Clock.Now;
+
+    private GrainsOptions Options => _seams.Settings.Current;
+
+    private RetryPolicy Retry => new(Options);
+
+    /// <summary>Whether anything may be granted or renewed (rules 9, 14, 18, 20); what is not fresh needs the token besides.</summary>
+    private bool MayAct => !_deposed && !_stopping && _seams.Clock.IsSettled && _seams.Standing.IsConfirmed;
+
+    private bool MayGrant => MayAct && _seams.Ledger.IsHealthy && _control is { Held: false };
+
+    /// <summary>When <see cref="Tick"/> has something to do next.</summary>
+    public StoreTime NextTick
+    {
+        get
+        {
+            if (_deposed) return Never;
+            var next = Now + TimeSpan.FromSeconds(30);
+            if (_leases.Count > 0) next = StoreTime.Min(next, Now + TimeSpan.FromSeconds(1));
+            if (_unwritten.TryPeek(out var u)) next = StoreTime.Min(next, u.At);
+            if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
+            if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
+            if (!_pumping && _control is { Held: false }) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
+            if (_control is null && !_loadingControl) next = StoreTime.Min(next, _controlRetryAt);
+            if (_demandDue < next) next = _demandDue;
+            // Not sooner than 20 ms from now: what cannot proceed (no room in the window) is not asked again and again.
+            return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
+        }
+    }
+
+    /// <summary>Recipients that are in memory and not in the index.</summary>
+    public int CountUnindexed()
+    {
+        var count = 0;
+        foreach (var entry in _entries.Values) count += entry.InIndex && entry.State != EntryState.Leaving ? 0 : 1;
+        return count;
+    }
+
+    /// <summary>Does what has become due. Cheap when nothing has.</summary>
+    public void Tick()
+    {
+        if (_deposed) return;
+        var now = Now;
+        if (_control is null && !_loadingControl && now >= _controlRetryAt) Run(LoadControlAsync());
+        EndLeases(now);
+        while (_unwritten.TryPeek(out var u) && u.At <= now)
+        {
+            _unwritten.Dequeue();
+            foreach (var key in u.Entry.Keys)
+            {
+                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex) WriteToIndex(entry);
+            }
+        }
+
+        while (_aging.TryPeek(out var a) && a.At <= now)
+        {
+            _aging.Dequeue();
+            if (a.Entry.State == EntryState.Ready) SendToIndex(a.Entry, a.Entry.Due);
+        }
+
+        if (_expiryDue) ExpireReady(now);
+        ForgetSessions(now);
+        SendDemand(now);
+        Pump();
+    }
+
+    /// <summary>The index has something due for this domain, or will have soon: takes the token, so that the wait passes before it is due.</summary>
+    public void Wake()
+    {
+        _touchedAt = Now;
+        _nextRead = StoreTime.Min(_nextRead, Now);
+        Tick();
+    }
+
+    /// <summary>Grants nothing more and writes to the index what is only in memory. What cannot be written is left to the sweep.</summary>
+    public async Task StopAsync()
+    {
+        _stopping = true;
+        if (_deposed) return;
+        foreach (var entry in _entries.Values.Distinct().Where(e => !e.InIndex).ToList()) WriteToIndex(entry);
+        _indexRetryAt = default;
+        Pump();
+        await _pump;
+    }
+
+    /// <summary>Takes a hand-over: synchronous, no awaits (design rule 11).</summary>
+    public OfferAnswer Offer(Offer offer)
+    {
+        var now = Now;
+        _touchedAt = now;
+        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit) return new OfferAnswer(0, Late: true);
+        var refused = 0;
+        var room = Room;
+        foreach (var offered in offer.Entries)
+        {
+            if (offered.Keys.Any(_entries.ContainsKey)) continue;
+            var entry = new QueueEntry
+            {
+                Lane = new Lane(offered.Tenant, offered.Class), Birth = new EntryPlace(offer.Pack, offered.Offset, offered.Length), Message = offered.Message,
+                Keys = offered.Keys, Born = offered.Born, Due = StoreTime.Max(offered.Born, offered.NotBefore), FreshUntil = offer.CommitBegan + FreshFor, TakenUp = now,
+            };
+            if (offered.NotBefore > now || room <= 0)
+            {
+                if (_ops.Count + entry.Keys.Length > MaxWrites)
+                {
+                    refused += entry.Keys.Length;
+                    continue;
+                }
+
+                Enter(entry);
+                entry.State = EntryState.Leaving;
+                WriteToIndex(entry);
+                continue;
+            }
+
+            room--;
+            Enter(entry);
+            _ready.Add(entry);
+            _unwritten.Enqueue((entry, now + IndexAfter));
+            _aging.Enqueue((entry, entry.FreshUntil));
+        }
+
+        Tick();
+        return new OfferAnswer(refused, Late: false);
+    }
+
+    private int Room => Options.Window - _ready.Count - _leases.Count;
+
+    private void Enter(QueueEntry entry)
+    {
+        foreach (var key in entry.Keys) _entries[key] = entry;
+    }
+
+    /// <summary>The recipients are finished or struck: out of memory, and out of the index when they may be there.</summary>
+    private void Remove(QueueEntry entry)
+    {
+        _ready.Leave(entry, EntryState.Gone);
+        entry.State = EntryState.Gone;
+        foreach (var key in entry.Keys)
+        {
+            if (_entries.TryGetValue(key, out var known) && ReferenceEquals(known, entry)) _entries.Remove(key);
+            if (entry.InIndex) _ops.Enqueue(new IndexOp(entry.Row(key), Remove: true, null));
+        }
+
+        Pump();
+    }
+
+    private async Task LoadControlAsync()
+    {
+        _loadingControl = true;
+        try
+        {
+            _control = await _seams.Control.LoadAsync(_domain, CancellationToken.None);
+            Tick();
+        }
+        catch (IOException e)
+        {
+            _controlRetryAt = Now + TimeSpan.FromSeconds(1);
+            LogControlUnreadable(_domain, e.Message);
+        }
+        finally
+        {
+            _loadingControl = false;
+        }
+    }
+
+    private void Depose(string why)
+    {
+        if (_deposed) return;
+        _deposed = true;
+        LogDeposed(_domain, why);
+    }
+
+    /// <summary>Watches work that nobody awaits. What it does not expect breaks an invariant: this activation ends, and the sweep brings its mail to the next.</summary>
+    private async void Run(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception e)
+        {
+            LogBroken(_domain, e);
+            Depose("an unexpected error");
+        }
+    }
+
+    private bool IsFinished(RecipientKey key) => (_seams.View.Bits(key) & RecipientBits.Finished) != 0;
+}

@@ -1,0 +1,140 @@
+using Angarium.Contracts.Admin;
+using Angarium.Contracts.DomainQueues;
+using Angarium.Grains.Sites;
+using Angarium.Mail;
+using Orleans.Concurrency;
+
+namespace Angarium.Grains.DomainQueues;
+
+/// <summary>One domain's queue as a grain: a thin shell that gives the machine its turns and its ticks. Nothing survives a crash.</summary>
+[GrainType("domain-queue"), Reentrant]
+internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains active)
+    : Grain, IDomainQueueIntake, IDomainQueueExchange, IDomainQueueAdmin, ISiteListener, IDomainQueueWake
+{
+    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(5);
+
+    private DomainQueue _queue = null!;
+    private IGrainTimer _timer = null!;
+    private StoreTime _armedFor;
+    private StoreTime _countedAt;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _queue = new DomainQueue(this.GetPrimaryKeyString(), seams);
+        _timer = this.RegisterGrainTimer(static (grain, _) => grain.OnTimer(), this, new GrainTimerCreationOptions
+        {
+            DueTime = TimeSpan.Zero, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true,
+        });
+        return Task.CompletedTask;
+    }
+
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        active.Remove(this.GetPrimaryKeyString());
+        try
+        {
+            await _queue.StopAsync().WaitAsync(StopWithin, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException)
+        {
+            // What was not written is left to the sweep.
+        }
+    }
+
+    public ValueTask<OfferAnswer> Offer(Offer offer)
+    {
+        var answer = _queue.Offer(offer);
+        Arm();
+        return new(answer);
+    }
+
+    public async Task<ExchangeAnswer> Exchange(ExchangeRequest request)
+    {
+        var answer = await _queue.ExchangeAsync(request);
+        Arm();
+        return answer;
+    }
+
+    public async ValueTask<RenewAnswer> Renew(RenewRequest request)
+    {
+        var answer = await _queue.RenewAsync(request);
+        Arm();
+        return answer;
+    }
+
+    public ValueTask SiteChanged(string site, SiteState state)
+    {
+        _queue.SiteChanged(site, state);
+        Arm();
+        return default;
+    }
+
+    public ValueTask Wake()
+    {
+        _queue.Wake();
+        Arm();
+        return default;
+    }
+
+    public async Task<bool> OfferSwept(SweptOffer offer)
+    {
+        var taken = await _queue.OfferSweptAsync(offer);
+        Arm();
+        return taken;
+    }
+
+    public Task<QueueSnapshot> Show(int limit) => _queue.ShowAsync(limit);
+
+    public async Task<int> Retry(RecipientKey? message) => await Then(_queue.RetryAsync(message));
+
+    public async Task<int> Drop(RecipientKey? message, string reason) => await Then(_queue.DropAsync(message, reason));
+
+    public async Task Hold(RecipientKey? message)
+    {
+        await _queue.HoldAsync(message);
+        Arm();
+    }
+
+    public async Task Release(RecipientKey? message)
+    {
+        await _queue.ReleaseAsync(message);
+        Arm();
+    }
+
+    private async Task<T> Then<T>(Task<T> work)
+    {
+        var result = await work;
+        Arm();
+        return result;
+    }
+
+    private Task OnTimer()
+    {
+        _armedFor = default;
+        _queue.Tick();
+        var now = seams.Clock.Now;
+        if (now - _countedAt >= TimeSpan.FromSeconds(1))
+        {
+            _countedAt = now;
+            active.Set(this.GetPrimaryKeyString(), _queue.CountUnindexed());
+        }
+
+        Arm();
+        return Task.CompletedTask;
+    }
+
+    private void Arm()
+    {
+        if (_queue.IsDeposed || _queue.IsIdle)
+        {
+            DeactivateOnIdle();
+            return;
+        }
+
+        var next = _queue.NextTick;
+        if (_armedFor != default && _armedFor <= next) return;
+        _armedFor = next;
+        var due = next - seams.Clock.Now;
+        _timer.Change(due > TimeSpan.Zero ? due : TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+}

@@ -1,0 +1,70 @@
+using Angarium.Contracts.EgressPools;
+using Angarium.Grains.Index;
+using Angarium.Mail;
+
+namespace Angarium.Grains.EgressPools;
+
+/// <summary>What a site asks of its pool. Key: the pool's name. Silos only.</summary>
+[Alias("angarium.IEgressPoolOrders")]
+public interface IEgressPoolOrders : IGrainWithStringKey
+{
+    /// <summary>Hands session orders to workers; the fate of each is in the answer, parallel to the orders. A lost answer is healed by <see cref="Declared"/>.</summary>
+    [Alias("Place")]
+    Task<PlaceAnswer> Place(PlaceRequest request);
+
+    /// <summary>The permits of a site that workers hold or that wait for one: what a site begins with, and compares with once a minute.</summary>
+    [Alias("Declared")]
+    Task<DeclaredPermits> Declared(string site);
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.PlaceRequest")]
+public sealed record PlaceRequest
+{
+    [Id(0)] public required string Site { get; init; }
+
+    [Id(1)] public required SiteOrder[] Orders { get; init; }
+}
+
+/// <summary>A session order with the lane on whose behalf it is made, so that pools share over tenants as well.</summary>
+[GenerateSerializer, Immutable, Alias("angarium.SiteOrder")]
+public sealed record SiteOrder
+{
+    [Id(0)] public required SessionOrder Order { get; init; }
+
+    [Id(1)] public required string Tenant { get; init; }
+
+    [Id(2)] public MessageClass Class { get; init; }
+
+    internal Lane Lane => new(Tenant, Class);
+}
+
+public enum Placement : byte
+{
+    /// <summary>A worker has it, or it waits for a free session.</summary>
+    Taken = 0,
+
+    /// <summary>No room (or the pool is starting): try again in a second.</summary>
+    Refused = 1,
+
+    /// <summary>Serve and Close: no worker holds that permit.</summary>
+    Unknown = 2,
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.PlaceAnswer")]
+public sealed record PlaceAnswer
+{
+    [Id(0)] public required Placement[] Placements { get; init; }
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.DeclaredPermits")]
+public sealed record DeclaredPermits
+{
+    /// <summary>False: not every worker has declared yet; ask again in a second.</summary>
+    [Id(0)] public bool Complete { get; init; }
+
+    [Id(1)] public DeclaredPermit[] Permits { get; init; } = [];
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.DeclaredPermit")]
+public readonly record struct DeclaredPermit(
+    [property: Id(0)] ulong Permit, [property: Id(1)] string? Worker, [property: Id(2)] string Domain, [property: Id(3)] bool Idle);

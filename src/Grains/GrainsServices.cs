@@ -1,0 +1,86 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using Angarium.Contracts.Admin;
+using Angarium.Contracts.Configuration;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
+using Angarium.Grains.Sites;
+using Angarium.Grains.Sweep;
+using Angarium.Grains.View;
+using Angarium.Grains.Waker;
+using Angarium.Spool.Documents;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains;
+
+/// <summary>
+/// Registers the queues of a silo. Expects from the host: <see cref="IPackStore"/>, <see cref="ISpoolReader"/>, <see cref="ILedgerStore"/>, <see cref="IDocumentStore"/>,
+/// <see cref="ILedger"/> (whose durable records it passes to <see cref="LedgerFeed"/>), <see cref="IStoreClock"/>, the route resolver of Egress, settings, and the sites,
+/// notices and control documents of this project.
+/// </summary>
+public static class GrainsServices
+{
+    /// <param name="services">Where to register.</param>
+    /// <param name="ownWriter">The writer id of this process's ledger streams, as it is now.</param>
+    /// <param name="isOwnPackWriter">Whether packs of that writer id were made by this process.</param>
+    /// <param name="decode">Whole blocks of a stream to records.</param>
+    /// <param name="encode">Records to blocks of a stream.</param>
+    public static IServiceCollection AddQueues(
+        this IServiceCollection services, Func<IServiceProvider, ulong> ownWriter, Func<IServiceProvider, ulong, bool> isOwnPackWriter,
+        Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode, Func<IReadOnlyList<LedgerRecord>, byte[]> encode)
+    {
+        services.AddSingleton<IStanding, SoleStanding>();
+        services.AddSingleton(new LedgerCodec(decode, encode));
+        services.AddSingleton(s => new MemoryQueueIndex(() => s.GetRequiredService<ISettings<GrainsOptions>>().Current.MaxRecipients, Draw));
+        services.AddSingleton<IQueueIndex>(s => s.GetRequiredService<MemoryQueueIndex>());
+        services.AddSingleton(s => new RecordView(
+            s.GetRequiredService<ILedgerStore>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(),
+            s.GetRequiredService<LedgerCodec>(), () => ownWriter(s), s.GetRequiredService<ILogger<RecordView>>()));
+        services.AddSingleton<IRecordView>(s => s.GetRequiredService<RecordView>());
+        services.AddSingleton(s => new LedgerFeed(s.GetRequiredService<RecordView>()));
+        services.AddSingleton<ISiteCalls, GrainSiteCalls>();
+        services.AddSingleton<ISweepOffers, GrainSweepOffers>();
+        services.AddSingleton<ActiveDomains>();
+        services.AddSingleton<IAdmission, Admission>();
+        services.AddSingleton<IQueueDirectory, QueueDirectory>();
+        services.AddSingleton(s => new DomainQueueSeams
+        {
+            Clock = s.GetRequiredService<IStoreClock>(), Standing = s.GetRequiredService<IStanding>(), Ledger = s.GetRequiredService<ILedger>(),
+            Index = s.GetRequiredService<IQueueIndex>(), View = s.GetRequiredService<IRecordView>(), Notices = s.GetRequiredService<Notices.INoticeWriter>(),
+            Control = s.GetRequiredService<Control.IControlDocuments>(), Routes = s.GetRequiredService<Contracts.Routing.IRouteResolver>(),
+            Sites = s.GetRequiredService<ISiteCalls>(), Settings = s.GetRequiredService<ISettings<GrainsOptions>>(), Draw = Draw,
+            Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"),
+        });
+        services.AddSingleton(s => new PackSweep(
+            s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
+            s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(), s.GetRequiredService<ISweepOffers>(), w => isOwnPackWriter(s, w),
+            s.GetRequiredService<ILogger<PackSweep>>()));
+        services.AddHostedService<SweepService>();
+        services.AddHostedService<DomainWaker>();
+        return services;
+    }
+
+    private static ulong Draw()
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        RandomNumberGenerator.Fill(bytes);
+        return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+    }
+
+    /// <summary>Calls of a domain's queue to sites, by grain. Any thread; no state.</summary>
+    private sealed class GrainSiteCalls(IGrainFactory grains) : ISiteCalls
+    {
+        public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => grains.GetGrain<ISite>("default|" + site).Demand(demand);
+    }
+
+    /// <summary>Offers of the sweep, by grain. Any thread; no state.</summary>
+    private sealed class GrainSweepOffers(IGrainFactory grains) : ISweepOffers
+    {
+        public Task<bool> OfferAsync(string domain, SweptOffer offer) => grains.GetGrain<IDomainQueueWake>(domain).OfferSwept(offer);
+    }
+}

@@ -1,0 +1,185 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.EgressPools;
+using Angarium.Grains.Membership;
+using Angarium.Mail;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Angarium.Grains.Sites;
+
+/// <summary>
+/// Shell of <see cref="Site"/>: one call to the pool at a time with all orders that can be given, one wake-up at the next moment that matters, and the news of
+/// suspension and recovery to the domains in batches. Turns interleave; the machine is changed only between awaits. Nothing survives a crash: before its first
+/// grant it takes the declared permits from its pool (design rule 21).
+/// </summary>
+[GrainType("site"), Reentrant]
+internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, ISettings<SiteOptions> options, ISettings<GrainsOptions> grains, ILogger<SiteGrain> log)
+    : Grain, ISite, ISiteReports
+{
+    private const int TellAtOnce = 128;
+
+    private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_compareEvery = TimeSpan.FromMinutes(1);
+
+    private Site _site = null!;
+    private string _pool = "";
+    private string _name = "";
+    private IGrainTimer _timer = null!;
+    private StoreTime _compareAt;
+    private bool _complete;
+    private bool _comparing;
+    private bool _placing;
+    private bool _telling;
+    private bool _suspended;
+    private int _told;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        (_pool, _name) = this.GetPrimaryKeyString().Split('|', 2) is [var pool, var name] ? (pool, name) : throw new ArgumentException("The key of a site is pool|site.");
+        _site = new Site(_name, Limits, () => (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue), Random.Shared.NextDouble);
+        _timer = this.RegisterGrainTimer(Wake, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { Interleave = true });
+        _compareAt = clock.Now;
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        if (_suspended) SiteInstruments.OnSuspendedSites(-1);
+        return Task.CompletedTask;
+    }
+
+    public ValueTask<SiteState> Demand(SiteDemand demand)
+    {
+        var now = clock.Now;
+        if ((demand.SentAt - now).Duration() <= s_skew) _site.Demand(demand, now);
+        Go();
+        return ValueTask.FromResult(_site.State);
+    }
+
+    public Task Report(SiteReport[] reports)
+    {
+        var now = clock.Now;
+        foreach (var report in reports) _site.Report(report.Permit, report.Session, now);
+        Go();
+        return Task.CompletedTask;
+    }
+
+    private SiteLimits Limits(bool isRoute, int? connections) => SiteLimits.From(options.Current, grains.Current.RetrySchedule, isRoute, connections);
+
+    private Task Wake()
+    {
+        Go();
+        return Task.CompletedTask;
+    }
+
+    private void Go()
+    {
+        if (_compareAt <= clock.Now && !_comparing) CompareAsync().Ignore();
+        if (!_placing) PlaceAsync().Ignore();
+        if (_told != _site.Version && !_telling) TellAsync().Ignore();
+        Arm();
+    }
+
+    private void Arm()
+    {
+        var now = clock.Now;
+        var mayGrant = _complete && standing.IsConfirmed && clock.IsSettled;
+        var due = mayGrant ? _site.Wake : now + s_second;
+        if (_site.Permits > 0 || !_complete) due = due is { } wake ? StoreTime.Min(wake, _compareAt) : _compareAt;
+        if (due is { } at) _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp((at - now).TotalMilliseconds, 10, 60_000)), Timeout.InfiniteTimeSpan);
+        else _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    private async Task PlaceAsync()
+    {
+        _placing = true;
+        try
+        {
+            while (_complete && standing.IsConfirmed && clock.IsSettled)
+            {
+                var orders = _site.Decide(clock.Now);
+                if (orders.Count == 0) break;
+                var answer = await Pool.Place(new PlaceRequest { Site = _name, Orders = [.. orders] });
+                var now = clock.Now;
+                for (var i = 0; i < orders.Count; i++) _site.Placed(orders[i], answer.Placements[i], now);
+            }
+        }
+        catch (Exception error)
+        {
+            // The orders may have been placed or not: what the pool declares decides.
+            PoolNotReached(log, error, _pool);
+            _compareAt = clock.Now + Site.OrderOnItsWay + s_second;
+        }
+
+        _placing = false;
+        Arm();
+    }
+
+    private async Task CompareAsync()
+    {
+        _comparing = true;
+        try
+        {
+            var declared = await Pool.Declared(_name);
+            if (declared.Complete) _site.Adopt(declared.Permits, clock.Now);
+            _complete |= declared.Complete;
+            _compareAt = clock.Now + (declared.Complete ? s_compareEvery : s_second);
+        }
+        catch (Exception error)
+        {
+            PoolNotReached(log, error, _pool);
+            _compareAt = clock.Now + s_second;
+        }
+
+        _comparing = false;
+        Go();
+    }
+
+    /// <summary>Tells the domains with demand what the state is now; one that changes meanwhile is told once more.</summary>
+    private async Task TellAsync()
+    {
+        _telling = true;
+        while (_told != _site.Version)
+        {
+            _told = _site.Version;
+            var (state, suspended) = (_site.State, _site.State.SuspendedUntil != default);
+            if (suspended)
+            {
+                SiteInstruments.OnSuspended();
+                Suspended(log, _name, state.SuspendedUntil, state.Remote, state.Trouble);
+            }
+            else
+            {
+                Recovered(log, _name);
+            }
+
+            if (suspended != _suspended) SiteInstruments.OnSuspendedSites(suspended ? 1 : -1);
+            _suspended = suspended;
+            foreach (var domains in _site.Domains.ToArray().Chunk(TellAtOnce))
+            {
+                await Task.WhenAll(domains.Select(d => TellAsync(d, state)));
+                if (_told != _site.Version) break;
+            }
+        }
+
+        _telling = false;
+    }
+
+    private async Task TellAsync(string domain, SiteState state)
+    {
+        try
+        {
+            await GrainFactory.GetGrain<ISiteListener>(domain).SiteChanged(_name, state);
+        }
+        catch (Exception error)
+        {
+            // It learns the state from the answer to its next demand.
+            DomainNotTold(log, error, domain);
+        }
+    }
+
+    private IEgressPoolOrders Pool => GrainFactory.GetGrain<IEgressPoolOrders>(_pool);
+}

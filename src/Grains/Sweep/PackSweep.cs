@@ -1,0 +1,230 @@
+using System.Collections.Concurrent;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
+using Angarium.Grains.View;
+using Angarium.Mail;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.Sweep;
+
+/// <summary>
+/// Puts back whatever is unfinished and not queued (design rules 5 and 12). It lists all packs: existence is the to-do list. Each pack is checked until every unfinished
+/// recipient was seen in the index, again hourly and when the index was reborn; one whose recipients are all finished, or moved for an hour, is deleted. One pass at a
+/// time. Everything it remembers is a reason not to look again; none of it survives a crash.
+/// </summary>
+internal sealed partial class PackSweep(
+    IPackStore packs, ISpoolReader reader, IQueueIndex index, RecordView view, IStoreClock clock, IStanding standing, ISweepOffers offers,
+    Func<ulong, bool> isOwnWriter, ILogger<PackSweep> log)
+{
+    private const int OfferBatch = 500;
+    private const int Concurrency = 8;
+    private static readonly TimeSpan MinAge = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Recheck = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
+
+    private readonly ConcurrentDictionary<PackName, Known> _known = new();
+    private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
+    private volatile int _births;
+    private volatile bool _work;
+
+    /// <summary>One pass over all packs; true = there was work, so that the next comes soon.</summary>
+    public async Task<bool> PassAsync(CancellationToken cancellationToken)
+    {
+        _work = false;
+        var began = clock.Now;
+        var listed = new List<PackListing>();
+        await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
+        view.Listed(began, listed);
+        Forget(listed);
+        for (var partition = 0; partition < _stamps.Length; partition++) Note(partition, await index.StampAsync(partition, cancellationToken));
+        foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) await LearnMovedAsync(pack, began, cancellationToken);
+
+        var running = new List<Task>();
+        foreach (var pack in listed)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
+            if (!IsOldEnough(pack, known, began)) continue;
+            if (!IsDone(pack.Name, known) && known.Seen && known.Births == _births && began - known.CheckedAt < Recheck) continue;
+            if (running.Count == Concurrency) running.Remove(await Task.WhenAny(running));
+            running.Add(GuardAsync(pack, known, cancellationToken));
+        }
+
+        await Task.WhenAll(running);
+        return _work;
+    }
+
+    /// <summary>Positions that moved packs name: their streams are kept.</summary>
+    public IReadOnlyCollection<Spool.Ledger.LedgerPosition> NamedPositions => [.. _known.Values.SelectMany(k => k.Positions)];
+
+    // Hand-over and sweep never race: only packs that no hand-over can still be about. Earlier processes' packs have none when this process is alone.
+    private bool IsOldEnough(PackListing pack, Known known, StoreTime now)
+    {
+        if (now - pack.Created >= MinAge || now - known.FirstListed >= MinAge) return true;
+        return standing.IsSoleProcess && !isOwnWriter(pack.Name.Writer);
+    }
+
+    private bool IsDone(PackName name, Known known) => known.Recipients is { } all && (name.Kind == PackKind.Birth
+        ? view.Finished(name.Id) >= all
+        : view.Moved(name) is { } moved && moved.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
+
+    private async Task GuardAsync(PackListing pack, Known known, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await CheckAsync(pack, known, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // The next pass comes; what is in this pack stays where it is.
+            _work = true;
+            LogFailed(log, pack.Name, e.Message);
+        }
+    }
+
+    private async Task CheckAsync(PackListing pack, Known known, CancellationToken cancellationToken)
+    {
+        var began = clock.Now;
+        var births = _births;
+        var toc = await reader.ReadTocAsync(pack.Name, cancellationToken);
+        if (toc.Status == SpoolReadStatus.NotFound) return;
+        if (toc.Value is not { } contents)
+        {
+            // It is kept, and nothing of it is delivered until somebody has looked at it. It stays in sight of the log once an hour.
+            LogCorrupt(log, pack.Name);
+            known.Seen = true;
+            known.CheckedAt = began;
+            known.Births = births;
+            return;
+        }
+
+        known.Recipients = contents.Entries.Sum(e => e.Keys.Count);
+        // What the table of contents shows as open is judged by a view that is newer than the table.
+        await view.RefreshAsync(cancellationToken);
+        var open = contents.Entries.Select(e => (Entry: e, Keys: e.Keys.Where(k => (view.Bits(k) & RecipientBits.Finished) == 0).ToArray())).Where(e => e.Keys.Length > 0).ToList();
+        if (open.Count == 0 || IsMoved(pack.Name, open.SelectMany(o => o.Keys), began))
+        {
+            await packs.DeleteAsync(pack.Name, cancellationToken);
+            view.Deleted(pack.Name);
+            _known.TryRemove(pack.Name, out _);
+            return;
+        }
+
+        var seen = true;
+        foreach (var domain in open.GroupBy(o => o.Entry.Domain))
+        {
+            foreach (var batch in Batches(pack.Name, domain)) seen &= await SeeAsync(domain.Key, batch, cancellationToken);
+        }
+
+        if (!seen) _work = true;
+        known.Seen = seen;
+        known.CheckedAt = began;
+        known.Births = births;
+    }
+
+    private async Task<bool> SeeAsync(string domain, List<SweptEntry> entries, CancellationToken cancellationToken)
+    {
+        var sights = entries.SelectMany(e => e.Keys.Select(k => new IndexSight(new Lane(e.Tenant, e.Class), e.Member(k)))).ToList();
+        var reply = await index.SeeAsync(domain, sights, cancellationToken);
+        Note(IndexPartition.Of(domain), reply.Stamp);
+        var missing = new HashSet<RecipientKey>();
+        for (var i = 0; i < sights.Count; i++)
+        {
+            if (!reply.Found[i]) missing.Add(sights[i].Member.Key);
+        }
+
+        if (missing.Count == 0) return true;
+        var offered = entries.Select(e => e with { Keys = [.. e.Keys.Where(missing.Contains)] }).Where(e => e.Keys.Length > 0).ToArray();
+        await offers.OfferAsync(domain, new SweptOffer { SentAt = clock.Now, Entries = offered });
+        return false;
+    }
+
+    private static IEnumerable<List<SweptEntry>> Batches(PackName pack, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open)
+    {
+        var batch = new List<SweptEntry>();
+        var count = 0;
+        foreach (var (entry, keys) in open)
+        {
+            foreach (var part in keys.Chunk(OfferBatch))
+            {
+                if (count > 0 && count + part.Length > OfferBatch)
+                {
+                    yield return batch;
+                    batch = [];
+                    count = 0;
+                }
+
+                var birth = pack.Kind == PackKind.Birth;
+                batch.Add(new SweptEntry
+                {
+                    Offset = birth ? entry.Offset : 0, Length = birth ? entry.Length : 0, Tenant = entry.Tenant, Class = entry.Class, Keys = part,
+                    Born = entry.Born, NotBefore = entry.NotBefore, Message = entry.Message.First,
+                });
+                count += part.Length;
+            }
+        }
+
+        if (count > 0) yield return batch;
+    }
+
+    // Rule 5: every unfinished recipient is in a moved pack that names this one as its source and has been durable for an hour.
+    private bool IsMoved(PackName name, IEnumerable<RecipientKey> open, StoreTime now)
+    {
+        var copies = view.MovedPacksFrom(name).Where(m => m.Name != name && now - m.ListedAt >= MovedFor).ToList();
+        return copies.Count > 0 && open.All(k => copies.Any(c => c.Keys.Contains(k)));
+    }
+
+    private async Task LearnMovedAsync(PackListing pack, StoreTime began, CancellationToken cancellationToken)
+    {
+        if (view.Moved(pack.Name) is not null) return;
+        try
+        {
+            var toc = await reader.ReadTocAsync(pack.Name, cancellationToken);
+            if (toc.Value is not { } contents) return;
+            var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
+            known.Positions = [.. contents.Positions];
+            view.AddMoved(contents, known.FirstListed);
+        }
+        catch (IOException e)
+        {
+            _work = true;
+            LogFailed(log, pack.Name, e.Message);
+        }
+    }
+
+    private void Note(int partition, IndexStamp stamp)
+    {
+        lock (_stamps)
+        {
+            if (_stamps[partition] == stamp) return;
+            _stamps[partition] = stamp;
+            _births++;
+        }
+    }
+
+    private void Forget(List<PackListing> listed)
+    {
+        var names = listed.Select(p => p.Name).ToHashSet();
+        foreach (var gone in _known.Keys.Where(k => !names.Contains(k)).ToList()) _known.TryRemove(gone, out _);
+    }
+
+    [LoggerMessage(2301, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
+    private static partial void LogCorrupt(ILogger logger, PackName pack);
+
+    [LoggerMessage(2302, LogLevel.Warning, "Pack {Pack} could not be swept and is tried again: {Error}")]
+    private static partial void LogFailed(ILogger logger, PackName pack, string error);
+
+    /// <summary>What the sweep remembers of a pack.</summary>
+    private sealed class Known
+    {
+        public StoreTime FirstListed;
+        public StoreTime CheckedAt;
+        public bool Seen;
+        public int Births;
+        public int? Recipients;
+        public IReadOnlyList<Spool.Ledger.LedgerPosition> Positions = [];
+    }
+}

@@ -1,0 +1,74 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.View;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.Sweep;
+
+/// <summary>
+/// Runs view, sweep, checkpoints and gauges on a silo: opens the view, sweeps every 10 s while there is work, else every 30 s, and writes a checkpoint every ten
+/// minutes. A background service; no state that a crash could lose.
+/// </summary>
+internal sealed partial class SweepService(
+    RecordView view, PackSweep sweep, MemoryQueueIndex index, ActiveDomains active, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
+    : BackgroundService
+{
+    private static readonly TimeSpan Busy = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(10);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!await TryAsync(() => view.OpenAsync(stoppingToken), stoppingToken)) await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
+        await Task.WhenAll(SweepAsync(stoppingToken), CheckpointsAsync(stoppingToken), GaugesAsync(stoppingToken));
+    }
+
+    private async Task SweepAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            var work = true;
+            await TryAsync(async () => work = await sweep.PassAsync(stoppingToken), stoppingToken);
+            await Task.Delay(work ? Busy : Quiet, stoppingToken);
+        }
+    }
+
+    private async Task CheckpointsAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            await Task.Delay(CheckpointEvery, stoppingToken);
+            await TryAsync(() => view.CheckpointAsync(settings.Current.LedgerRetention, sweep.NamedPositions, stoppingToken), stoppingToken);
+        }
+    }
+
+    private async Task GaugesAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            DomainQueueInstruments.QueueRecipients.Set(index.Count + active.Total);
+            DomainQueueInstruments.OldestDueSeconds.Set(index.OldestDue() is { } due && due < clock.Now ? (clock.Now - due).TotalSeconds : 0);
+            await Task.Delay(TimeSpan.FromSeconds(2), stoppingToken);
+        }
+    }
+
+    private async Task<bool> TryAsync(Func<Task> work, CancellationToken stoppingToken)
+    {
+        try
+        {
+            await work();
+            return true;
+        }
+        catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+        {
+            LogFailed(log, e.Message);
+            return false;
+        }
+    }
+
+    [LoggerMessage(2303, LogLevel.Error, "View or sweep failed and is tried again: {Error}")]
+    private static partial void LogFailed(ILogger logger, string error);
+}

@@ -1,0 +1,111 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.IO.Hashing;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.View;
+
+// Checkpoints `view/<n>` and what they allow to delete: streams older than the retention that a durable checkpoint covers and no pack names.
+internal sealed partial class RecordView
+{
+    private const string Prefix = "view/";
+    private static ReadOnlySpan<byte> Magic => "ANGV0001"u8;
+
+    /// <summary>Writes a checkpoint, keeps the two newest, and deletes streams that nothing needs any more.</summary>
+    public async Task CheckpointAsync(TimeSpan retention, IReadOnlyCollection<LedgerPosition> named, CancellationToken cancellationToken)
+    {
+        await _opened.Task;
+        await FollowAsync(everything: true, cancellationToken);
+        Dictionary<LedgerStream, (long Offset, bool Sealed)> covered;
+        lock (_gate) covered = new(_positions);
+        var name = Prefix + (++_checkpoint).ToString("d20", CultureInfo.InvariantCulture);
+        if (await documents.WriteAsync(name, Encode(covered), null, cancellationToken) is null) return;
+        var names = await documents.ListAsync(Prefix, cancellationToken);
+        foreach (var old in names.SkipLast(2)) await documents.DeleteAsync(old, cancellationToken);
+        var streams = new List<LedgerStreamListing>();
+        await foreach (var listing in ledger.ListAsync(cancellationToken)) streams.Add(listing);
+        foreach (var stream in streams)
+        {
+            if (!stream.Sealed || clock.Now - stream.Modified < retention || stream.Stream.Writer == ownWriter()) continue;
+            if (!covered.TryGetValue(stream.Stream, out var position) || !position.Sealed || named.Any(p => p.Stream == stream.Stream)) continue;
+            await ledger.DeleteAsync(stream.Stream, cancellationToken);
+            lock (_gate) _positions.Remove(stream.Stream);
+        }
+    }
+
+    private async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        foreach (var name in (await documents.ListAsync(Prefix, cancellationToken)).Reverse())
+        {
+            if (ulong.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) _checkpoint = Math.Max(_checkpoint, number);
+            if (await documents.ReadAsync(name, cancellationToken) is not { } document) continue;
+            if (TryDecode(document.Content)) return;
+            LogBadCheckpoint(log, name);
+        }
+    }
+
+    private byte[] Encode(Dictionary<LedgerStream, (long Offset, bool Sealed)> positions)
+    {
+        using var buffer = new MemoryStream();
+        using var writer = new BinaryWriter(buffer);
+        writer.Write(Magic);
+        writer.Write(positions.Count);
+        foreach (var (stream, position) in positions)
+        {
+            writer.Write(stream.Writer);
+            writer.Write(stream.Number);
+            writer.Write(position.Offset);
+            writer.Write(position.Sealed);
+        }
+
+        var packs = _packs.ToArray();
+        writer.Write(packs.Length);
+        foreach (var (id, pack) in packs)
+        {
+            var bits = pack.Copy();
+            writer.Write(id.Writer);
+            writer.Write(id.Number);
+            writer.Write(pack.Created.Milliseconds);
+            writer.Write(bits.Length);
+            writer.Write(bits);
+        }
+
+        var decisions = codec.Encode([.. _decisions.Values]);
+        writer.Write(decisions.Length);
+        writer.Write(decisions);
+        writer.Flush();
+        writer.Write(XxHash3.HashToUInt64(buffer.GetBuffer().AsSpan(0, (int)buffer.Length)));
+        writer.Flush();
+        return buffer.ToArray();
+    }
+
+    private bool TryDecode(ReadOnlyMemory<byte> content)
+    {
+        if (content.Length < Magic.Length + 8 || !content.Span.StartsWith(Magic)) return false;
+        var body = content[..^8];
+        if (BinaryPrimitives.ReadUInt64LittleEndian(content.Span[^8..]) != XxHash3.HashToUInt64(body.Span)) return false;
+        using var reader = new BinaryReader(new MemoryStream(body[Magic.Length..].ToArray()));
+        for (var count = reader.ReadInt32(); count > 0; count--)
+        {
+            var stream = new LedgerStream(reader.ReadUInt64(), reader.ReadUInt32());
+            _positions[stream] = (reader.ReadInt64(), reader.ReadBoolean());
+        }
+
+        for (var count = reader.ReadInt32(); count > 0; count--)
+        {
+            var pack = new PackBits();
+            var id = new PackId(reader.ReadUInt64(), reader.ReadUInt32());
+            pack.Created = new StoreTime(reader.ReadInt64());
+            pack.Merge(reader.ReadBytes(reader.ReadInt32()));
+            _packs[id] = pack;
+        }
+
+        foreach (var record in codec.Decode(reader.ReadBytes(reader.ReadInt32()))) Take(record);
+        return true;
+    }
+
+    [LoggerMessage(2201, LogLevel.Warning, "The checkpoint {Name} is damaged; an older one or the whole ledger is read instead")]
+    private static partial void LogBadCheckpoint(ILogger logger, string name);
+}

@@ -1,0 +1,259 @@
+using System.Collections.Concurrent;
+using Angarium.Grains.Membership;
+using Angarium.Mail;
+using Angarium.Spool.Documents;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Grains.View;
+
+/// <summary>
+/// Follows all streams of the ledger (design rule 10): two bits per recipient of every pack that exists and of those not (yet, or no longer) listed for an hour. Reads
+/// from any thread; one refresh at a time, shared by all who asked before it began. In memory; starts from the newest good checkpoint and the tails behind it.
+/// </summary>
+internal sealed partial class RecordView(
+    ILedgerStore ledger, IDocumentStore documents, IStoreClock clock, IStanding standing, LedgerCodec codec, Func<ulong> ownWriter, ILogger<RecordView> log) : IRecordView
+{
+    public static readonly TimeSpan ForgetAfter = TimeSpan.FromHours(1);
+    private const int ReadBytes = 1 << 20;
+    private const int MaxDecisions = 100_000;
+
+    private readonly ConcurrentDictionary<PackId, PackBits> _packs = new();
+    private readonly ConcurrentDictionary<RecipientKey, LedgerRecord> _decisions = new();
+    private readonly ConcurrentDictionary<RecipientKey, EntryPlace> _moved = new();
+    private readonly Dictionary<PackName, MovedPack> _movedPacks = [];
+    private readonly Dictionary<LedgerStream, (long Offset, bool Sealed)> _positions = [];
+    private readonly Lock _gate = new();
+    private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task _current = Task.CompletedTask;
+    private Task? _next;
+    private ulong _checkpoint;
+
+    public StoreTime ListedFrom { get; private set; }
+
+    public IReadOnlyList<LedgerPosition> Positions
+    {
+        get
+        {
+            lock (_gate) return [.. _positions.Select(p => new LedgerPosition(p.Key, p.Value.Offset))];
+        }
+    }
+
+    public RecipientBits Bits(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) ? pack[key.Ordinal] : RecipientBits.None;
+
+    public StoreTime? Born(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) && pack.Created != default ? pack.Created : null;
+
+    public LedgerRecord? Decision(RecipientKey key) => _decisions.GetValueOrDefault(key);
+
+    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) =>
+        _packs.TryGetValue(key.PackId, out var pack) && pack.Listed ? birth : _moved.TryGetValue(key, out var place) ? place : null;
+
+    /// <summary>How many recipients of a birth pack are finished.</summary>
+    public int Finished(PackId pack) => _packs.TryGetValue(pack, out var bits) ? bits.Finished : 0;
+
+    /// <summary>Loads the newest good checkpoint, seals the streams of the dead (alone: all earlier ones) and reads the tails. Until it is done, nothing read back is judged.</summary>
+    public async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        await LoadAsync(cancellationToken);
+        await FollowAsync(everything: true, cancellationToken);
+        _opened.SetResult();
+    }
+
+    public Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            // A refresh that has begun does not count for who asks now: the next one does, for all who ask until it begins.
+            if (_current.IsCompleted && _next is null) return _current = RefreshOnceAsync();
+            return _next ??= NextAsync(_current);
+        }
+    }
+
+    /// <summary>This silo's own records, before they are acknowledged. Called by the ledger's writer; any thread.</summary>
+    public void OnDurable(IReadOnlyList<LedgerRecord> records)
+    {
+        foreach (var record in records) Take(record);
+    }
+
+    /// <summary>What a complete listing of packs showed: forgets what has been in none for an hour.</summary>
+    public void Listed(StoreTime began, IReadOnlyCollection<PackListing> packs)
+    {
+        var births = new HashSet<PackId>();
+        var moved = new HashSet<PackName>();
+        foreach (var pack in packs)
+        {
+            if (pack.Name.Kind == PackKind.Moved)
+            {
+                moved.Add(pack.Name);
+                continue;
+            }
+
+            births.Add(pack.Name.Id);
+            var bits = _packs.GetOrAdd(pack.Name.Id, static _ => new PackBits());
+            bits.Created = pack.Created;
+            bits.Listed = true;
+            bits.MissingSince = default;
+        }
+
+        foreach (var (id, bits) in _packs)
+        {
+            if (births.Contains(id)) continue;
+            bits.Listed = false;
+            if (bits.MissingSince == default) bits.MissingSince = began;
+            else if (began - bits.MissingSince > ForgetAfter && !MovedFrom(id)) _packs.TryRemove(id, out _);
+        }
+
+        foreach (var gone in MovedPacks().Where(m => !moved.Contains(m.Name)).ToList()) DropMoved(gone.Name);
+        ListedFrom = began;
+    }
+
+    /// <summary>A moved pack's table of contents: where its recipients lie now. False = records behind its positions are no longer here, so that nothing may be said of it.</summary>
+    public void AddMoved(PackToc toc, StoreTime listed)
+    {
+        var pack = new MovedPack(toc.Name, [.. toc.Entries.SelectMany(e => e.Keys)], [.. toc.Sources], listed);
+        lock (_gate)
+        {
+            if (!_movedPacks.TryAdd(toc.Name, pack)) return;
+        }
+
+        foreach (var entry in toc.Entries)
+        {
+            foreach (var key in entry.Keys)
+            {
+                _moved[key] = new EntryPlace(toc.Name, entry.Offset, entry.Length);
+                var bits = _packs.GetOrAdd(key.PackId, static _ => new PackBits());
+                if (bits.Created == default || entry.Born < bits.Created) bits.Created = entry.Born;
+            }
+        }
+    }
+
+    public MovedPack? Moved(PackName name)
+    {
+        lock (_gate) return _movedPacks.GetValueOrDefault(name);
+    }
+
+    /// <summary>Moved packs that name <paramref name="source"/> as a source.</summary>
+    public IReadOnlyList<MovedPack> MovedPacksFrom(PackName source) => [.. MovedPacks().Where(m => m.Sources.Contains(source))];
+
+    /// <summary>A pack was deleted.</summary>
+    public void Deleted(PackName name)
+    {
+        if (name.Kind == PackKind.Moved)
+        {
+            DropMoved(name);
+        }
+        else if (_packs.TryGetValue(name.Id, out var bits))
+        {
+            bits.Listed = false;
+            bits.MissingSince = clock.Now;
+        }
+    }
+
+    private List<MovedPack> MovedPacks()
+    {
+        lock (_gate) return [.. _movedPacks.Values];
+    }
+
+    private bool MovedFrom(PackId id)
+    {
+        lock (_gate) return _movedPacks.Count > 0 && _movedPacks.Values.Any(m => m.Births.Contains(id));
+    }
+
+    private void DropMoved(PackName name)
+    {
+        MovedPack? pack;
+        List<MovedPack> others;
+        lock (_gate)
+        {
+            if (!_movedPacks.Remove(name, out pack)) return;
+            others = [.. _movedPacks.Values];
+        }
+
+        foreach (var key in pack.Keys)
+        {
+            if (_moved.TryGetValue(key, out var place) && place.Pack == name) _moved.TryRemove(key, out _);
+        }
+
+        // Another copy of the same recipients is found again when its table of contents is read again.
+        foreach (var other in others.Where(o => o.Keys.Overlaps(pack.Keys)))
+        {
+            lock (_gate) _movedPacks.Remove(other.Name);
+        }
+    }
+
+    private async Task NextAsync(Task current)
+    {
+        try
+        {
+            await current;
+        }
+        catch (IOException)
+        {
+            // The refresh before this one failed; its callers know.
+        }
+
+        Task mine;
+        lock (_gate)
+        {
+            mine = _current = RefreshOnceAsync();
+            _next = null;
+        }
+
+        await mine;
+    }
+
+    private async Task RefreshOnceAsync()
+    {
+        await _opened.Task;
+        // Alone, every other stream is sealed and read, and own records come by OnDurable.
+        if (!standing.IsSoleProcess) await FollowAsync(everything: false, CancellationToken.None);
+    }
+
+    private async Task FollowAsync(bool everything, CancellationToken cancellationToken)
+    {
+        await foreach (var listing in ledger.ListAsync(cancellationToken))
+        {
+            var stream = listing.Stream;
+            var own = stream.Writer == ownWriter();
+            if (own && !everything) continue;
+            (long Offset, bool Sealed) position;
+            lock (_gate) position = _positions.GetValueOrDefault(stream);
+            if (position.Sealed) continue;
+            if (standing.IsSoleProcess && !own && !listing.Sealed) await ledger.SealAsync(stream, cancellationToken);
+            while (true)
+            {
+                var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
+                foreach (var record in codec.Decode(read.Data)) Take(record);
+                var done = read.Data.IsEmpty || read.Next == position.Offset;
+                position = (read.Next, read.Sealed);
+                lock (_gate) _positions[stream] = position;
+                if (done) break;
+            }
+        }
+    }
+
+    private void Take(LedgerRecord record)
+    {
+        if (record.Finishes)
+        {
+            Pack(record.Key).Set(record.Key.Ordinal, RecipientBits.Finished);
+            _decisions.TryRemove(record.Key, out _);
+        }
+        else if (record.Decides)
+        {
+            var pack = Pack(record.Key);
+            pack.Set(record.Key.Ordinal, RecipientBits.Decided);
+            if ((pack[record.Key.Ordinal] & RecipientBits.Finished) == 0 && _decisions.Count < MaxDecisions) _decisions[record.Key] = record;
+        }
+    }
+
+    private PackBits Pack(RecipientKey key) => _packs.GetOrAdd(key.PackId, static _ => new PackBits());
+
+    /// <summary>A moved pack that exists.</summary>
+    internal sealed record MovedPack(PackName Name, HashSet<RecipientKey> Keys, HashSet<PackName> Sources, StoreTime ListedAt)
+    {
+        public HashSet<PackId> Births { get; } = [.. Keys.Select(k => k.PackId)];
+    }
+}

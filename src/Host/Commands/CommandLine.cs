@@ -1,0 +1,133 @@
+using System.CommandLine;
+using Angarium.Host.Configuration;
+using Angarium.Host.Control;
+using Angarium.Host.Serving;
+using Spectre.Console;
+
+namespace Angarium.Host.Commands;
+
+/// <summary>
+/// The command line: what each word does and which options all share. As `sendmail` or `mailq` (by the name it was called, or as first word) it is
+/// <see cref="Sendmail.SendmailCommand"/> instead, whose arguments follow another tradition. Runs once a process.
+/// </summary>
+internal static class CommandLine
+{
+    private static readonly Option<string?> s_config = new("--config") { Description = "JSON file of settings (also ANGARIUM_CONFIG).", Recursive = true, HelpName = "FILE" };
+    private static readonly Option<string?> s_data = new("--data") { Description = "Folder of the relay's stores (the setting `Data`).", Recursive = true, HelpName = "FOLDER" };
+    private static readonly Option<string[]> s_set = new("--set") { Description = "A setting, as Name=value; may be repeated.", Recursive = true, HelpName = "NAME=VALUE", DefaultValueFactory = _ => [] };
+    private static readonly Option<bool> s_json = new("--json") { Description = "One JSON document instead of a table.", Recursive = true };
+
+    public static Task<int> RunAsync(string[] args)
+    {
+        var calledAs = Path.GetFileNameWithoutExtension(Environment.GetCommandLineArgs()[0]);
+        if (calledAs is "sendmail" or "mailq" or "newaliases") return Sendmail.SendmailCommand.RunAsync(calledAs, args);
+        if (args is ["sendmail" or "mailq", ..]) return Sendmail.SendmailCommand.RunAsync(args[0], args[1..]);
+        return Build().Parse(args).InvokeAsync();
+    }
+
+    internal static RootCommand Build()
+    {
+        var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
+        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Settings() };
+        foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
+        root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
+        root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });
+        serve.SetAction(ServeAsync);
+        root.SetAction(ServeAsync);
+        return root;
+
+        static Task<int> ServeAsync(ParseResult line, CancellationToken cancellationToken) => ServeCommand.RunAsync(Sources(line), cancellationToken);
+    }
+
+    private static SettingSources Sources(ParseResult line)
+    {
+        var overrides = line.GetValue(s_set)!.ToList();
+        if (line.GetValue(s_data) is { } data) overrides.Add($"Data={data}");
+        return SettingSources.OfProcess(line.GetValue(s_config), overrides);
+    }
+
+    private static Command Queue()
+    {
+        var limit = new Option<int>("--limit") { Description = "Most rows shown.", DefaultValueFactory = _ => 100 };
+        var list = new Command("list", "Domains with queued recipients, the largest first.") { limit };
+        list.SetAction(OnRelay((line, relay, token) => QueueCommands.ListAsync(relay, line.GetValue(limit), line.GetValue(s_json), token)));
+
+        var target = new Argument<string>("target") { Description = "A recipient domain, or a message id." };
+        var show = new Command("show", "A domain's queue: counts, site, and its recipients by due time.") { target, limit };
+        show.SetAction(OnRelay((line, relay, token) => QueueCommands.ShowAsync(relay, line.GetValue(target)!, line.GetValue(limit), line.GetValue(s_json), token)));
+
+        var queue = new Command("queue", "Look at the queue and change it.") { list, show };
+        var all = new Option<bool>("--all") { Description = "Every domain." };
+        var maybe = new Argument<string?>("target") { Description = "A recipient domain, or a message id.", Arity = ArgumentArity.ZeroOrOne };
+        var retry = new Command("retry", "Make queued recipients due now.") { maybe, all };
+        retry.SetAction(OnRelay((line, relay, token) => (line.GetValue(all), line.GetValue(maybe)) switch
+        {
+            (true, null) => QueueCommands.ChangeAsync(relay, "all", "retry", null, line.GetValue(s_json), token),
+            (false, { } one) => QueueCommands.ChangeAsync(relay, one, "retry", null, line.GetValue(s_json), token),
+            _ => throw new CommandException("queue retry: name a domain or a message id, or say --all."),
+        }));
+        queue.Subcommands.Add(retry);
+
+        var reason = new Option<string?>("--reason") { Description = "Kept in the ledger." };
+        foreach (var (verb, help) in new[]
+        {
+            ("drop", "Finish queued recipients without delivery and without a notice."),
+            ("hold", "Hold a domain or a message: it is not tried and does not expire."),
+            ("release", "Release what was held."),
+        })
+        {
+            var command = new Command(verb, help) { target };
+            if (verb == "drop") command.Options.Add(reason);
+            command.SetAction(OnRelay((line, relay, token) =>
+                QueueCommands.ChangeAsync(relay, line.GetValue(target)!, verb, verb == "drop" ? line.GetValue(reason) : null, line.GetValue(s_json), token)));
+            queue.Subcommands.Add(command);
+        }
+
+        return queue;
+    }
+
+    private static Command Trace()
+    {
+        var id = new Argument<string>("id") { Description = "The message id that the reply to the final dot named." };
+        var trace = new Command("trace", "Every event of a message, from the ledger.") { id };
+        trace.SetAction(OnRelay((line, relay, token) => TraceCommand.RunAsync(relay, line.GetValue(id)!, line.GetValue(s_json), token)));
+        return trace;
+    }
+
+    private static Command Settings()
+    {
+        var markdown = new Option<bool>("--markdown") { Description = "The reference page of all settings." };
+        var check = new Option<bool>("--check") { Description = "Only say whether they are right." };
+        var settings = new Command("settings", "The settings in force, secrets left out.") { markdown, check };
+        settings.SetAction(line => SettingsCommand.Run(Sources(line), line.GetValue(markdown), line.GetValue(check), line.GetValue(s_json)));
+        return settings;
+    }
+
+    private static Func<ParseResult, CancellationToken, Task<int>> OnRelay(Func<ParseResult, ControlClient, CancellationToken, Task<int>> run) => (line, token) => GuardedAsync(async () =>
+    {
+        using var relay = new ControlClient(DataOf(line));
+        return await run(line, relay, token);
+    });
+
+    private static string DataOf(ParseResult line) => SettingsCommand.DataOf(Sources(line));
+
+    internal static async Task<int> GuardedAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (CommandException e)
+        {
+            await Console.Error.WriteLineAsync($"angarium: {e.Message}");
+            return 1;
+        }
+    }
+
+    internal static Table Table(params string[] columns)
+    {
+        var table = new Table().Border(TableBorder.None);
+        foreach (var column in columns) table.AddColumn(new TableColumn($"[bold]{column}[/]") { NoWrap = true });
+        return table;
+    }
+}

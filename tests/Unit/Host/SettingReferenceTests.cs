@@ -1,0 +1,44 @@
+using Angarium.Host.Configuration;
+
+namespace Angarium.Unit.Host;
+
+public sealed class SettingReferenceTests
+{
+    [Fact]
+    public void Markdown_OfAllRecords_IsTheCommittedPage()
+    {
+        var page = Path.Combine(Repository.Root, "docs", "operating", "configuration.md");
+        Assert.True(
+            SettingReference.Markdown(SettingCatalog.All) == File.ReadAllText(page),
+            "docs/operating/configuration.md differs: dotnet run --project src/Host -- settings --markdown > docs/operating/configuration.md");
+    }
+
+    [Fact]
+    public void InForce_Secret_IsNotShown()
+    {
+        var catalog = new SettingCatalog([typeof(TestOptions)]);
+        var values = new SettingValues();
+        values.Set("Test:Password", "hunter2", "test");
+        values.Set("Test:Routes:a.example", "x:25", "test");
+        var shown = SettingReference.InForce(catalog, SettingBinder.Bind(catalog, values)).ToDictionary();
+        Assert.Equal("(set, not shown)", shown["Test:Password"]);
+        Assert.Equal("x:25", shown["Test:Routes:a.example"]);
+        Assert.Equal("5m,1h", shown["Test:Schedule"]);
+    }
+
+    [Fact]
+    public void Catalog_EveryRole_BindsItsDefaults()
+    {
+        var bound = SettingBinder.Bind(SettingCatalog.All, new SettingSources { Development = true }.Read());
+        Assert.Empty(bound.Mistakes);
+        bound = SettingBinder.Bind(SettingCatalog.All, new SettingSources { Development = false }.Read());
+        Assert.Empty(bound.Mistakes);
+    }
+
+    [Fact]
+    public void Catalog_SameNameTwice_HasTheSameType()
+    {
+        foreach (var shared in SettingCatalog.All.Definitions.GroupBy(definition => definition.Attribute.Name))
+            Assert.Single(shared.Select(definition => definition.Property.PropertyType).Distinct());
+    }
+}
