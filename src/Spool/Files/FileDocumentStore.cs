@@ -1,0 +1,147 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using Angarium.Spool.Codec;
+using Angarium.Spool.Documents;
+
+namespace Angarium.Spool.Files;
+
+/// <summary>
+/// Documents as files `private/&lt;name&gt;.doc`, each with a counter (its tag) and a checksum before its content, replaced by rename after a flush. Compare-and-swap is under one lock: the
+/// lock on `Data` keeps other processes out. Any thread. What was written survives a crash whole.
+/// </summary>
+internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocumentStore
+{
+    private const int HeaderSize = 24;
+    private const ulong Magic = 0x414e47444f435501;
+    private const int MaxSize = 256 << 20;
+    private const string Suffix = ".doc";
+
+    private readonly Lock _gate = new();
+    private readonly string _folder = Path.Combine(root, "private");
+
+    public async Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
+    {
+        var path = PathOf(name);
+        await files.LeaveTurn();
+        lock (_gate) return Read(name, path);
+    }
+
+    public async Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
+    {
+        var path = PathOf(name);
+        await files.LeaveCaller();
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_gate)
+        {
+            var before = Read(name, path);
+            if (before?.Tag != tag) return null;
+
+            // A document that is made anew must not get a tag that its predecessor had: it begins with a random one.
+            var next = before is null ? RandomNumberGenerator.GetInt32(int.MaxValue) * (1L << 20) + 1 : long.Parse(before.Tag, CultureInfo.InvariantCulture) + 1;
+            Write(path, content, next);
+            return next.ToString(CultureInfo.InvariantCulture);
+        }
+    }
+
+    public async Task DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        var path = PathOf(name);
+        await files.LeaveCaller();
+        lock (_gate)
+        {
+            var folder = Path.GetDirectoryName(path)!;
+            if (!files.FolderExists(folder)) return;
+            files.Delete(path);
+            files.SyncFolder(folder);
+        }
+    }
+
+    public async Task<IReadOnlyList<string>> ListAsync(string prefix, CancellationToken cancellationToken)
+    {
+        await files.LeaveTurn();
+        var names = new List<string>();
+        Gather(_folder, "", names);
+        return [.. names.Where(n => n.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+    }
+
+    private void Gather(string folder, string within, List<string> names)
+    {
+        foreach (var file in files.Files(folder))
+            if (file.EndsWith(Suffix, StringComparison.Ordinal)) names.Add(within + file[..^Suffix.Length]);
+        foreach (var inner in files.Folders(folder)) Gather(Path.Combine(folder, inner), within + inner + "/", names);
+    }
+
+    private Document? Read(string name, string path)
+    {
+        using var file = Open(path);
+        if (file is null) return null;
+        var bytes = new byte[(int)Math.Min(file.Length, MaxSize)];
+        var got = file.Read(0, bytes);
+        var reader = new ByteReader(bytes.AsSpan(0, got));
+        var isOurs = reader.U64() == Magic;
+        var counter = (long)reader.U64();
+        var hash = reader.U64();
+        if (reader.Failed || !isOurs || hash != Checksum.Of(bytes.AsSpan(HeaderSize, got - HeaderSize), (ulong)counter))
+        {
+            SpoolInstruments.Corrupt();
+            throw new IOException($"The document {name} fails its checksum");
+        }
+
+        return new Document(bytes.AsMemory(HeaderSize, got - HeaderSize), counter.ToString(CultureInfo.InvariantCulture));
+    }
+
+    private IStoredFile? Open(string path)
+    {
+        try
+        {
+            return files.Open(path, writable: false);
+        }
+        catch (UnauthorizedAccessException denied)
+        {
+            throw new IOException($"{path} cannot be read", denied);
+        }
+    }
+
+    private void Write(string path, ReadOnlyMemory<byte> content, long counter)
+    {
+        if (content.Length > MaxSize - HeaderSize) throw new ArgumentException("The document is too large", nameof(content));
+        var header = new byte[HeaderSize];
+        var writer = new ByteWriter(header);
+        writer.U64(Magic);
+        writer.U64((ulong)counter);
+        writer.U64(Checksum.Of(content.Span, (ulong)counter));
+        var folder = Path.GetDirectoryName(path)!;
+        var draft = path + ".tmp";
+        try
+        {
+            var isNewFolder = !files.FolderExists(folder);
+            if (isNewFolder) files.CreateFolder(folder);
+            files.Delete(draft);
+            using (var file = files.Create(draft))
+            {
+                file.Write(0, [header, content]);
+                file.Sync();
+            }
+
+            files.Rename(draft, path);
+            files.SyncFolder(folder);
+            for (var inner = folder; isNewFolder && inner.Length > root.Length; files.SyncFolder(inner)) inner = Path.GetDirectoryName(inner)!;
+        }
+        catch (UnauthorizedAccessException denied)
+        {
+            throw new IOException($"{path} cannot be written", denied);
+        }
+    }
+
+    private string PathOf(string name)
+    {
+        if (name.Length is 0 or > 200) throw new ArgumentException($"`{name}` cannot name a document", nameof(name));
+        foreach (var part in name.Split('/'))
+        {
+            if (part.Length == 0 || part[0] == '.' || !part.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '-' or '_'))
+                throw new ArgumentException($"`{name}` cannot name a document: lower-case letters, digits, `.`, `-`, `_` and `/` can", nameof(name));
+        }
+
+        return Path.Combine(_folder, name.Replace('/', Path.DirectorySeparatorChar) + Suffix);
+    }
+}

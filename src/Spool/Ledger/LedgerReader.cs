@@ -1,0 +1,36 @@
+using Angarium.Spool.Codec;
+
+namespace Angarium.Spool.Ledger;
+
+/// <summary>Decodes what an <see cref="ILedgerStore"/> read. Pure.</summary>
+public static class LedgerReader
+{
+    /// <summary>The records of whole blocks, in order. A record that is wrong in spite of its block's checksum ends its block; <paramref name="damaged"/> then counts one.</summary>
+    public static List<LedgerRecord> Decode(ReadOnlySpan<byte> blocks, out int damaged)
+    {
+        var records = new List<LedgerRecord>();
+        damaged = 0;
+        while (LedgerBlock.ClaimedSize(blocks) is > 0 and var size && size <= blocks.Length)
+        {
+            var payload = (int)System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(blocks[4..]);
+            var reader = new ByteReader(blocks.Slice(LedgerBlock.HeaderSize, payload));
+            while (reader.Remaining > 0)
+            {
+                if (LedgerCodec.Read(ref reader) is { } record)
+                {
+                    records.Add(record);
+                    continue;
+                }
+
+                damaged++;
+                break;
+            }
+
+            blocks = blocks[size..];
+        }
+
+        return records;
+    }
+
+    public static List<LedgerRecord> Decode(LedgerRead read) => Decode(read.Data.Span, out _);
+}

@@ -1,0 +1,281 @@
+using System.Buffers;
+using Angarium.Spool.Codec;
+using Angarium.Spool.Documents;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Spool.Ledger;
+
+/// <summary>
+/// Group commit of this process's ledger (design rules 6 to 10): one append is in flight, what comes meanwhile gathers for the next. Owns the current stream; it is rolled hourly, at 40,000
+/// appends or 64 MiB; after a failed append it is over, and its records go to a new one. The writer's id is in the document of writers before the first append. Any thread; the state is under
+/// one lock. Nothing survives a crash but what was appended.
+/// </summary>
+public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
+{
+    private const int MaxAppends = 40_000;
+    private const long MaxStream = 64L << 20;
+    private const int MaxPayload = 4 << 20;
+    private const int MaxGathered = 200_000;
+    private static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(1);
+
+    /// <summary>Pauses between the attempts at one append.</summary>
+    private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
+
+    private readonly Lock _gate = new();
+    private readonly ILedgerStore _store;
+    private readonly IDocumentStore _documents;
+    private readonly IStoreClock _clock;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? _onDurable;
+    private readonly ITimer _probe;
+    private readonly Queue<Pending> _gathered = [];
+    private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _gatheredRecords;
+    private bool _busy, _closed, _isRegistered;
+    private volatile bool _isHealthy = true;
+    private LedgerStream _stream;
+    private long _end;
+    private int _appends;
+    private long _opened;
+
+    /// <param name="onDurable">Told of each durable append with its stream, the stream's new end and the records, before the tasks of their callers complete; must be quick.</param>
+    public LedgerWriter(
+        ILedgerStore store, IDocumentStore documents, IStoreClock clock, TimeProvider time, ILogger logger, Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable = null,
+        ulong? writer = null)
+    {
+        (_store, _documents, _clock, _time, _logger, _onDurable) = (store, documents, clock, time, logger, onDurable);
+        Writer = writer ?? PackWriter.DrawId();
+        _probe = time.CreateTimer(static self => ((LedgerWriter)self!).Probe(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public bool IsHealthy => _isHealthy;
+
+    /// <summary>This process's id in the ledger.</summary>
+    public ulong Writer { get; }
+
+    public Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
+    {
+        if (records.Count == 0) return Task.CompletedTask;
+        var size = 0L;
+        foreach (var record in records) size += LedgerCodec.Bound(record);
+        if (size > MaxPayload)
+        {
+            if (records.Count == 1) throw new ArgumentException("A ledger record is too large", nameof(records));
+            var half = records.Count / 2;
+            return Task.WhenAll(AppendAsync([.. records.Take(half)], beginBy), AppendAsync([.. records.Skip(half)], beginBy));
+        }
+
+        var pending = new Pending(records, (int)size, _time.GetTimestamp(), beginBy);
+        lock (_gate)
+        {
+            if (_closed) return Task.FromException(new IOException("The ledger is closed"));
+            if (_gatheredRecords + records.Count > MaxGathered) return Task.FromException(new IOException($"More than {MaxGathered} records wait for the ledger"));
+            _gathered.Enqueue(pending);
+            _gatheredRecords += records.Count;
+        }
+
+        Pump();
+        return pending.Task;
+    }
+
+    /// <summary>Takes no more, answers what has gathered and seals the stream.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate) _closed = true;
+        Pump();
+        await _drained.Task.ConfigureAwait(false);
+        await _probe.DisposeAsync().ConfigureAwait(false);
+        await EndStreamAsync().ConfigureAwait(false);
+    }
+
+    private void Pump()
+    {
+        List<Pending> batch;
+        lock (_gate)
+        {
+            if (_busy) return;
+            if (_gathered.Count == 0)
+            {
+                if (_closed) _drained.TrySetResult();
+                return;
+            }
+
+            batch = Take();
+            _busy = true;
+        }
+
+        _ = RunAsync(batch);
+    }
+
+    private List<Pending> Take()
+    {
+        var batch = new List<Pending>();
+        long size = 0;
+        while (_gathered.TryPeek(out var next) && (batch.Count == 0 || size + next.Size <= MaxPayload))
+        {
+            _gathered.Dequeue();
+            _gatheredRecords -= next.Records.Count;
+            size += next.Size;
+            batch.Add(next);
+        }
+
+        return batch;
+    }
+
+    private async Task RunAsync(List<Pending> batch)
+    {
+        try
+        {
+            await AppendAsync(batch).ConfigureAwait(false);
+        }
+        catch (Exception failure)
+        {
+            LogBroke(_logger, failure);
+            Fail(batch, new IOException("The ledger could not be appended to", failure));
+        }
+
+        lock (_gate) _busy = false;
+        Pump();
+    }
+
+    private async Task AppendAsync(List<Pending> batch)
+    {
+        Exception? last = null;
+        for (var attempt = 0; attempt < Pauses.Length; attempt++)
+        {
+            if (Pauses[attempt] > TimeSpan.Zero) await Task.Delay(Pauses[attempt], _time).ConfigureAwait(false);
+            GiveUpLate(batch, attempt > 0);
+            if (batch.Count == 0) return;
+            try
+            {
+                var records = await AppendOnceAsync(batch).ConfigureAwait(false);
+                _isHealthy = true;
+                _onDurable?.Invoke(_stream, _end, records);
+                foreach (var pending in batch) pending.TrySetResult();
+                return;
+            }
+            catch (Exception failure) when (failure is IOException or LedgerConflictException)
+            {
+                last = failure;
+                SpoolInstruments.LedgerFailures.Inc();
+                LogAppendFailed(_logger, _stream, failure);
+                await EndStreamAsync().ConfigureAwait(false);
+            }
+        }
+
+        _isHealthy = false;
+        LogUnhealthy(_logger, last!);
+        _probe.Change(ProbeEvery, Timeout.InfiniteTimeSpan);
+        Fail(batch, new IOException("The ledger cannot be appended to now", last));
+    }
+
+    /// <summary>Design rule 6: a decision whose append has not begun in time is given up; after an attempt nobody knows whether it was written.</summary>
+    private void GiveUpLate(List<Pending> batch, bool wasTried) => batch.RemoveAll(pending =>
+    {
+        if (pending.BeginBy is not { } limit || _time.GetElapsedTime(pending.Since) <= limit) return false;
+        pending.TrySetException(wasTried ? new IOException("The ledger was not written in time, and may or may not hold the records") : new TimeoutException("The append did not begin in time"));
+        return true;
+    });
+
+    private async Task<IReadOnlyList<LedgerRecord>> AppendOnceAsync(List<Pending> batch)
+    {
+        if (!_isRegistered)
+        {
+            await WritersDocument.RegisterAsync(_documents, Writer, _clock.Now, CancellationToken.None).ConfigureAwait(false);
+            _isRegistered = true;
+        }
+
+        if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) await EndStreamAsync().ConfigureAwait(false);
+        if (_stream.Writer == 0)
+        {
+            _stream = new LedgerStream(Writer, ++_lastNumber);
+            (_end, _appends, _opened) = (0, 0, _time.GetTimestamp());
+        }
+
+        IReadOnlyList<LedgerRecord> records = batch.Count == 1 ? batch[0].Records : [.. batch.SelectMany(p => p.Records)];
+        var bound = LedgerBlock.HeaderSize + 8 + batch.Sum(p => p.Size);
+        var buffer = ArrayPool<byte>.Shared.Rent(bound);
+        try
+        {
+            var size = Encode(buffer, records, _stream, _end);
+            _end = await _store.AppendAsync(_stream, _end, buffer.AsMemory(0, size), CancellationToken.None).ConfigureAwait(false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        _appends++;
+        SpoolInstruments.LedgerAppends.Inc();
+        SpoolInstruments.LedgerRecords.Inc(records.Count);
+        return records;
+    }
+
+    private uint _lastNumber;
+
+    internal static int Encode(byte[] buffer, IReadOnlyList<LedgerRecord> records, LedgerStream stream, long offset)
+    {
+        var writer = new ByteWriter(buffer);
+        writer.Take(LedgerBlock.HeaderSize);
+        foreach (var record in records) LedgerCodec.Write(ref writer, record);
+        var payload = writer.Position - LedgerBlock.HeaderSize;
+        LedgerBlock.Seal(buffer, payload, records.Count, stream, offset);
+        return LedgerBlock.Size(payload);
+    }
+
+    /// <summary>The stream is over. Sealed when that can be done now, so that nobody waits for it; else whoever sees this writer dead does it.</summary>
+    private async Task EndStreamAsync()
+    {
+        var stream = _stream;
+        _stream = default;
+        if (stream.Writer == 0) return;
+        try
+        {
+            await _store.SealAsync(stream, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (IOException failure)
+        {
+            LogNotSealed(_logger, stream, failure);
+        }
+    }
+
+    /// <summary>While it is unhealthy nothing is leased, so no record may come by which it would be found well again: an empty block is tried.</summary>
+    private void Probe()
+    {
+        lock (_gate)
+        {
+            if (_isHealthy || _closed) return;
+            _probe.Change(ProbeEvery, Timeout.InfiniteTimeSpan);
+            if (_busy || _gathered.Count > 0) return;
+            _gathered.Enqueue(new Pending([], 0, _time.GetTimestamp(), null));
+        }
+
+        Pump();
+    }
+
+    private static void Fail(List<Pending> batch, IOException failure)
+    {
+        foreach (var pending in batch)
+        {
+            pending.TrySetException(failure);
+
+            // A probe has no caller; its failure has been logged.
+            if (pending.Records.Count == 0) _ = pending.Task.Exception;
+        }
+    }
+
+    private sealed class Pending(IReadOnlyList<LedgerRecord> records, int size, long since, TimeSpan? beginBy) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    {
+        public IReadOnlyList<LedgerRecord> Records { get; } = records;
+
+        public int Size { get; } = size;
+
+        public long Since { get; } = since;
+
+        public TimeSpan? BeginBy { get; } = beginBy;
+    }
+}

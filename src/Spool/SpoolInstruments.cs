@@ -1,0 +1,31 @@
+using Prometheus;
+
+namespace Angarium.Spool;
+
+/// <summary>The metrics of the stores. Process-wide; any thread.</summary>
+internal static class SpoolInstruments
+{
+    private static readonly Counter Commits = Metrics.CreateCounter("angarium_spool_commits_total", "Packs made durable.");
+    private static readonly Counter Bytes = Metrics.CreateCounter("angarium_spool_committed_bytes_total", "Octets of the packs made durable.");
+    private static readonly Histogram Seconds = Metrics.CreateHistogram(
+        "angarium_spool_commit_seconds", "Time from taking a pack's messages to their being durable.", new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.0005, 2, 16) });
+    private static readonly Histogram Messages = Metrics.CreateHistogram(
+        "angarium_spool_commit_messages", "Messages in a pack.", new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(1, 2, 12) });
+    private static readonly Counter Corruptions = Metrics.CreateCounter("angarium_spool_corruptions_total", "Stored records that failed their checksum.");
+
+    public static readonly Counter LedgerAppends = Metrics.CreateCounter("angarium_ledger_appends_total", "Appends made durable in the ledger.");
+    public static readonly Counter LedgerRecords = Metrics.CreateCounter("angarium_ledger_records_total", "Records made durable in the ledger.");
+    public static readonly Counter LedgerFailures = Metrics.CreateCounter("angarium_ledger_failures_total", "Appends to the ledger that failed.");
+    public static readonly Gauge FreeBytes = Metrics.CreateGauge("angarium_spool_free_bytes", "Free octets of the file system under Data.");
+    public static readonly Gauge Packs = Metrics.CreateGauge("angarium_spool_packs", "Packs that exist.");
+
+    public static void Committed(int messages, long bytes, TimeSpan elapsed)
+    {
+        Commits.Inc();
+        Bytes.Inc(bytes);
+        Seconds.Observe(elapsed.TotalSeconds);
+        Messages.Observe(messages);
+    }
+
+    public static void Corrupt() => Corruptions.Inc();
+}
