@@ -29,7 +29,8 @@ internal static class AddressPolicy
     public static bool IsPublic(IPAddress address)
     {
         if (address.AddressFamily == AddressFamily.InterNetwork) return !Contains(Refused, address);
-        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.ScopeId != 0) return false;
+        // ::ffff:0:0/96 is refused by itself: IPNetwork compares a mapped address as the IPv4 address that it holds.
+        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.ScopeId != 0 || address.IsIPv4MappedToIPv6) return false;
         return GlobalUnicast.Contains(address) && !Contains(RefusedWithin, address);
     }
 

@@ -86,6 +86,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
     {
         Task<MailTransaction?>? asked = null;
         MailTransaction? current = null;
+        var again = false;
         while (true)
         {
             if (current is null)
@@ -93,7 +94,14 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                 asked ??= feed.NextAsync();
                 current = await asked;
                 asked = null;
-                if (current is null) return (null, null);
+                if (current is null)
+                {
+                    // It was asked before the rest of the last message came back to the feed.
+                    if (!again) return (null, null);
+                    again = false;
+                    continue;
+                }
+
                 if (!IsFit(current, feed))
                 {
                     current.Dispose();
@@ -155,7 +163,8 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
             }
 
             current.Dispose();
-            if (current.Later.Count > 0) feed.Again(current, current.Later);
+            again = current.Later.Count > 0;
+            if (again) feed.Again(current, current.Later);
             current = next;
         }
     }

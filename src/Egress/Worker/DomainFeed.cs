@@ -208,6 +208,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             if (state != FeedState.Stopped)
             {
                 again.Enqueue((transaction.Held, keys));
+                Wake();
                 return;
             }
         }
