@@ -29,18 +29,17 @@ public static class GrainsServices
     /// <param name="ownWriter">The writer id of this process's ledger streams, as it is now.</param>
     /// <param name="isOwnPackWriter">Whether packs of that writer id were made by this process.</param>
     /// <param name="decode">Whole blocks of a stream to records.</param>
-    /// <param name="encode">Records to blocks of a stream.</param>
     public static IServiceCollection AddQueues(
         this IServiceCollection services, Func<IServiceProvider, ulong> ownWriter, Func<IServiceProvider, ulong, bool> isOwnPackWriter,
-        Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode, Func<IReadOnlyList<LedgerRecord>, byte[]> encode)
+        Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode)
     {
         services.AddSingleton<IStanding, SoleStanding>();
-        services.AddSingleton(new LedgerCodec(decode, encode));
+        services.AddSingleton(new DecodeLedger(decode));
         services.AddSingleton(s => new MemoryQueueIndex(() => s.GetRequiredService<ISettings<GrainsOptions>>().Current.MaxRecipients, Draw));
         services.AddSingleton<IQueueIndex>(s => s.GetRequiredService<MemoryQueueIndex>());
         services.AddSingleton(s => new RecordView(
             s.GetRequiredService<ILedgerStore>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(),
-            s.GetRequiredService<LedgerCodec>(), () => ownWriter(s), s.GetRequiredService<ILogger<RecordView>>()));
+            s.GetRequiredService<DecodeLedger>(), () => ownWriter(s), s.GetRequiredService<ILogger<RecordView>>()));
         services.AddSingleton<IRecordView>(s => s.GetRequiredService<RecordView>());
         services.AddSingleton(s => new LedgerFeed(s.GetRequiredService<RecordView>()));
         services.AddSingleton<ISiteCalls, GrainSiteCalls>();

@@ -83,6 +83,15 @@ internal sealed partial class DomainQueue
             OutcomeKind.Deferred when born != default && now - born >= Options.RetryExpire && MayAct => LedgerKind.Expired,
             _ => LedgerKind.Deferred,
         };
+        // Somebody else's delivery of it is known: nothing is left to decide.
+        if (kind != LedgerKind.Delivered && keys.Where(IsFinished).ToArray() is { Length: > 0 } finished)
+        {
+            foreach (var key in finished) lease.Open.Remove(key);
+            reports.Add(new Report(lease, entry, outcome, finished, LedgerKind.Delivered, default, born, []));
+            keys = [.. keys.Except(finished)];
+            if (keys.Length == 0) return true;
+        }
+
         // Rule 6: a decision is the owner's alone. The worker repeats its report until somebody may take it.
         if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayAct) return false;
         var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;

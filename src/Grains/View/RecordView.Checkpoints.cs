@@ -72,9 +72,9 @@ internal sealed partial class RecordView
             writer.Write(bits);
         }
 
-        var decisions = codec.Encode([.. _decisions.Values]);
+        var decisions = _decisions.Values.ToArray();
         writer.Write(decisions.Length);
-        writer.Write(decisions);
+        foreach (var decision in decisions) Write(writer, decision);
         writer.Flush();
         writer.Write(XxHash3.HashToUInt64(buffer.GetBuffer().AsSpan(0, (int)buffer.Length)));
         writer.Flush();
@@ -102,8 +102,40 @@ internal sealed partial class RecordView
             _packs[id] = pack;
         }
 
-        foreach (var record in codec.Decode(reader.ReadBytes(reader.ReadInt32()))) Take(record);
+        for (var count = reader.ReadInt32(); count > 0; count--) Take(ReadDecision(reader));
         return true;
+    }
+
+    // What a notice needs of the record that decided.
+    private static void Write(BinaryWriter writer, LedgerRecord decision)
+    {
+        Span<byte> key = stackalloc byte[RecipientKey.Size];
+        decision.Key.Write(key);
+        writer.Write(key);
+        writer.Write((byte)decision.Kind);
+        writer.Write(decision.Time.Milliseconds);
+        writer.Write(decision.Attempt);
+        writer.Write(decision.Own);
+        writer.Write(decision.Remote ?? "");
+        writer.Write(decision.Reply is not null);
+        if (decision.Reply is not { } reply) return;
+        writer.Write(reply.Code);
+        writer.Write(reply.Status.Class);
+        writer.Write(reply.Status.Subject);
+        writer.Write(reply.Status.Detail);
+        writer.Write(reply.Text);
+    }
+
+    private static LedgerRecord ReadDecision(BinaryReader reader)
+    {
+        var decision = new LedgerRecord
+        {
+            Key = RecipientKey.Read(reader.ReadBytes(RecipientKey.Size)), Kind = (LedgerKind)reader.ReadByte(), Time = new StoreTime(reader.ReadInt64()),
+            Attempt = reader.ReadInt32(), Own = reader.ReadBoolean(), Remote = reader.ReadString() is { Length: > 0 } remote ? remote : null,
+        };
+        return reader.ReadBoolean()
+            ? decision with { Reply = new Reply(reader.ReadInt32(), new EnhancedStatus(reader.ReadByte(), reader.ReadUInt16(), reader.ReadUInt16()), reader.ReadString()) }
+            : decision;
     }
 
     [LoggerMessage(2201, LogLevel.Warning, "The checkpoint {Name} is damaged; an older one or the whole ledger is read instead")]

@@ -14,7 +14,7 @@ namespace Angarium.Grains.View;
 /// from any thread; one refresh at a time, shared by all who asked before it began. In memory; starts from the newest good checkpoint and the tails behind it.
 /// </summary>
 internal sealed partial class RecordView(
-    ILedgerStore ledger, IDocumentStore documents, IStoreClock clock, IStanding standing, LedgerCodec codec, Func<ulong> ownWriter, ILogger<RecordView> log) : IRecordView
+    ILedgerStore ledger, IDocumentStore documents, IStoreClock clock, IStanding standing, DecodeLedger decode, Func<ulong> ownWriter, ILogger<RecordView> log) : IRecordView
 {
     public static readonly TimeSpan ForgetAfter = TimeSpan.FromHours(1);
     private const int ReadBytes = 1 << 20;
@@ -225,7 +225,7 @@ internal sealed partial class RecordView(
             while (true)
             {
                 var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
-                foreach (var record in codec.Decode(read.Data)) Take(record);
+                foreach (var record in decode(read.Data)) Take(record);
                 var done = read.Data.IsEmpty || read.Next == position.Offset;
                 position = (read.Next, read.Sealed);
                 lock (_gate) _positions[stream] = position;

@@ -1,0 +1,6 @@
+using Angarium.Spool.Ledger;
+
+namespace Angarium.Grains.View;
+
+/// <summary>Decodes whole blocks of a stream, back to back: the spool's own format.</summary>
+internal delegate IEnumerable<LedgerRecord> DecodeLedger(ReadOnlyMemory<byte> blocks);

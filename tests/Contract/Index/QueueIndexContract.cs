@@ -1,0 +1,151 @@
+using Angarium.Grains.Index;
+using Angarium.Mail;
+
+namespace Angarium.Contract.Index;
+
+/// <summary>What every provider of the queue index promises. Each test works on a domain of its own.</summary>
+public abstract class QueueIndexContract
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly Lane Lane = new("acme", MessageClass.Transactional);
+    private static readonly Lane Other = new("beta", MessageClass.Bulk);
+    private readonly string _domain = $"{Guid.NewGuid():n}.test";
+
+    internal abstract IQueueIndex Index { get; }
+
+    /// <summary>Takes all of it, as a flush of the server does.</summary>
+    protected abstract void Wipe();
+
+    [Fact]
+    public async Task ReadDue_PutInTwoLanes_ReturnsWhatIsDueByTimeInEach()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 30), Row(2, 10), Row(3, 20, Other), Row(4, 99));
+        var read = await Index.ReadDueAsync(_domain, owner, At(50), 10, None);
+        Assert.Equal([2, 1], read.Rows.Where(r => r.Lane == Lane).Select(r => (int)r.Member.Key.Ordinal));
+        Assert.Equal([3], read.Rows.Where(r => r.Lane == Other).Select(r => (int)r.Member.Key.Ordinal));
+        Assert.Equal(At(99), read.More);
+        Assert.Equal(Row(2, 10), read.Rows.First(r => r.Member.Key.Ordinal == 2));
+    }
+
+    [Fact]
+    public async Task ReadDue_MoreThanAsked_LimitsEachLaneAndSaysWhenTheNextIsDue()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10), Row(2, 11), Row(3, 12), Row(4, 5, Other));
+        var read = await Index.ReadDueAsync(_domain, owner, At(50), 2, None);
+        Assert.Equal(3, read.Rows.Count);
+        Assert.Equal(At(12), read.More);
+    }
+
+    [Fact]
+    public async Task Write_PutOfAMemberThatIsThere_MovesIt()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10));
+        await PutAsync(owner, Row(1, 70) with { Attempts = 3 });
+        Assert.Empty((await Index.ReadDueAsync(_domain, owner, At(50), 10, None)).Rows);
+        var row = Assert.Single((await Index.ReadDueAsync(_domain, owner, At(70), 10, None)).Rows);
+        Assert.Equal(3, row.Attempts);
+        Assert.Equal(1, await Index.CountAsync(_domain, None));
+    }
+
+    [Fact]
+    public async Task Write_Removal_TakesMemberAndWakeUp()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10));
+        Assert.Equal(At(10), await WakeAsync());
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, owner, [new IndexChange(Row(1, 0), Remove: true)], None));
+        Assert.Null(await WakeAsync());
+        Assert.Equal(0, await Index.CountAsync(_domain, None));
+    }
+
+    [Fact]
+    public async Task Write_UnderAnotherToken_IsDeposedAndChangesNothing()
+    {
+        var first = await TakeAsync();
+        var second = await TakeAsync();
+        Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, first, [new IndexChange(Row(1, 10), Remove: false)], None));
+        Assert.True((await Index.ReadDueAsync(_domain, first, At(50), 10, None)).Deposed);
+        Assert.Equal(0, await Index.CountAsync(_domain, None));
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, second, [], None));
+    }
+
+    [Fact]
+    public async Task Write_UnderAnotherRunId_IsDeposed()
+    {
+        var owner = await TakeAsync();
+        Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, owner with { Run = owner.Run + 1 }, [], None));
+    }
+
+    [Fact]
+    public async Task Write_WithoutAToken_IsDeposed() =>
+        Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, new IndexOwner(1, (await Index.StampAsync(0, None)).Run), [], None));
+
+    [Fact]
+    public async Task Wipe_LosesRowsAndTokens_AndTheStampChanges()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10));
+        var partition = IndexPartition.Of(_domain);
+        var before = await Index.StampAsync(partition, None);
+        Wipe();
+        Assert.NotEqual(before, await Index.StampAsync(partition, None));
+        Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, owner, [], None));
+        Assert.Equal(0, await Index.CountAsync(_domain, None));
+    }
+
+    [Fact]
+    public async Task See_FindsWhatIsThere_WithTheStamp()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10), Row(2, 20, Other));
+        var seen = await Index.SeeAsync(_domain, [Sight(1, Lane), Sight(9, Lane), Sight(2, Other), Sight(1, Other)], None);
+        Assert.Equal([true, false, true, false], seen.Found);
+        Assert.Equal(await Index.StampAsync(IndexPartition.Of(_domain), None), seen.Stamp);
+        Assert.Equal(At(10), await WakeAsync());
+    }
+
+    [Fact]
+    public async Task Contains_NeedsNoToken()
+    {
+        Assert.False((await Index.ContainsAsync(_domain, [Sight(1, Lane)], None))[0]);
+        await PutAsync(await TakeAsync(), Row(1, 10));
+        var found = await Index.ContainsAsync(_domain, [Sight(1, Lane), Sight(2, Lane)], None);
+        Assert.Equal([true, false], found);
+    }
+
+    [Fact]
+    public async Task List_FromATime_ReturnsTheEarliestOfAllLanes()
+    {
+        await PutAsync(await TakeAsync(), Row(1, 10), Row(2, 20, Other), Row(3, 30), Row(4, 40, Other));
+        Assert.Equal([2, 3], (await Index.ListAsync(_domain, At(20), 2, None)).Select(r => (int)r.Member.Key.Ordinal));
+    }
+
+    [Fact]
+    public async Task Domains_CountsQueuedRecipients()
+    {
+        await PutAsync(await TakeAsync(), Row(1, 10), Row(2, 20, Other));
+        Assert.Contains((_domain, 2L), await Index.DomainsAsync(1_000_000, None));
+    }
+
+    internal static StoreTime At(int second) => new(1_700_000_000_000 + second * 1000L);
+
+    internal static IndexRow Row(int ordinal, int due, Lane? lane = null) =>
+        new(lane ?? Lane, new IndexMember(new RecipientKey(7, 1, (ushort)ordinal), 100, 200, 0), At(due), 0);
+
+    private static IndexSight Sight(int ordinal, Lane lane) => new(lane, Row(ordinal, 0).Member);
+
+    internal async Task<IndexOwner> TakeAsync()
+    {
+        var token = (ulong)Random.Shared.NextInt64();
+        return new IndexOwner(token, (await Index.TakeAsync(_domain, token, None)).Run);
+    }
+
+    internal async Task PutAsync(IndexOwner owner, params IndexRow[] rows) =>
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, owner, [.. rows.Select(r => new IndexChange(r, Remove: false))], None));
+
+    private async Task<StoreTime?> WakeAsync() => (await Index.WakesAsync(IndexPartition.Of(_domain), At(100_000), 1_000_000, None))
+        .Where(w => w.Domain == _domain).Select(w => (StoreTime?)w.Due).FirstOrDefault();
+}
