@@ -33,6 +33,21 @@ public class DomainQueueSimulation(ITestOutputHelper output)
         Assert.True(recipients > count * 50, "the simulation carried hardly any mail");
     }
 
+    [Theory]
+    [InlineData(nameof(Breaks.DecidedFirst), 6)]
+    [InlineData(nameof(Breaks.AppendFirst), 4)]
+    [InlineData(nameof(Breaks.LateHandOver), 19)]
+    [InlineData(nameof(Breaks.Sweep), 1)]
+    [InlineData(nameof(Breaks.Refresh), 11)]
+    [InlineData(nameof(Breaks.Token), 2)]
+    [InlineData(nameof(Breaks.Wait), 1)]
+    [InlineData(nameof(Breaks.WakeUp), 116)]
+    public void Clause_BrokenOnPurpose_IsNoticed(string clause, int seed)
+    {
+        Assert.Null(Wrong(seed, Breaks.None));
+        Assert.NotNull(Wrong(seed, Enum.Parse<Breaks>(clause)));
+    }
+
     /// <summary>Finds seeds for <see cref="Clause_BrokenOnPurpose_IsNoticed"/>; runs only when asked to.</summary>
     [Fact]
     public void Clause_Broken_SearchSeeds()

@@ -107,24 +107,16 @@ internal sealed partial class DomainQueue
     /// </summary>
     private void GatherForeign(Lease? lease, AttemptOutcome outcome, List<Report> reports)
     {
-        var keys = outcome.Keys.Where(k => !IsFinished(k)).ToArray();
-        if (lease is not null)
-        {
-            foreach (var key in outcome.Keys)
-            {
-                if (lease.Open.Remove(key)) _leased.Remove(key);
-            }
-
-            if (lease.Open.Count == 0) Close(lease);
-        }
-        else if (_done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered)
-        {
-            return;
-        }
-
-        if (keys.Length == 0 || outcome.Kind is OutcomeKind.Returned or OutcomeKind.NotFound) return;
+        if (lease is null && _done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered) return;
+        // A lease held for its worker ends with the report, and not before that is durable.
+        var keys = lease is null ? outcome.Keys : [.. outcome.Keys.Where(lease.Open.Contains)];
+        if (keys.Length == 0) return;
+        var open = keys.Where(k => !IsFinished(k)).ToArray();
         var kind = outcome.Kind != OutcomeKind.Delivered ? LedgerKind.StaleReport : outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered;
-        reports.Add(new Report(null, null, outcome, keys, kind, default, default, Records(kind, outcome, keys, 1, default, Now)));
+        var records = outcome.Kind is OutcomeKind.Returned or OutcomeKind.NotFound ? [] : Records(kind, outcome, open, 1, default, Now);
+        if (lease is null && records.Length == 0) return;
+        reports.Add(new Report(lease, null, outcome, keys, kind, default, default, records));
+        if (lease is not null) lease.Open.ExceptWith(keys);
     }
 
     private static LedgerRecord[] Records(LedgerKind kind, AttemptOutcome outcome, RecipientKey[] keys, int attempt, StoreTime due, StoreTime now)
