@@ -38,7 +38,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private readonly FairLanes<SiteDomain> _lanes = new();
     private readonly Dictionary<string, SiteDomain> _domains = [];
     private readonly LinkedList<SiteDomain> _heard = [];
-    private readonly PriorityQueue<SiteDomain, StoreTime> _resting = new();
+    private readonly PriorityQueue<SiteDomain, StoreTime> _revisits = new();
     private readonly Dictionary<ulong, SitePermit> _permits = [];
     private readonly LinkedList<SitePermit> _idle = [];
     private readonly LinkedList<SitePermit> _serving = [];
@@ -84,13 +84,15 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         }
 
         Leave(domain);
+        if (domain.Messages == 0) domain.WaitsSince = now;
         domain.Lanes = demand.Lanes.Length <= MaxLanes ? demand.Lanes : demand.Lanes[..MaxLanes];
         domain.Messages = demand.Lanes.Sum(l => (long)Math.Max(0, l.Messages));
         domain.HeardAt = now;
         domain.RestUntil = default;
         domain.Rest = default;
-        // What is not leased although sessions are there waits behind something slow: one more a second.
-        domain.Wanted = Math.Max((domain.Messages + MessagesPerSession - 1) / MessagesPerSession, now - domain.LastServed >= s_ramp ? domain.Sessions + 1 : 0);
+        domain.Wanted = (domain.Messages + MessagesPerSession - 1) / MessagesPerSession;
+        WantMore(domain, now);
+        if (domain.Messages > 0 && !domain.IsHungry) Revisit(domain, now + s_ramp);
         if (domain.Heard is { } place) _heard.Remove(place);
         domain.Heard = domain.Messages > 0 ? _heard.AddLast(domain) : null;
         Enter(domain);
@@ -182,7 +184,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         }
 
         if (_heard.First is { } oldest) WakeBy(oldest.Value.HeardAt + DemandLasts);
-        if (_resting.TryPeek(out _, out var rested)) WakeBy(rested);
+        if (_revisits.TryPeek(out _, out var revisit)) WakeBy(revisit);
         return orders;
     }
 
@@ -292,7 +294,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
             Leave(domain);
             domain.Rest = domain.Rest == default ? TimeSpan.FromSeconds(1) : domain.Rest * 2 < s_longestRest ? domain.Rest * 2 : s_longestRest;
             domain.RestUntil = now + domain.Rest;
-            _resting.Enqueue(domain, domain.RestUntil);
+            Revisit(domain, domain.RestUntil);
         }
 
         Detach(permit);
@@ -369,13 +371,28 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
             ForgetIfUnused(domain);
         }
 
-        while (_resting.TryPeek(out var domain, out var until) && until <= now)
+        while (_revisits.TryPeek(out var domain, out var at) && at <= now)
         {
-            _resting.Dequeue();
-            if (domain.RestUntil != until) continue;
-            domain.RestUntil = default;
+            _revisits.Dequeue();
+            if (domain.RevisitAt == at) domain.RevisitAt = default;
+            if (domain.RestUntil <= now) domain.RestUntil = default;
+            else Revisit(domain, domain.RestUntil);
+            WantMore(domain, now);
             Enter(domain);
         }
+    }
+
+    /// <summary>What is not leased for a second although sessions are there waits behind something slow: one session more.</summary>
+    private static void WantMore(SiteDomain domain, StoreTime now)
+    {
+        if (domain.Messages > 0 && now - StoreTime.Max(domain.WaitsSince, domain.LastServed) >= s_ramp) domain.Wanted = Math.Max(domain.Wanted, domain.Sessions + 1);
+    }
+
+    private void Revisit(SiteDomain domain, StoreTime at)
+    {
+        if (domain.RevisitAt != default && domain.RevisitAt <= at) return;
+        domain.RevisitAt = at;
+        _revisits.Enqueue(domain, at);
     }
 
     private void ForgetIfUnused(SiteDomain domain)

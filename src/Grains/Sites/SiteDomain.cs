@@ -22,6 +22,13 @@ internal sealed class SiteDomain(string name)
     public long Wanted;
 
     public StoreTime HeardAt;
+
+    /// <summary>When its demand appeared.</summary>
+    public StoreTime WaitsSince;
+
+    /// <summary>When it is looked at again without being told.</summary>
+    public StoreTime RevisitAt;
+
     public StoreTime LastServed;
 
     /// <summary>A session found it dry although it had told of demand: it is not asked again before this, unless it speaks.</summary>

@@ -81,9 +81,24 @@ public class SiteTests
         var site = Make();
         Demand(site, "d", 1, route: true);
         Assert.Single(site.Decide(_now));
-        After(1.5);
         Demand(site, "d", 1, route: true);
-        Assert.Single(site.Decide(_now));
+        Assert.Empty(site.Decide(_now));
+        Assert.Equal(_now + TimeSpan.FromSeconds(1), site.Wake);
+        Assert.Single(Run(site, 1));
+    }
+
+    [Fact]
+    public void Decide_DemandComesAndGoes_KeepsItsOneSession()
+    {
+        var site = Make();
+        for (var i = 0; i < 20; i++)
+        {
+            Demand(site, "d", 3, route: true);
+            Assert.Equal(i == 0 ? 1 : 0, site.Decide(_now).Count);
+            After(0.5);
+            Demand(site, "d", 0, route: true);
+            After(0.5);
+        }
     }
 
     [Fact]

@@ -1,0 +1,40 @@
+using Angarium.Grains.Control;
+using Angarium.Mail;
+
+namespace Angarium.Unit.Grains.Control;
+
+public class ControlDocumentsTests
+{
+    private static readonly RecipientKey s_key = new(1, 2, 3);
+    private readonly MemoryDocuments _documents = new();
+    private readonly ControlDocuments _control;
+
+    public ControlDocumentsTests() => _control = new ControlDocuments(_documents);
+
+    [Fact]
+    public async Task Load_NothingOrdered_IsNone() => Assert.Same(DomainControl.None, await _control.LoadAsync("a.example", default));
+
+    [Fact]
+    public async Task Change_IsReadBackByAnother_ForThatDomainOnly()
+    {
+        await _control.ChangeAsync("a.example", c => c with { Held = true, HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { s_key } }, default);
+        var read = await new ControlDocuments(_documents).LoadAsync("a.example", default);
+        Assert.True(read.Held);
+        Assert.Equal(s_key, Assert.Single(read.HeldMessages));
+        Assert.False((await _control.LoadAsync("b.example", default)).Held);
+        Assert.DoesNotContain("a.example", Assert.Single(await _documents.ListAsync("control/", default)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Change_TwoAtOnce_BothCount()
+    {
+        _documents.BeforeWrite = () => _control.ChangeAsync("a", c => c with { Held = true }, default);
+        var result = await _control.ChangeAsync("a", c => c with { HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { s_key } }, default);
+        Assert.True(result.Held);
+        Assert.Single(result.HeldMessages);
+    }
+
+    [Fact]
+    public async Task Change_TooManyMessages_IsRefused() => await Assert.ThrowsAsync<InvalidOperationException>(() =>
+        _control.ChangeAsync("a", c => c with { HeldMessages = Enumerable.Range(0, 10_001).Select(i => new RecipientKey(1, (uint)i, 0)).ToHashSet() }, default));
+}
