@@ -33,6 +33,7 @@ public static class GrainsServices
         this IServiceCollection services, Func<IServiceProvider, ulong> ownWriter, Func<IServiceProvider, ulong, bool> isOwnPackWriter,
         Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode)
     {
+        services.AddSites();
         services.AddSingleton<IStanding, SoleStanding>();
         services.AddSingleton(new DecodeLedger(decode));
         services.AddSingleton(s => new MemoryQueueIndex(() => s.GetRequiredService<ISettings<GrainsOptions>>().Current.MaxRecipients, Draw));

@@ -1,14 +1,16 @@
+using Angarium.Grains.Control;
 using Angarium.Grains.EgressPools;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Angarium.Grains.Sites;
 
-/// <summary>Registers what sites, pools, notices, control documents and the cleaner need in a silo.</summary>
+/// <summary>Registers what sites, pools and control documents need in a silo. Start-up only; no state.</summary>
 internal static class SiteServices
 {
     public static IServiceCollection AddSites(this IServiceCollection services)
     {
         services.AddSingleton<WorkerRegister>();
+        services.AddSingleton<IControlDocuments, ControlDocuments>();
         return services;
     }
 }
