@@ -1,0 +1,27 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Spool;
+
+namespace Angarium.Host.Configuration;
+
+/// <summary>The settings of the stores, bound here because the spool knows no settings: <see cref="ToOptions"/> is what it takes. A value.</summary>
+public sealed record StoreSettings : IValidates
+{
+    [Setting("Spool:Azure", "Connection string, or account URI with workload identity; must be empty in this version: the stores are files under `Data`.", Secret = true)]
+    public string Azure { get; init; } = "";
+
+    [Setting("Spool:Container", "Prefix of the containers' names when the stores are blobs.")]
+    public string Container { get; init; } = "angarium";
+
+    [Setting("Spool:Spacing", "Least time between a writer's commits under load; an idle writer never waits.", Min = 0, Max = 10)]
+    public TimeSpan Spacing { get; init; } = TimeSpan.Zero;
+
+    [Setting("Spool:Cache", "Octets of just-committed packs kept for their first attempts; 0 = none.", Min = 0)]
+    public long Cache { get; init; } = 64 << 20;
+
+    [Setting("Spool:MinFree", "Free disk space below which new mail is answered 452: a share such as `10%`, or octets.")]
+    public string MinFree { get; init; } = "10%";
+
+    public SpoolOptions ToOptions() => new() { Azure = Azure, Container = Container, Spacing = Spacing, Cache = Cache, MinFree = MinFree };
+
+    public IEnumerable<string> Validate() => ToOptions().Validate();
+}
