@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
 using Angarium.Contracts.Configuration;
@@ -17,15 +16,15 @@ internal sealed class RelayLogging(ISettings<RelayOptions> settings)
 
     public void Started() => _started = true;
 
-    public void AddTo(IHostApplicationBuilder builder)
+    public void Configure(ILoggingBuilder logging)
     {
         var options = settings.Current;
-        builder.Logging.SetMinimumLevel(LogLevel.Trace);
-        builder.Logging.AddFilter((_, category, level) => IsEnabled(category ?? "", level));
-        builder.Services.Configure<ConsoleLoggerOptions>(console => console.MaxQueueLength = 10_000);
+        logging.SetMinimumLevel(LogLevel.Trace);
+        logging.AddFilter((_, category, level) => IsEnabled(category ?? "", level));
+        logging.Services.Configure<ConsoleLoggerOptions>(console => console.MaxQueueLength = 10_000);
         if (options.LogFormat == LogFormat.Json)
         {
-            builder.Logging.AddJsonConsole(json =>
+            logging.AddJsonConsole(json =>
             {
                 json.UseUtcTimestamp = true;
                 json.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
@@ -33,7 +32,7 @@ internal sealed class RelayLogging(ISettings<RelayOptions> settings)
         }
         else
         {
-            builder.Logging.AddSimpleConsole(text =>
+            logging.AddSimpleConsole(text =>
             {
                 text.SingleLine = true;
                 text.TimestampFormat = "HH:mm:ss.fff ";

@@ -6,12 +6,20 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
+using Angarium.Contracts.Admin;
+using Angarium.Egress;
+using Angarium.Grains;
 using Angarium.Host.Configuration;
+using Angarium.Host.Control;
 using Angarium.Host.Logging;
 using Angarium.Host.Sink;
+using Angarium.Ingress;
+using Angarium.Spool.Files;
+using Angarium.Spool.Ledger;
 
 namespace Angarium.Host.Serving;
 
@@ -25,11 +33,13 @@ internal sealed class Relay
     private const int MaxRequestBody = 64 << 10;
 
     private readonly WebApplication _app;
+    private readonly OpenStores _stores;
     private readonly RelayLogging _logging;
 
-    private Relay(WebApplication app, RelayLogging logging, Listeners listeners)
+    private Relay(WebApplication app, OpenStores stores, RelayLogging logging, Listeners listeners)
     {
         _app = app;
+        _stores = stores;
         _logging = logging;
         Listeners = listeners;
     }
@@ -39,13 +49,59 @@ internal sealed class Relay
     public IServiceProvider Services => _app.Services;
 
     /// <exception cref="StartException">It cannot be started, in one line.</exception>
-    public static Relay Build(SettingSources sources, LiveSettings live)
+    /// <exception cref="StoreUnavailableException">The stores cannot be opened, in one line.</exception>
+    public static async Task<Relay> BuildAsync(SettingSources sources, LiveSettings live, CancellationToken cancellationToken)
     {
         var options = live.Of<RelayOptions>().Current;
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = sources.Development ? Environments.Development : Environments.Production });
         var logging = new RelayLogging(live.Of<RelayOptions>());
-        logging.AddTo(builder);
+        var loggers = LoggerFactory.Create(logging.Configure);
+        ControlSocket.MakeFilesPrivate();
+        var stores = await OpenStores.OpenAsync(options.Data, live.Of<StoreSettings>().Current.ToOptions(), loggers, cancellationToken);
+        try
+        {
+            return Build(sources, live, stores, logging, loggers);
+        }
+        catch
+        {
+            await stores.DisposeAsync();
+            throw;
+        }
+    }
 
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        _stores.Start(_app.Services);
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch
+        {
+            await EndAsync();
+            throw;
+        }
+
+        _logging.Started();
+    }
+
+    public async Task WaitForEndAsync()
+    {
+        await _app.WaitForShutdownAsync();
+        await EndAsync();
+    }
+
+    private async Task EndAsync()
+    {
+        await _app.DisposeAsync();
+        await _stores.DisposeAsync();
+    }
+
+    private static Relay Build(SettingSources sources, LiveSettings live, OpenStores stores, RelayLogging logging, ILoggerFactory loggers)
+    {
+        var options = live.Of<RelayOptions>().Current;
+        var ingress = live.Of<IngressOptions>().Current;
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = sources.Development ? Environments.Development : Environments.Production });
+        builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddRouting();
@@ -54,27 +110,33 @@ internal sealed class Relay
         builder.Services.AddHostedService(_ => live);
         Metrics.SuppressDefaultMetrics(new SuppressDefaultMetricOptions { SuppressMeters = true, SuppressEventCounters = true });
 
-        ControlSocket.MakeFilesPrivate();
+        // Hosted services start in this order and stop in reverse; Kestrel comes last by itself.
+        stores.AddTo(builder.Services);
         builder.AddSiloWithoutPorts();
+        EgressServices.AddRouting(builder.Services);
+        builder.Services.AddQueues(_ => stores.Ledger.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out int _));
+        if (options.Runs("egress")) builder.Services.AddEgress();
+        if (options.Runs("ingress")) builder.Services.AddIngress();
 
-        var listeners = new Listeners();
-        var wanted = WantedListeners(options).ToList();
-        Listeners.Probe(wanted);
+        var wanted = WantedListeners(options, ingress).ToList();
+        Listeners.Probe(wanted.Select(one => (one.Setting, one.EndPoint)));
         var socket = ControlSocket.PathIn(options.Data);
         ControlSocket.Clear(socket);
 
+        var listeners = new Listeners();
         var sink = new SinkStore(options.SinkMessages, options.SinkOctets, TimeProvider.System);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = 1_024).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBody;
-            foreach (var (setting, endPoint) in wanted)
+            foreach (var (setting, endPoint, implicitTls) in wanted)
             {
                 listeners.Listen(kestrel, setting, endPoint, listener => _ = setting switch
                 {
                     "Http:Listen" => listener.As(Surface.Pages),
                     "Admin:Listen" => listener.As(Surface.Admin),
-                    _ => listener.UseHandler(new SinkConnectionHandler(sink, options.Hostname)),
+                    "Sink:Listen" => listener.UseHandler(new SinkConnectionHandler(sink, options.Hostname)),
+                    _ => listener.UseSmtp(implicitTls),
                 });
             }
 
@@ -83,32 +145,29 @@ internal sealed class Relay
 
         var app = builder.Build();
         var readiness = app.Services.GetRequiredService<Readiness>();
-        app.Lifetime.ApplicationStarted.Register(() => readiness.Set(true));
+        app.Lifetime.ApplicationStarted.Register(() =>
+        {
+            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            readiness.Set(true);
+        });
         app.Lifetime.ApplicationStopping.Register(() => readiness.Set(false));
         Map(app, Surface.Admin, endpoints => endpoints.MapAdmin(readiness));
+        Map(app, Surface.Control, endpoints => endpoints.MapControl(
+            app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore)));
         Map(app, Surface.Pages, endpoints =>
         {
-            if (options.SinkListen.Length > 0) endpoints.MapSink(sink, "");
+            if (options.SinkListen.Length > 0)
+                endpoints.MapSink(sink, () => listeners.Find("Ingress:Smtp:Listen") is { } relay ? Greeting.FirstMail(Listeners.Reachable(relay)) : "");
         });
-        return new Relay(app, logging, listeners);
+        return new Relay(app, stores, logging, listeners);
     }
 
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        await _app.StartAsync(cancellationToken);
-        _logging.Started();
-    }
-
-    public async Task WaitForEndAsync()
-    {
-        await _app.WaitForShutdownAsync();
-        await _app.DisposeAsync();
-    }
-
-    private static IEnumerable<(string Setting, IPEndPoint EndPoint)> WantedListeners(RelayOptions options)
+    private static IEnumerable<(string Setting, IPEndPoint EndPoint, bool ImplicitTls)> WantedListeners(RelayOptions options, IngressOptions ingress)
     {
         foreach (var (setting, text) in new[] { ("Http:Listen", options.HttpListen), ("Admin:Listen", options.AdminListen), ("Sink:Listen", options.SinkListen) })
-            if (RelayOptions.TryParseEndPoint(text, out var endPoint)) yield return (setting, endPoint);
+            if (RelayOptions.TryParseEndPoint(text, out var endPoint)) yield return (setting, endPoint, false);
+        if (!options.Runs("ingress")) yield break;
+        foreach (var listener in ingress.Listeners()) yield return (listener.Setting, listener.EndPoint, listener.ImplicitTls);
     }
 
     private static void Map(WebApplication app, Surface surface, Action<IEndpointRouteBuilder> map) => app.MapWhen(context => context.CameBy(surface), branch =>

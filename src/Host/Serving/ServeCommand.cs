@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Angarium.Host.Configuration;
+using Angarium.Ingress;
 
 namespace Angarium.Host.Serving;
 
@@ -26,10 +27,14 @@ internal static class ServeCommand
         var live = new LiveSettings(SettingCatalog.All, sources, bound);
         try
         {
-            var relay = Relay.Build(sources, live);
+            var relay = await Relay.BuildAsync(sources, live, cancellationToken);
             using var hangup = OnHangup(live);
             await relay.StartAsync(cancellationToken);
             live.Logger = relay.Services.GetRequiredService<ILogger<LiveSettings>>();
+            var log = relay.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Host");
+            WarnOfRelayingNothing(log, bound);
+            ServeLog.Ready(log, string.Join(", ", relay.Listeners.Bound.Select(one => $"{one.Setting} {one.EndPoint}")), Path.GetFullPath(bound.Get<RelayOptions>().Data));
+            if (sources.Development) await Console.Out.WriteLineAsync(Greeting.Text(relay.Listeners, bound.Get<RelayOptions>()));
             await relay.WaitForEndAsync();
             return 0;
         }
@@ -39,6 +44,12 @@ internal static class ServeCommand
             if (bound.Get<RelayOptions>().LogLevel <= LogLevel.Debug) await Console.Error.WriteLineAsync(e.ToString());
             return ExitFailed;
         }
+    }
+
+    private static void WarnOfRelayingNothing(ILogger log, BoundSettings bound)
+    {
+        var ingress = bound.Get<IngressOptions>();
+        if (bound.Get<RelayOptions>().Runs("ingress") && ingress.TrustedNetworks.Count == 0 && ingress.Domains.Count == 0) ServeLog.RelaysNothing(log);
     }
 
     private static PosixSignalRegistration? OnHangup(LiveSettings live) => OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>

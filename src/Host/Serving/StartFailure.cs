@@ -1,3 +1,5 @@
+using Angarium.Spool.Files;
+
 namespace Angarium.Host.Serving;
 
 /// <summary>One line for whatever ended a start. Pure.</summary>
@@ -5,7 +7,7 @@ internal static class StartFailure
 {
     public static string Explain(Exception e)
     {
-        var known = Chain(e).OfType<StartException>().FirstOrDefault();
+        var known = Chain(e).FirstOrDefault(cause => cause is StartException or StoreUnavailableException);
         if (known is not null) return known.Message;
         // The innermost says what happened; what wraps it says only where.
         var cause = Chain(e).Last();

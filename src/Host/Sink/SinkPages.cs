@@ -31,9 +31,9 @@ internal static class SinkPages
         .empty{color:var(--soft);padding:3rem 0;text-align:center}
         """;
 
-    public static void MapSink(this IEndpointRouteBuilder endpoints, SinkStore store, string firstMail)
+    public static void MapSink(this IEndpointRouteBuilder endpoints, SinkStore store, Func<string> firstMail)
     {
-        endpoints.MapGet("/", (HttpContext context) => PageAsync(context, "Angarium sink", List(store, firstMail), refresh: true));
+        endpoints.MapGet("/", (HttpContext context) => PageAsync(context, "Angarium sink", List(store, firstMail()), refresh: true));
         endpoints.MapGet("/messages/{id:long}", (HttpContext context, long id) => store.Find(id) is { } message
             ? PageAsync(context, SubjectOf(message), Show(message), refresh: false)
             : PageAsync(context, "Not here", "<p class=empty>The sink does not have this message (any more).</p>", refresh: false, StatusCodes.Status404NotFound));
