@@ -28,7 +28,7 @@ internal static class CommandLine
     internal static RootCommand Build()
     {
         var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
-        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Settings() };
+        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Settings(), Metrics() };
         foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
         root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
         root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });
@@ -101,6 +101,13 @@ internal static class CommandLine
         var settings = new Command("settings", "The settings in force, secrets left out.") { markdown, check };
         settings.SetAction(line => SettingsCommand.Run(Sources(line), line.GetValue(markdown), line.GetValue(check), line.GetValue(s_json)));
         return settings;
+    }
+
+    private static Command Metrics()
+    {
+        var metrics = new Command("metrics", "The reference page of all metrics.");
+        metrics.SetAction(_ => Console.Out.Write(MetricReference.Markdown(SettingCatalog.Assemblies)));
+        return metrics;
     }
 
     private static Func<ParseResult, CancellationToken, Task<int>> OnRelay(Func<ParseResult, ControlClient, CancellationToken, Task<int>> run) => (line, token) => GuardedAsync(async () =>

@@ -1,5 +1,9 @@
 using System.Reflection;
 using Angarium.Contracts.Configuration;
+using Angarium.Egress;
+using Angarium.Grains;
+using Angarium.Ingress;
+using Angarium.Spool;
 
 namespace Angarium.Host.Configuration;
 
@@ -8,13 +12,12 @@ namespace Angarium.Host.Configuration;
 /// </summary>
 internal sealed class SettingCatalog
 {
+    /// <summary>Where the roles of this executable keep their options and metrics.</summary>
+    public static IReadOnlyList<Assembly> Assemblies { get; } =
+        [typeof(SpoolOptions).Assembly, typeof(IngressOptions).Assembly, typeof(GrainsServices).Assembly, typeof(EgressOptions).Assembly, typeof(SettingCatalog).Assembly];
+
     /// <summary>The records of all the roles in this executable.</summary>
-    public static SettingCatalog All { get; } = new(
-        typeof(SettingCatalog).Assembly.GetReferencedAssemblies()
-            .Where(name => name.Name!.StartsWith("Angarium.", StringComparison.Ordinal))
-            .Select(Assembly.Load)
-            .Append(typeof(SettingCatalog).Assembly)
-            .SelectMany(assembly => assembly.GetTypes()));
+    public static SettingCatalog All { get; } = new(Assemblies.SelectMany(assembly => assembly.GetTypes()));
 
     public SettingCatalog(IEnumerable<Type> types)
     {

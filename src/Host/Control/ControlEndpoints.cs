@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Angarium.Contracts.Admin;
 using Angarium.Mail;
+using Angarium.Spool.Ledger;
 
 namespace Angarium.Host.Control;
 
@@ -14,8 +15,9 @@ internal static class ControlEndpoints
 {
     private const int MaxDomains = 100_000;
     private const int MaxListed = 10_000;
+    private const int MaxTraced = 100_000;
 
-    public static void MapControl(this IEndpointRouteBuilder endpoints, IGrainFactory grains, IQueueDirectory directory)
+    public static void MapControl(this IEndpointRouteBuilder endpoints, IGrainFactory grains, IQueueDirectory directory, LedgerTrace trace)
     {
         endpoints.MapGet("/queue", async (int? limit, CancellationToken cancellationToken) =>
             Answer((await directory.ListDomainsAsync(Math.Clamp(limit ?? 1_000, 1, MaxDomains), cancellationToken)).Select(row => new QueueRow(row.Domain, row.Queued))));
@@ -47,6 +49,19 @@ internal static class ControlEndpoints
             }
 
             return Answer(new QueueChange(targets.Count, changed));
+        });
+
+        endpoints.MapGet("/trace/{id}", async (string id, CancellationToken cancellationToken) =>
+        {
+            if (!RecipientKey.TryParse(id, out var key)) return Results.NotFound();
+            var records = new List<LedgerRecord>();
+            await foreach (var record in trace.FindAsync(key, cancellationToken))
+            {
+                records.Add(record);
+                if (records.Count == MaxTraced) break;
+            }
+
+            return Answer(records.OrderBy(record => record.Time));
         });
 
         // `all` names every domain that has mail; a message id names the domains that hold some of it; all else is a domain.

@@ -104,7 +104,7 @@ internal sealed class Relay
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<Readiness>();
-        builder.Services.AddRouting();
+        RoutingServiceCollectionExtensions.AddRouting(builder.Services);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout);
         live.Register(builder.Services);
         builder.Services.AddHostedService(_ => live);
@@ -114,7 +114,7 @@ internal sealed class Relay
         stores.AddTo(builder.Services);
         builder.AddSiloWithoutPorts();
         EgressServices.AddRouting(builder.Services);
-        builder.Services.AddQueues(_ => stores.Ledger.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out int _));
+        builder.Services.AddQueues(_ => stores.Ledger.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out _));
         if (options.Runs("egress")) builder.Services.AddEgress();
         if (options.Runs("ingress")) builder.Services.AddIngress();
 
