@@ -147,7 +147,7 @@ internal sealed class Relay
         var readiness = app.Services.GetRequiredService<Readiness>();
         app.Lifetime.ApplicationStarted.Register(() =>
         {
-            File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             readiness.Set(true);
         });
         app.Lifetime.ApplicationStopping.Register(() => readiness.Set(false));
