@@ -17,6 +17,9 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
     private const string Suffix = ".doc";
 
     private readonly Lock _gate = new();
+
+    /// <summary>Folders whose own names are known to be durable: one made by a write that failed later, or by an earlier process, may not be.</summary>
+    private readonly HashSet<string> _settled = [];
     private readonly string _folder = Path.Combine(root, "private");
 
     public async Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
@@ -114,8 +117,7 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
         var draft = path + ".tmp";
         try
         {
-            var isNewFolder = !files.FolderExists(folder);
-            if (isNewFolder) files.CreateFolder(folder);
+            files.CreateFolder(folder);
             files.Delete(draft);
             using (var file = files.Create(draft))
             {
@@ -125,7 +127,9 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
 
             files.Rename(draft, path);
             files.SyncFolder(folder);
-            for (var inner = folder; isNewFolder && inner.Length > root.Length; files.SyncFolder(inner)) inner = Path.GetDirectoryName(inner)!;
+            if (_settled.Contains(folder)) return;
+            for (var inner = folder; inner.Length > root.Length; files.SyncFolder(inner)) inner = Path.GetDirectoryName(inner)!;
+            _settled.Add(folder);
         }
         catch (UnauthorizedAccessException denied)
         {

@@ -93,8 +93,15 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         await files.LeaveCaller();
         OpenStream? open;
         lock (_gate) _open.TryGetValue(stream, out open);
-        if (open is null) return Seal(stream, null);
-        lock (open) return Seal(stream, open);
+        try
+        {
+            if (open is null) return Seal(stream, null);
+            lock (open) return Seal(stream, open);
+        }
+        catch (UnauthorizedAccessException denied)
+        {
+            throw new IOException($"{stream} cannot be sealed", denied);
+        }
     }
 
     public async IAsyncEnumerable<LedgerStreamListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -218,7 +225,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
     /// <summary>Where the next intact block begins; -1 = there is none.</summary>
     private static long NextBlock(LedgerStream stream, IStoredFile file, long from, long end)
     {
-        var window = new byte[LedgerBlock.MaxSize];
+        byte[] window = [];
         var head = new byte[LedgerBlock.HeaderSize];
         var scan = new byte[64 << 10];
         for (var at = from; at + LedgerBlock.HeaderSize <= end; at += scan.Length - head.Length)
@@ -228,6 +235,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             {
                 var claimed = LedgerBlock.ClaimedSize(scan.AsSpan(i));
                 if (claimed == 0 || at + i + claimed > end) continue;
+                if (window.Length < claimed) window = new byte[claimed];
                 var block = window.AsSpan(0, claimed);
                 if (file.Read(at + i, block) == claimed && LedgerBlock.Read(block, stream, at + i, out _, out _) == claimed) return at + i;
             }

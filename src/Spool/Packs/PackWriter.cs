@@ -317,8 +317,8 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     {
         lock (_gate)
         {
-            batch.RemoveAll(w => w.Abandoned is not null && batch.Count > 1);
-            if (batch[0].Abandoned is not null) return false;
+            if (batch.TrueForAll(w => w.Abandoned is not null)) return false;
+            batch.RemoveAll(w => w.Abandoned is not null);
             foreach (var waiting in batch) waiting.State = WaitingState.Copying;
             return true;
         }
