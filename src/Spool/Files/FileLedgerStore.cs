@@ -223,7 +223,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
     }
 
     /// <summary>Where the next intact block begins; -1 = there is none.</summary>
-    private static long NextBlock(LedgerStream stream, IStoredFile file, long from, long end)
+    internal static long NextBlock(LedgerStream stream, IStoredFile file, long from, long end)
     {
         byte[] window = [];
         var head = new byte[LedgerBlock.HeaderSize];
@@ -269,7 +269,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         return open?.End ?? long.MaxValue;
     }
 
-    private long? StoredEnd(LedgerStream stream)
+    internal long? StoredEnd(LedgerStream stream)
     {
         using var file = files.Open(EndPathOf(stream), writable: false);
         if (file is null) return null;
@@ -287,7 +287,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
 
     private string FolderOf(LedgerStream stream) => Path.Combine(_folder, stream.Writer.ToString("x16", CultureInfo.InvariantCulture));
 
-    private string PathOf(LedgerStream stream) => Path.Combine(FolderOf(stream), stream.Number.ToString(CultureInfo.InvariantCulture) + ".log");
+    internal string PathOf(LedgerStream stream) => Path.Combine(FolderOf(stream), stream.Number.ToString(CultureInfo.InvariantCulture) + ".log");
 
     private string EndPathOf(LedgerStream stream) => Path.ChangeExtension(PathOf(stream), ".end");
 
