@@ -29,9 +29,9 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
 
         lock (open)
         {
-            if (open.IsOver || offset != open.End) throw new LedgerConflictException($"{stream} ends at {open.End}{(open.IsOver ? " for good" : "")}, not at {offset}");
             try
             {
+                if (open.IsOver || offset != open.End) throw new LedgerConflictException($"{stream} ends at {open.End}{(open.IsOver ? " for good" : "")}, not at {offset}");
                 var isNew = open.File is null;
                 if (isNew)
                 {
@@ -53,12 +53,12 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             }
             catch (UnauthorizedAccessException denied)
             {
-                open.IsOver = true;
+                End(stream, open);
                 throw new IOException($"{stream} cannot be written", denied);
             }
             catch (Exception failure) when (failure is IOException or LedgerConflictException)
             {
-                open.IsOver = true;
+                End(stream, open);
                 throw;
             }
         }
@@ -141,6 +141,14 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             foreach (var open in _open.Values) open.File?.Dispose();
             _open.Clear();
         }
+    }
+
+    /// <summary>No more appends. A stream that never was this process's is not remembered as if it were, or what others wrote to it would be hidden.</summary>
+    private void End(LedgerStream stream, OpenStream open)
+    {
+        open.IsOver = true;
+        if (open.File is not null) return;
+        lock (_gate) _open.Remove(stream);
     }
 
     private long Seal(LedgerStream stream, OpenStream? open)
