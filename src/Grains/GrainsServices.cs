@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Grains.Cleaner;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
@@ -19,7 +20,7 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Grains;
 
 /// <summary>
-/// Registers the queues of a silo. Expects from the host: <see cref="IPackStore"/>, <see cref="ISpoolReader"/>, <see cref="ILedgerStore"/>, <see cref="IDocumentStore"/>,
+/// Registers the queues of a silo. Expects from the host: <see cref="IPackStore"/>, <see cref="IPackMover"/>, <see cref="ISpoolReader"/>, <see cref="ILedgerStore"/>, <see cref="IDocumentStore"/>,
 /// <see cref="ILedger"/> (whose durable records it passes to <see cref="LedgerFeed"/>), <see cref="IStoreClock"/>, the route resolver of Egress, settings, and the sites,
 /// notices and control documents of this project.
 /// </summary>
@@ -60,6 +61,8 @@ public static class GrainsServices
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
             s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(), s.GetRequiredService<ISweepOffers>(), w => isOwnPackWriter(s, w),
             s.GetRequiredService<ILogger<PackSweep>>()));
+        services.AddSingleton<PackCleaner>();
+        services.AddHostedService<CleanerService>();
         services.AddHostedService<SweepService>();
         services.AddHostedService<DomainWaker>();
         return services;

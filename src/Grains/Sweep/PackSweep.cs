@@ -37,10 +37,13 @@ internal sealed partial class PackSweep(
         var began = clock.Now;
         var listed = new List<PackListing>();
         await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
-        view.Listed(began, listed);
         Forget(listed);
+        // Moved packs before the listing counts: what they hold must not seem to be in no listing.
+        var learned = true;
+        foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) learned &= await LearnMovedAsync(pack, began, cancellationToken);
+        if (learned) view.Listed(began, listed);
+        var moved = SourcesMoved(began);
         for (var partition = 0; partition < _stamps.Length; partition++) Note(partition, await index.StampAsync(partition, cancellationToken));
-        foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) await LearnMovedAsync(pack, began, cancellationToken);
 
         var running = new List<Task>();
         foreach (var pack in listed)
@@ -48,7 +51,8 @@ internal sealed partial class PackSweep(
             cancellationToken.ThrowIfCancellationRequested();
             var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
             if (!IsOldEnough(pack, known, began)) continue;
-            if (!IsDone(pack.Name, known) && known.Seen && known.Births == _births && began - known.CheckedAt < Recheck) continue;
+            var isMoved = moved.TryGetValue(pack.Name, out var since) && known.CheckedAt < since;
+            if (!isMoved && !IsDone(pack.Name, known) && known.Seen && known.Births == _births && began - known.CheckedAt < Recheck) continue;
             if (running.Count == Concurrency) running.Remove(await Task.WhenAny(running));
             running.Add(GuardAsync(pack, known, cancellationToken));
         }
@@ -69,7 +73,7 @@ internal sealed partial class PackSweep(
 
     private bool IsDone(PackName name, Known known) => known.Recipients is { } all && (name.Kind == PackKind.Birth
         ? view.Finished(name.Id) >= all
-        : view.Moved(name) is { } moved && moved.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
+        : view.Moved(name) is { } moved && moved.Keys.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
 
     private async Task GuardAsync(PackListing pack, Known known, CancellationToken cancellationToken)
     {
@@ -174,24 +178,38 @@ internal sealed partial class PackSweep(
     private bool IsMoved(PackName name, IEnumerable<RecipientKey> open, StoreTime now)
     {
         var copies = view.MovedPacksFrom(name).Where(m => m.Name != name && now - m.ListedAt >= MovedFor).ToList();
-        return copies.Count > 0 && open.All(k => copies.Any(c => c.Keys.Contains(k)));
+        return copies.Count > 0 && open.All(k => copies.Any(c => c.Keys.ContainsKey(k)));
     }
 
-    private async Task LearnMovedAsync(PackListing pack, StoreTime began, CancellationToken cancellationToken)
+    // When each source became due for deletion because a copy of it had been durable for an hour.
+    private Dictionary<PackName, StoreTime> SourcesMoved(StoreTime now)
     {
-        if (view.Moved(pack.Name) is not null) return;
+        var due = new Dictionary<PackName, StoreTime>();
+        foreach (var copy in view.AllMoved.Where(m => now - m.ListedAt >= MovedFor))
+        {
+            foreach (var source in copy.Sources) due[source] = StoreTime.Max(due.GetValueOrDefault(source), copy.ListedAt + MovedFor);
+        }
+
+        return due;
+    }
+
+    private async Task<bool> LearnMovedAsync(PackListing pack, StoreTime began, CancellationToken cancellationToken)
+    {
+        if (view.Moved(pack.Name) is not null) return true;
         try
         {
             var toc = await reader.ReadTocAsync(pack.Name, cancellationToken);
-            if (toc.Value is not { } contents) return;
+            if (toc.Value is not { } contents) return true;
             var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
             known.Positions = [.. contents.Positions];
             view.AddMoved(contents, known.FirstListed);
+            return true;
         }
         catch (IOException e)
         {
             _work = true;
             LogFailed(log, pack.Name, e.Message);
+            return false;
         }
     }
 

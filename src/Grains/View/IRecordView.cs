@@ -18,7 +18,7 @@ public interface IRecordView
     /// <summary>Completes with a refresh that began after this call. Own records are in the view before they are acknowledged.</summary>
     Task RefreshAsync(CancellationToken cancellationToken);
 
-    /// <summary>How far every stream has been read.</summary>
+    /// <summary>How far every stream has been read that is not sealed and read to its end.</summary>
     IReadOnlyList<LedgerPosition> Positions { get; }
 
     /// <summary>Where an entry's recipient lies now: its birth place while that pack exists, else the moved pack that lists it; null = in no listing.</summary>

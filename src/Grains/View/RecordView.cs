@@ -37,7 +37,7 @@ internal sealed partial class RecordView(
     {
         get
         {
-            lock (_gate) return [.. _positions.Select(p => new LedgerPosition(p.Key, p.Value.Offset))];
+            lock (_gate) return [.. _positions.Where(p => !p.Value.Sealed).Select(p => new LedgerPosition(p.Key, p.Value.Offset))];
         }
     }
 
@@ -112,7 +112,12 @@ internal sealed partial class RecordView(
     /// <summary>A moved pack's table of contents: where its recipients lie now. False = records behind its positions are no longer here, so that nothing may be said of it.</summary>
     public void AddMoved(PackToc toc, StoreTime listed)
     {
-        var pack = new MovedPack(toc.Name, [.. toc.Entries.SelectMany(e => e.Keys)], [.. toc.Sources], listed);
+        var pack = new MovedPack(toc.Name, [], [.. toc.Sources], listed);
+        foreach (var entry in toc.Entries)
+        {
+            foreach (var key in entry.Keys) pack.Keys[key] = new EntryPlace(toc.Name, entry.Offset, entry.Length);
+        }
+
         lock (_gate)
         {
             if (!_movedPacks.TryAdd(toc.Name, pack)) return;
@@ -151,6 +156,8 @@ internal sealed partial class RecordView(
         }
     }
 
+    public IReadOnlyList<MovedPack> AllMoved => MovedPacks();
+
     private List<MovedPack> MovedPacks()
     {
         lock (_gate) return [.. _movedPacks.Values];
@@ -171,15 +178,12 @@ internal sealed partial class RecordView(
             others = [.. _movedPacks.Values];
         }
 
-        foreach (var key in pack.Keys)
+        foreach (var key in pack.Keys.Keys)
         {
-            if (_moved.TryGetValue(key, out var place) && place.Pack == name) _moved.TryRemove(key, out _);
-        }
-
-        // Another copy of the same recipients is found again when its table of contents is read again.
-        foreach (var other in others.Where(o => o.Keys.Overlaps(pack.Keys)))
-        {
-            lock (_gate) _movedPacks.Remove(other.Name);
+            if (!_moved.TryGetValue(key, out var place) || place.Pack != name) continue;
+            // Another copy takes its place at once: in between, the recipient would seem to be in no listing.
+            if (others.Find(o => o.Keys.ContainsKey(key)) is { } other) _moved[key] = other.Keys[key];
+            else _moved.TryRemove(key, out _);
         }
     }
 
@@ -252,8 +256,10 @@ internal sealed partial class RecordView(
     private PackBits Pack(RecipientKey key) => _packs.GetOrAdd(key.PackId, static _ => new PackBits());
 
     /// <summary>A moved pack that exists.</summary>
-    internal sealed record MovedPack(PackName Name, HashSet<RecipientKey> Keys, HashSet<PackName> Sources, StoreTime ListedAt)
+    internal sealed record MovedPack(PackName Name, Dictionary<RecipientKey, EntryPlace> Keys, HashSet<PackName> Sources, StoreTime ListedAt)
     {
-        public HashSet<PackId> Births { get; } = [.. Keys.Select(k => k.PackId)];
+        private HashSet<PackId>? _births;
+
+        public HashSet<PackId> Births => _births ??= [.. Keys.Keys.Select(k => k.PackId)];
     }
 }

@@ -1,0 +1,207 @@
+using Angarium.Grains.Cleaner;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
+using Angarium.Grains.Sweep;
+using Angarium.Grains.View;
+using Angarium.Mail;
+using Angarium.Spool.Files;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Angarium.TestKit.Storage;
+using Angarium.Unit.Grains.Control;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Angarium.Unit.Grains.Cleaner;
+
+/// <summary>The cleaner together with sweep, view and the file provider, on a real file system in virtual time.</summary>
+public sealed class PackCleanerTests : IAsyncDisposable
+{
+    private static readonly TimeSpan Retention = TimeSpan.FromDays(30);
+    private readonly string _data = Path.Combine(Path.GetTempPath(), "angarium-test-" + Guid.NewGuid().ToString("n"));
+    private readonly FakeTimeProvider _time = new(DateTimeOffset.UnixEpoch.AddMilliseconds(1_800_000_000_000));
+    private readonly TestClock _clock;
+    private readonly FilePackStore _packs;
+    private readonly FileLedgerStore _ledger;
+    private readonly SpoolReader _reader;
+    private readonly PackWriter _writer;
+    private readonly PackMover _mover;
+    private readonly RecordView _view;
+    private readonly PackSweep _sweep;
+    private readonly PackCleaner _cleaner;
+    private ulong _drawn;
+
+    public PackCleanerTests()
+    {
+        _clock = new TestClock(_time);
+        var log = NullLogger.Instance;
+        LocalFileSystem.Instance.CreateFolder(_data);
+        var space = new FreeSpace(LocalFileSystem.Instance, _data, new MinFree(0, 1), _time);
+        _packs = new FilePackStore(LocalFileSystem.Instance, _data, space, _clock, _time, log);
+        _ledger = new FileLedgerStore(LocalFileSystem.Instance, _data, log);
+        var cache = new PackCache(0);
+        _reader = new SpoolReader(_packs, cache, log);
+        _writer = new PackWriter(_packs, cache, _clock, _time, TimeSpan.Zero, log);
+        _mover = new PackMover(_packs, _reader, new ScratchFolder(_data, space, log), _clock, _time, log);
+        _view = new RecordView(_ledger, new MemoryDocuments(), _clock, new SoleStanding(), new DecodeLedger(_ => []), () => 1, NullLogger<RecordView>.Instance);
+        var index = new MemoryQueueIndex(() => 1_000_000, () => ++_drawn);
+        _sweep = new PackSweep(_packs, _reader, index, _view, _clock, new SoleStanding(), new IndexOffers(index), _ => true, NullLogger<PackSweep>.Instance);
+        _cleaner = new PackCleaner(_packs, _reader, _mover, _view, _clock, NullLogger<PackCleaner>.Instance);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _writer.DisposeAsync();
+        _mover.Dispose();
+        _packs.Dispose();
+        _ledger.Dispose();
+        Directory.Delete(_data, recursive: true);
+    }
+
+    [Fact]
+    public async Task Pass_OneEntryLeftOfAnOldPack_IsCopiedAndReadAfterItsSourceWasDeleted()
+    {
+        await _view.OpenAsync(CancellationToken.None);
+        var mails = Enumerable.Range(0, 10).Select(i => Mails.To($"Subject: {i}\r\n\r\nbody\r\n", "a@one.example", "b@one.example")).ToArray();
+        var ids = await CommitAsync(mails);
+        foreach (var id in ids[..^1]) Finish(id.First, id.First with { Ordinal = (ushort)(id.First.Ordinal + 1) });
+        var left = ids[^1];
+        var done = left.First with { Ordinal = (ushort)(left.First.Ordinal + 1) };
+        Finish(done);
+        // The index knows the place of birth, as it was told at acceptance.
+        var birth = await BirthAsync(left.First);
+
+        await PassesAsync(TimeSpan.FromMinutes(50));
+        Assert.Equal(birth, _view.Locate(left.First, birth));
+        await PassesAsync(TimeSpan.FromMinutes(40));
+
+        var pack = Assert.Single(await _packs.ListAsync(CancellationToken.None).ToListAsync());
+        Assert.Equal(PackKind.Moved, pack.Name.Kind);
+        var place = _view.Locate(left.First, birth);
+        Assert.Equal(pack.Name, place!.Value.Pack);
+        Assert.Null(_view.Locate(done, birth));
+        using (var entry = (await _reader.ReadEntryAsync(place.Value, CancellationToken.None)).Value!)
+        {
+            Assert.Equal([left.First], entry.Keys);
+            Assert.Equal(left, entry.Message);
+            Assert.Equal(["a@one.example"], entry.Envelope.Recipients.Select(r => r.Address));
+            Assert.Equal(Mails.Sent(mails[^1], left), await Mails.ContentAsync(entry));
+        }
+
+        Finish(left.First);
+        await PassesAsync(TimeSpan.FromMinutes(5));
+        Assert.Empty(await _packs.ListAsync(CancellationToken.None).ToListAsync());
+    }
+
+    [Fact]
+    public async Task Pass_PositionsOlderThanHalfTheRetention_AreReplacedAndTheRecipientStaysInSight()
+    {
+        await _view.OpenAsync(CancellationToken.None);
+        var ids = await CommitAsync([.. Enumerable.Range(0, 10).Select(i => Mails.To($"Subject: {i}\r\n\r\nbody\r\n", "a@one.example"))]);
+        foreach (var id in ids[..^1]) Finish(id.First);
+        var birth = await BirthAsync(ids[^1].First);
+        await PassesAsync(TimeSpan.FromMinutes(90));
+        var first = _view.Locate(ids[^1].First, birth)!.Value.Pack;
+        _time.Advance(Retention / 2);
+        for (var minutes = 0; minutes < 150; minutes++)
+        {
+            await PassesAsync(TimeSpan.FromMinutes(1));
+            Assert.NotNull(_view.Locate(ids[^1].First, birth));
+        }
+
+        var second = _view.Locate(ids[^1].First, birth)!.Value;
+        Assert.NotEqual(first, second.Pack);
+        Assert.Equal(second.Pack, Assert.Single(await _packs.ListAsync(CancellationToken.None).ToListAsync()).Name);
+        (await _reader.ReadEntryAsync(second, CancellationToken.None)).Value!.Dispose();
+    }
+
+    /// <summary>Live mail = octets of content unfinished, or finished within the last two hours: the hour of rule 5, ten minutes until a pack is old, and one segment.</summary>
+    [Fact]
+    public async Task Pass_OnePercentDeferredForDays_KeepsTheDiskWithinThreeTimesTheLiveMail()
+    {
+        const int PerStep = 100, Size = 2_000;
+        var step = TimeSpan.FromMinutes(20);
+        await _view.OpenAsync(CancellationToken.None);
+        var body = Enumerable.Repeat((byte)'x', Size).ToArray();
+        var mails = Enumerable.Range(0, PerStep).Select(i => Mails.To(body, $"a@d{i % 7}.example")).ToArray();
+        var deferred = new Queue<(StoreTime Born, RecipientKey Key, EntryPlace Birth)>();
+        double worst = 0;
+        for (var at = 0; at < 3 * 24 * 5; at++)
+        {
+            var ids = await CommitAsync(mails);
+            deferred.Enqueue((_clock.Now, ids[at % PerStep].First, await BirthAsync(ids[at % PerStep].First)));
+            for (var i = 0; i < PerStep; i++)
+            {
+                if (i != at % PerStep) Finish(ids[i].First);
+            }
+
+            while (_clock.Now - deferred.Peek().Born >= TimeSpan.FromDays(4)) Finish(deferred.Dequeue().Key);
+            _time.Advance(step);
+            await PassAsync();
+            if (at < 6 || at % 6 != 0) continue;
+            var live = (deferred.Count + 6 * PerStep) * (double)Size;
+            worst = Math.Max(worst, DiskBytes() / live);
+            foreach (var (_, key, birth) in deferred)
+            {
+                var read = await _reader.ReadEntryAsync(_view.Locate(key, birth)!.Value, CancellationToken.None);
+                using var entry = read.Value!;
+                Assert.Contains(key, entry.Keys);
+            }
+        }
+
+        Assert.InRange(worst, 0.1, 3);
+    }
+
+    private async Task<MessageId[]> CommitAsync(NewMessage[] mails) =>
+        [.. (await Task.WhenAll(mails.Select(m => _writer.CommitAsync(m, CancellationToken.None)))).Select(r => r.Id)];
+
+    private async Task<EntryPlace> BirthAsync(RecipientKey key)
+    {
+        var name = PackName.Birth(key.PackId);
+        var toc = (await _reader.ReadTocAsync(name, CancellationToken.None)).Value!;
+        var entry = toc.Entries.First(e => e.Keys.Contains(key));
+        return new EntryPlace(name, entry.Offset, entry.Length);
+    }
+
+    private void Finish(params RecipientKey[] keys) =>
+        _view.OnDurable([.. keys.Select(k => new LedgerRecord { Key = k, Kind = LedgerKind.Delivered, Time = _clock.Now })]);
+
+    private async Task PassesAsync(TimeSpan time)
+    {
+        for (var until = _clock.Now + time; _clock.Now < until;)
+        {
+            _time.Advance(TimeSpan.FromMinutes(1));
+            await PassAsync();
+        }
+    }
+
+    private async Task PassAsync()
+    {
+        await _sweep.PassAsync(CancellationToken.None);
+        await _cleaner.PassAsync(Retention, CancellationToken.None);
+    }
+
+    private long DiskBytes() => new[] { "spool", "moved" }.Select(f => new DirectoryInfo(Path.Combine(_data, f))).Where(f => f.Exists)
+        .Sum(f => f.EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length));
+
+    private sealed class TestClock(TimeProvider time) : IStoreClock
+    {
+        public StoreTime Now => StoreTime.FromDateTimeOffset(time.GetUtcNow());
+
+        public bool IsSettled => true;
+    }
+
+    /// <summary>A domain that puts into the index whatever it is offered.</summary>
+    private sealed class IndexOffers(MemoryQueueIndex index) : ISweepOffers
+    {
+        public async Task<bool> OfferAsync(string domain, SweptOffer offer)
+        {
+            var stamp = await index.TakeAsync(domain, 1, CancellationToken.None);
+            var changes = offer.Entries.SelectMany(e => e.Keys.Select(k => new IndexChange(
+                new IndexRow(new Lane(e.Tenant, e.Class), new IndexMember(k, e.Offset, e.Length, e.Message.Ordinal), offer.SentAt, 0), Remove: false))).ToList();
+            return await index.WriteAsync(domain, new IndexOwner(1, stamp.Run), changes, CancellationToken.None) == IndexWriteStatus.Done;
+        }
+    }
+}
