@@ -1,0 +1,104 @@
+using Angarium.Mail;
+using Angarium.Spool.Files;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Time;
+using Angarium.TestKit.Storage;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Angarium.Unit.Spool;
+
+/// <summary>Group commit of the ledger over files that fail when the test says so, in the test's time (design rules 6 and 9).</summary>
+public sealed class LedgerWriterTests : IAsyncDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly VolatileFileSystem _files = new(new Random(1));
+    private readonly FileLedgerStore _store;
+    private readonly LedgerWriter _ledger;
+    private bool _fails;
+
+    public LedgerWriterTests()
+    {
+        foreach (var folder in new[] { "/data/ledger", "/data/private" }) _files.CreateFolder(folder);
+        _store = new FileLedgerStore(_files, "/data", NullLogger.Instance);
+        _ledger = new LedgerWriter(_store, new FileDocumentStore(_files, "/data"), new Clock(_time), _time, NullLogger.Instance, writer: 5);
+        _files.Before = call =>
+        {
+            if (_fails && call.EndsWith(".log", StringComparison.Ordinal)) throw new IOException(call);
+        };
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ledger.DisposeAsync();
+        _store.Dispose();
+    }
+
+    [Fact]
+    public async Task Append_AfterOneFailure_GoesToANewStreamAndIsReadOnce()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        _fails = true;
+        var append = _ledger.AppendAsync([Record(2)]);
+        Assert.False(append.IsCompleted);
+        _fails = false;
+        await AdvanceUntilAsync(append);
+        await append;
+        Assert.True(_ledger.IsHealthy);
+        Assert.Equal([new LedgerStream(5, 1), new LedgerStream(5, 2)], await _store.ListAsync(default).Select(l => l.Stream).Order(Comparer<LedgerStream>.Create((a, b) => a.Number.CompareTo(b.Number))).ToListAsync());
+        Assert.Equal([1, 2], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).Order().ToListAsync());
+    }
+
+    [Fact]
+    public async Task Append_WhileTheDiskFails_ThrowsAndIsUnhealthyUntilAProbeSucceeds()
+    {
+        _fails = true;
+        var append = _ledger.AppendAsync([Record(1)]);
+        await AdvanceUntilAsync(append);
+        await Assert.ThrowsAsync<IOException>(() => append);
+        Assert.False(_ledger.IsHealthy);
+        _fails = false;
+        for (var i = 0; i < 1_000 && !_ledger.IsHealthy; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        Assert.True(_ledger.IsHealthy);
+        await _ledger.AppendAsync([Record(2)]);
+        Assert.Equal([2], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).ToListAsync());
+    }
+
+    [Fact]
+    public async Task Append_NotBegunInTime_IsGivenUpAndNeverWritten()
+    {
+        _fails = true;
+        var first = _ledger.AppendAsync([Record(1)]);
+        var late = _ledger.AppendAsync([Record(2)], TimeSpan.FromMilliseconds(100));
+        _fails = false;
+        await AdvanceUntilAsync(first);
+        await first;
+        await Assert.ThrowsAsync<TimeoutException>(() => late);
+        Assert.Equal([1], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).ToListAsync());
+    }
+
+    private async Task AdvanceUntilAsync(Task task)
+    {
+        for (var i = 0; i < 1_000 && !task.IsCompleted; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        Assert.True(task.IsCompleted);
+    }
+
+    private static LedgerRecord Record(ushort ordinal) => new() { Key = new RecipientKey(1, 2, ordinal), Kind = LedgerKind.Delivered, Time = new StoreTime(5) };
+
+    private sealed class Clock(TimeProvider time) : IStoreClock
+    {
+        public StoreTime Now => StoreTime.FromDateTimeOffset(time.GetUtcNow());
+
+        public bool IsSettled => true;
+    }
+}

@@ -1,0 +1,96 @@
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
+using Angarium.TestKit.Storage;
+
+namespace Angarium.Unit.Spool;
+
+/// <summary>The stored forms are what they were when they were published, and damage in them is told, never thrown.</summary>
+public sealed class StoredFormTests
+{
+    private static readonly PackName Name = new(PackKind.Birth, 7, 1);
+    private static readonly LedgerStream Stream = new(9, 1);
+
+    [Fact]
+    public void Pack_AnyByteFlippedOrCutOff_IsRefusedWithoutAnException()
+    {
+        var (pack, rows) = Pack();
+        Assert.Equal(rows.Length, Records(pack));
+        for (var at = 0; at < pack.Length; at++)
+        {
+            var flipped = pack.ToArray();
+            flipped[at] ^= 0x10;
+
+            // The content lies behind the first record, and has a checksum of its own.
+            var body = (int)(rows[0].Offset + rows[0].Length) - 4;
+            Assert.Equal(at >= body && at < body + 4, Records(flipped) == rows.Length);
+            Records(pack[..at]);
+        }
+    }
+
+    [Fact]
+    public void LedgerBlock_AnyByteFlippedOrCutOff_IsNone()
+    {
+        var block = Block();
+        Assert.Equal(block.Length, LedgerBlock.Read(block, Stream, 64, out var payload, out var records));
+        Assert.Equal(1, records);
+        Assert.Equal(0, LedgerBlock.Read(block, Stream, 72, out _, out _));
+        Assert.Equal(0, LedgerBlock.Read(block, Stream with { Writer = 10 }, 64, out _, out _));
+        for (var at = 0; at < block.Length; at++)
+        {
+            Assert.Equal(0, LedgerBlock.Read(block.AsSpan(0, at), Stream, 64, out _, out _));
+            var flipped = block.ToArray();
+            flipped[at] ^= 0x10;
+            if (at < LedgerBlock.HeaderSize + payload) Assert.Equal(0, LedgerBlock.Read(flipped, Stream, 64, out _, out _));
+            LedgerReader.Decode(flipped, out _);
+        }
+    }
+
+    [Fact]
+    public void LedgerRecord_WithEveryPart_ComesBackEqual() => Assert.Equal(Record, Assert.Single(LedgerReader.Decode(Block(), out _)));
+
+    [Fact]
+    public void LedgerBlock_IsStoredAsPublished() => Assert.Equal(
+            "4c424b010000006d00000001000000000000000000000040e8311bed2ccdbed100000069ff0302000000000000000100000002000380a0f1c2b13402c303040701056c617465"
+            + "720a6d782e6578616d706c6506544c53312e33e0c783c3b13400000000000000010000000200000b6140622e6578616d706c650cc3bc40632e6578616d706c650461636d6507"
+            + "63000000", Convert.ToHexStringLower(Block()));
+
+    [Fact]
+    public void Pack_IsStoredAsPublished() => Assert.Equal(
+            "414e475041434b0100000000000000000000000700000001000001a3185c5000000000020000005000000000000001e60000000000000000da071bb393622b04e474711936ca"
+            + "cee70000000000000098000000a93780a0f1c2b1340b6f6e652e6578616d706c650764656661756c74000001000001020000000141000000a53780a0f1c2b1340b74776f2e65"
+            + "78616d706c65000001000101454e5401000000a5000000000000013d000000000000000484f2c8ee187fe1fa02000000000080a0f1c2b134000764656661756c740b6f6e652e"
+            + "6578616d706c651273656e646572406578616d706c652e6f726700010000010d61406f6e652e6578616d706c6500003352656365697665643a2066726f6d2078206279207920"
+            + "6964206161616161616161616161616f616161616161716161613b0d0aa018efe26725f582626f6479454e5401000000a5000000000000013d000000000000000484f2c8ee18"
+            + "7fe1fa02000000000080a0f1c2b134000764656661756c740b74776f2e6578616d706c651273656e646572406578616d706c652e6f726700010001010d624074776f2e657861"
+            + "6d706c6500003352656365697665643a2066726f6d20782062792079206964206161616161616161616161616f616161616161716161613b0d0a70b54460b309ea45", Convert.ToHexStringLower(Pack().Bytes));
+
+    private static LedgerRecord Record { get; } = new()
+    {
+        Key = new RecipientKey(1, 2, 3), Kind = LedgerKind.Deferred, Time = new StoreTime(1_800_000_000_000), Attempt = 2, Reply = new Reply(451, new EnhancedStatus(4, 7, 1), "later"), Own = true,
+        Remote = "mx.example", Tls = "TLS1.3", PossibleDuplicate = true, Due = new StoreTime(1_800_000_300_000),
+        Summary = new EnvelopeSummary { Message = new MessageId(new RecipientKey(1, 2, 0)), ReversePath = "a@b.example", Recipient = "ü@c.example", Tenant = "acme", Accepted = new StoreTime(7), Size = 99 },
+    };
+
+    private static byte[] Block()
+    {
+        var buffer = new byte[2048];
+        return buffer[..LedgerWriter.Encode(buffer, [Record], Stream, 64)];
+    }
+
+    private static (byte[] Bytes, PackEntry[] Rows) Pack()
+    {
+        var drafts = PackLayout.Of(Name.Id, [Mails.To("body", "a@one.example", "b@two.example")], out _);
+        var (head, rows) = PackEncoder.Encode(Name, new StoreTime(1_800_000_000_000), drafts, [], []);
+        return (head.Memory.ToArray(), rows);
+    }
+
+    /// <summary>Records that can be read.</summary>
+    private static int Records(byte[] pack)
+    {
+        if (!PackDecoder.TryReadHeader(pack, out var header) || header.TableLength > pack.Length - PackFormat.HeaderSize) return 0;
+        if (PackDecoder.ReadTable(header, pack.AsSpan(PackFormat.HeaderSize, header.TableLength)) is not { } toc) return 0;
+        return toc.Entries.Count(e => e.Offset + e.Length <= pack.Length && PackDecoder.RecordLength(pack.AsSpan((int)e.Offset)) is > 0 and var length && length <= e.Length
+            && PackDecoder.ReadRecord(Name, pack.AsMemory((int)e.Offset, length)) is not null);
+    }
+}
