@@ -63,7 +63,7 @@ public sealed class When_TLS_is_configured : IAsyncLifetime
     {
         Assert.Contains("first", await SubjectAsync(), StringComparison.Ordinal);
         await File.WriteAllTextAsync(PathOf("cert.pem"), "not a certificate");
-        await relay.Process!.LineAsync(l => l.Contains("Tls:Certificate", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "line about the bad certificate");
+        await relay.Process!.LineAsync(l => l.Contains("cert.pem cannot be used, the old one stays", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "line about the bad certificate");
         Assert.Contains("first", await SubjectAsync(), StringComparison.Ordinal);
 
         await CertifyAsync("second");

@@ -23,8 +23,9 @@ public sealed class When_started_wrongly
         await using var relay = new Relay(new() { [setting] = value });
         var child = relay.Launch();
         Assert.NotEqual(0, await child.ExitAsync(TimeSpan.FromSeconds(60)));
-        var line = Assert.Single(child.Output.Split('\n'), l => l.Length > 0);
-        Assert.Contains(named, line, StringComparison.Ordinal);
+        // One line a mistake, and nothing else.
+        Assert.All(child.Output.Split('\n').Where(l => l.Length > 0), l => Assert.StartsWith($"angarium: {named}", l));
+        Assert.NotEmpty(child.Output);
     }
 
     [Fact]
@@ -64,7 +65,7 @@ public sealed class When_started_wrongly
     public async Task Should_relay_nothing_without_networks_or_domains_and_say_so()
     {
         await using var relay = await new Relay(new() { ["Ingress:TrustedNetworks"] = "" }).StartAsync();
-        Assert.Contains("relays nothing", relay.Process!.Output, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("nobody may relay here", relay.Process!.Output, StringComparison.Ordinal);
         using var client = await Client.ConnectAsync(relay.SmtpPort);
         await client.ReplyAsync();
         await client.CommandAsync("EHLO client.test");

@@ -97,7 +97,8 @@ internal static class SettingText
     {
         expected = "durations with commas between them, such as `5m,10m,1h`";
         var durations = new List<TimeSpan>();
-        foreach (var part in Split(text))
+        // An empty part is a slip of the pen that would shorten the schedule.
+        foreach (var part in text.Length == 0 ? [] : text.Split(',', StringSplitOptions.TrimEntries))
         {
             if (ParseDuration(part, out _) is not TimeSpan duration) return null;
             durations.Add(duration);

@@ -117,6 +117,7 @@ internal sealed class Relay : IAsyncDisposable
     {
         Output += Process!.Output + "\n";
         Process.Dispose();
+        Process = null;
     }
 
     private void WriteSettings()

@@ -15,7 +15,7 @@ internal sealed record Received(string Sender, IReadOnlyList<string> Recipients,
     {
         var text = Text;
         var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-        var line = ("\r\n" + (end < 0 ? text : text[..end])).Split("\r\n").FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
+        var line = ("\r\n" + (end < 0 ? text : text[..end]).Replace("\r\n\t", " ", StringComparison.Ordinal).Replace("\r\n ", " ", StringComparison.Ordinal)).Split("\r\n").FirstOrDefault(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase));
         return line is null ? "" : line[(name.Length + 1)..].Trim();
     }
 }
