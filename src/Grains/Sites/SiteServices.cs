@@ -1,16 +1,18 @@
 using Angarium.Grains.Control;
 using Angarium.Grains.EgressPools;
+using Angarium.Grains.Notices;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Angarium.Grains.Sites;
 
-/// <summary>Registers what sites, pools and control documents need in a silo. Start-up only; no state.</summary>
+/// <summary>Registers what sites, pools, notices and control documents need in a silo. Start-up only; no state.</summary>
 internal static class SiteServices
 {
     public static IServiceCollection AddSites(this IServiceCollection services)
     {
         services.AddSingleton<WorkerRegister>();
         services.AddSingleton<IControlDocuments, ControlDocuments>();
+        services.AddSingleton<INoticeWriter, NoticeWriter>();
         return services;
     }
 }
