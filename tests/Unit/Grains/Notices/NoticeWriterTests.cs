@@ -68,7 +68,7 @@ public sealed class NoticeWriterTests : ISpoolReader, ISpoolWriter
     public async Task WriteAsync_HostileReply_StaysOneField()
     {
         Assert.True(await WriteAsync(NoticeKind.Failed, reply: "no\r\nAction: delivered\r\n\r\nX: \0\u00e9" + new string('x', 5000)));
-        var groups = Assert.IsType<MessageDeliveryStatus>(((Multipart)Read().Body)[1]).StatusGroups;
+        var groups = Assert.IsType<MessageDeliveryStatus>(((Multipart)Read().Body!)[1]).StatusGroups;
         Assert.Equal(2, groups.Count);
         Assert.Equal("failed", groups[1]["Action"]);
         var text = Encoding.Latin1.GetString(_written[0].Content.Span);
@@ -91,7 +91,7 @@ public sealed class NoticeWriterTests : ISpoolReader, ISpoolWriter
     public async Task WriteAsync_ReturnFull_WholeMessage()
     {
         await WriteAsync(NoticeKind.Failed, e => e with { Return = DsnReturn.Full });
-        Assert.Equal("message/rfc822", ((Multipart)Read().Body)[2].ContentType.MimeType);
+        Assert.Equal("message/rfc822", ((Multipart)Read().Body!)[2].ContentType.MimeType);
     }
 
     [Fact]
