@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using Angarium.Integration.Harness;
 
 namespace Angarium.Integration;
@@ -67,9 +66,10 @@ public sealed class When_killed_under_load
             Assert.True(killed, $"seed {seed}: {twice.Key} arrived {copies.Count} times with no kill between {copies[0].At:O} and {copies[^1].At:O}");
             if (load.Recipients.TryGetValue(twice.Key, out var sent))
             {
-                var (code, output) = await relay.CommandAsync("trace", sent.Id, "--json");
+                var (code, output) = await relay.CommandAsync("trace", sent.Id);
                 Assert.True(code == 0, output);
                 var delivered = Records(output).Where(r => r.Recipient == twice.Key && r.Kind == "delivered").ToList();
+                Assert.True(delivered.Count > 0, $"seed {seed}: {twice.Key} arrived and has no delivered record: {output}");
                 Assert.True(delivered.TrueForAll(d => d.Time > copies[^1].At.AddMilliseconds(-200)), $"seed {seed}: {twice.Key} was sent again after it was recorded: {output}");
             }
 
@@ -79,13 +79,15 @@ public sealed class When_killed_under_load
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}: {due.Count} acknowledged, 0 lost, doubled: {report}");
     }
 
+    /// <summary>Lines of `trace`: a recipient in angle brackets, then its records, each beginning with time and kind.</summary>
     private static IEnumerable<(string Recipient, string Kind, DateTimeOffset Time)> Records(string output)
     {
-        foreach (var line in output.Split('\n').Where(l => l.StartsWith('{')))
+        var recipient = "";
+        foreach (var line in output.Split('\n').Select(l => l.Trim()))
         {
-            using var json = JsonDocument.Parse(line);
-            var record = json.RootElement;
-            yield return (record.TryGetProperty("recipient", out var r) ? r.GetString() ?? "" : "", record.GetProperty("kind").GetString()!, record.GetProperty("time").GetDateTimeOffset());
+            var words = line.Split(' ');
+            if (line.StartsWith('<')) recipient = line.Trim('<', '>');
+            else if (words.Length > 1 && DateTimeOffset.TryParse(words[0], System.Globalization.CultureInfo.InvariantCulture, out var time)) yield return (recipient, words[1], time);
         }
     }
 }

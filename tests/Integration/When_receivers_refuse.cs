@@ -101,7 +101,7 @@ public sealed class When_receivers_refuse : IAsyncLifetime
     {
         var port = Ports.Free();
         relay.Set("Egress:Routes:down.test", $"127.0.0.1:{port}");
-        await relay.Process!.LineAsync(l => l.Contains("Egress:Routes:down.test", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
+        await relay.Process!.LineAsync(l => l.Contains("taken over: Egress:Routes", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
         await SendAsync("a@sender.test", "b@down.test");
         await relay.Process.LineAsync(l => l.Contains("down.test", StringComparison.Ordinal) && l.Contains("refused", StringComparison.OrdinalIgnoreCase), TimeSpan.FromSeconds(30), "line about the refused connection");
         using var late = new Sink(port);
@@ -113,7 +113,7 @@ public sealed class When_receivers_refuse : IAsyncLifetime
     {
         using var seven = new Sink { Extensions = ["PIPELINING"] };
         relay.Set("Egress:Routes:seven.test", $"127.0.0.1:{seven.Port}");
-        await relay.Process!.LineAsync(l => l.Contains("Egress:Routes:seven.test", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
+        await relay.Process!.LineAsync(l => l.Contains("taken over: Egress:Routes", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
         using var client = await OpenAsync();
         Assert.StartsWith("250", await client.CommandAsync("MAIL FROM:<a@sender.test> BODY=8BITMIME"));
         Assert.StartsWith("250", await client.CommandAsync("RCPT TO:<b@seven.test>"));
@@ -129,7 +129,7 @@ public sealed class When_receivers_refuse : IAsyncLifetime
     {
         using var plain = new Sink { Extensions = ["PIPELINING", "8BITMIME"] };
         relay.Set("Egress:Routes:plain.test", $"127.0.0.1:{plain.Port}");
-        await relay.Process!.LineAsync(l => l.Contains("Egress:Routes:plain.test", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
+        await relay.Process!.LineAsync(l => l.Contains("taken over: Egress:Routes", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
         using var client = await OpenAsync();
         Assert.StartsWith("250", await client.CommandAsync("MAIL FROM:<a@sender.test> RET=HDRS ENVID=Order+2B66"));
         Assert.StartsWith("250", await client.CommandAsync("RCPT TO:<b@plain.test> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;first@plain.test"));

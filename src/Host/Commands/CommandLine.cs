@@ -28,7 +28,7 @@ internal static class CommandLine
     internal static RootCommand Build()
     {
         var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
-        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Settings(), Metrics() };
+        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Spool(), Settings(), Metrics() };
         foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
         root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
         root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });
@@ -92,6 +92,13 @@ internal static class CommandLine
         var trace = new Command("trace", "Every event of a message, from the ledger.") { id };
         trace.SetAction(OnRelay((line, relay, token) => TraceCommand.RunAsync(relay, line.GetValue(id)!, line.GetValue(s_json), token)));
         return trace;
+    }
+
+    private static Command Spool()
+    {
+        var verify = new Command("verify", "Check every pack and every ledger stream, beside a running relay or without one. Exit code 1 = something is damaged.");
+        verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(DataOf(line), line.GetValue(s_json), token)));
+        return new Command("spool", "Look after the stored packs and ledger.") { verify };
     }
 
     private static Command Settings()

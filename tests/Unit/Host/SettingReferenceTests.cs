@@ -14,6 +14,11 @@ public sealed class SettingReferenceTests
     }
 
     [Fact]
+    public void Markdown_OfAllMetrics_IsTheCommittedPage() => Assert.True(
+        Angarium.Host.Serving.MetricReference.Markdown(SettingCatalog.Assemblies) == File.ReadAllText(Path.Combine(Repository.Root, "docs", "operating", "metrics.md")),
+        "docs/operating/metrics.md differs: dotnet run --project src/Host -- metrics > docs/operating/metrics.md");
+
+    [Fact]
     public void InForce_Secret_IsNotShown()
     {
         var catalog = new SettingCatalog([typeof(TestOptions)]);
