@@ -24,7 +24,7 @@ public sealed class When_mail_goes_by_MX : IAsyncLifetime
         first = new Sink(25, "11.0.0.1", network.CreateSocket);
         second = new Sink(25, "11.0.0.2", network.CreateSocket);
         inbox = new Sink(25, "11.0.0.3", network.CreateSocket);
-        relay = await new Relay(new() { ["Dns:Servers"] = $"127.0.0.1:{names.Port}", ["Retry:Schedule"] = "1s", ["Retry:Expire"] = "1h" }, wrapper: network.Wrapper).StartAsync();
+        relay = await new Relay(new() { ["Dns:Servers"] = $"127.0.0.1:{names.Port}", ["Retry:Schedule"] = "1s", ["Retry:Expire"] = "1h", ["Egress:AllowedNetworks"] = "11.0.0.0/8" }, wrapper: network.Wrapper).StartAsync();
     }
 
     public async ValueTask DisposeAsync()

@@ -103,7 +103,7 @@ public sealed class When_receivers_refuse : IAsyncLifetime
         relay.Set("Egress:Routes:down.test", $"127.0.0.1:{port}");
         await relay.Process!.LineAsync(l => l.Contains("taken over: Egress:Routes", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "taken-over line");
         await SendAsync("a@sender.test", "b@down.test");
-        await relay.Process.LineAsync(l => l.Contains("down.test", StringComparison.Ordinal) && l.Contains("refused", StringComparison.OrdinalIgnoreCase), TimeSpan.FromSeconds(30), "line about the refused connection");
+        await relay.Process.LineAsync(l => l.Contains($"127.0.0.1:{port}", StringComparison.Ordinal) && l.Contains("refused", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "line about the refused connection");
         using var late = new Sink(port);
         Assert.Single(await late.CountAsync(1));
     }

@@ -22,7 +22,8 @@ internal static class CommandLine
         var calledAs = Path.GetFileNameWithoutExtension(Environment.GetCommandLineArgs()[0]);
         if (calledAs is "sendmail" or "mailq" or "newaliases") return Sendmail.SendmailCommand.RunAsync(calledAs, args);
         if (args is ["sendmail" or "mailq", ..]) return Sendmail.SendmailCommand.RunAsync(args[0], args[1..]);
-        return Build().Parse(args).InvokeAsync();
+        // The host ends the process in order on SIGTERM, within its own bound: the parser must not end it sooner.
+        return Build().Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
     }
 
     internal static RootCommand Build()

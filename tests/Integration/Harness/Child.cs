@@ -12,6 +12,7 @@ internal sealed partial class Child : IDisposable
     private readonly List<string> lines = [];
     private readonly List<(Func<string, bool> Match, TaskCompletionSource<string> Found)> waiters = [];
     private bool ended;
+    private bool disposed;
 
     public Child(string file, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null, string? directory = null)
     {
@@ -92,6 +93,8 @@ internal sealed partial class Child : IDisposable
 
     public void Dispose()
     {
+        if (disposed) return;
+        disposed = true;
         if (!process.HasExited)
         {
             process.Kill(entireProcessTree: true);

@@ -1,1 +1,0 @@
-namespace Angarium.Contract; public class SkeletonTests { [Fact] public void Base32_RecipientKey_RoundTrips() { var key = new Angarium.Mail.RecipientKey(0x0102030405060708, 9, 10); Assert.True(Angarium.Mail.RecipientKey.TryParse(key.ToString(), out var back)); Assert.Equal(key, back); } }
