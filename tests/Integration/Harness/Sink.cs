@@ -32,6 +32,7 @@ internal sealed class Sink : IDisposable
     private readonly ConcurrentDictionary<Socket, bool> open = new();
     private readonly Lock gate = new();
     private readonly List<Received> received = [];
+    private readonly ConcurrentDictionary<string, bool> arrived = new();
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long sequence;
 
@@ -67,6 +68,20 @@ internal sealed class Sink : IDisposable
     public IReadOnlyList<Received> All
     {
         get { lock (gate) return received.ToArray(); }
+    }
+
+    /// <summary>Whether a message for this recipient has come, at least once.</summary>
+    public bool Has(string recipient) => arrived.ContainsKey(recipient);
+
+    /// <summary>Waits until every one of these recipients has had a message: each is looked at once, however much arrives meanwhile.</summary>
+    public Task AllAsync(IReadOnlyList<string> recipients, TimeSpan within)
+    {
+        var checkedUpTo = 0;
+        return UntilAsync(_ =>
+        {
+            while (checkedUpTo < recipients.Count && Has(recipients[checkedUpTo])) checkedUpTo++;
+            return checkedUpTo == recipients.Count;
+        }, within, "every acknowledged recipient");
     }
 
     /// <summary>Waits until what was received satisfies the condition; fails by saying what did arrive.</summary>
@@ -143,6 +158,7 @@ internal sealed class Sink : IDisposable
         {
             message = message with { Sequence = ++sequence };
             received.Add(message);
+            foreach (var recipient in message.Recipients) arrived[recipient] = true;
             var old = changed;
             changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
             old.SetResult();
