@@ -11,10 +11,10 @@ namespace Angarium.Mail.Addresses;
 /// </summary>
 public sealed record MailAddress
 {
-    /// <summary>RFC 5321 §4.5.3.1.1, in octets as written.</summary>
-    public const int MaxLocalPart = 64;
-
-    /// <summary>RFC 5321 §4.5.3.1.3: a path has at most 256 octets with its angle brackets.</summary>
+    /// <summary>
+    /// RFC 5321 §4.5.3.1.3: a path has at most 256 octets with its angle brackets. The 64 octets of a local part (§4.5.3.1.1) are what everybody must take, not
+    /// a bound: VERP and its like make longer ones, and only the domain that owns a local part can say that there is none such.
+    /// </summary>
     public const int MaxLength = 254;
 
     private MailAddress(string localPart, string domain, QueueDomain queueDomain)
@@ -70,7 +70,7 @@ public sealed record MailAddress
         address = null;
         if (utf8.Length is 0 or > MaxLength) return false;
         var at = LocalPartLength(utf8);
-        if (at is 0 or > MaxLocalPart || at >= utf8.Length - 1 || utf8[at] != (byte)'@') return false;
+        if (at == 0 || at >= utf8.Length - 1 || utf8[at] != (byte)'@') return false;
         var wireDomain = utf8[(at + 1)..];
         if (wireDomain[^1] == (byte)'.' || !IsPrintable(utf8)) return false;
         var domain = Encoding.UTF8.GetString(wireDomain);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Angarium.TestKit.Dialogs;
 
 namespace Angarium.Protocol.Client;
 
@@ -16,20 +17,19 @@ internal sealed record ClientDialog(IReadOnlyList<(string From, string To, strin
         var messages = new List<(string, string, string, string)>();
         var outcomes = new List<string>();
         string? ended = null;
-        var script = new List<string>();
-        foreach (var line in File.ReadAllLines(Path.Combine(Folder, name)))
+        var script = DialogScript.Read(Path.Combine(Folder, name), "message", "outcome", "ended");
+        foreach (var (word, text) in script.Head)
         {
-            if (line.StartsWith("message ", StringComparison.Ordinal))
+            if (word == "outcome") outcomes.Add(text);
+            else if (word == "ended") ended = text;
+            else
             {
-                var match = Regex.Match(line, @"^message (?<flags>\[[^\]]*\] )?(?<from>\S+) (?<to>\S+) ?(?<content>.*)$");
+                var match = Regex.Match(text, @"^(?<flags>\[[^\]]*\] )?(?<from>\S+) (?<to>\S+) ?(?<content>.*)$");
                 messages.Add((match.Groups["from"].Value.Trim('<', '>'), match.Groups["to"].Value, Regex.Unescape(match.Groups["content"].Value), match.Groups["flags"].Value));
             }
-            else if (line.StartsWith("outcome ", StringComparison.Ordinal)) outcomes.Add(line[8..].Trim());
-            else if (line.StartsWith("ended ", StringComparison.Ordinal)) ended = line[6..].Trim();
-            else script.Add(line);
         }
 
-        return new ClientDialog(messages, outcomes, ended, script);
+        return new ClientDialog(messages, outcomes, ended, script.Steps);
     }
 
     public static string Describe(string address, Egress.Sessions.DeliveryVerdict verdict, bool owes) =>

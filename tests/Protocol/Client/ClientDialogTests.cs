@@ -2,6 +2,7 @@ using System.Net;
 using Angarium.Egress;
 using Angarium.Egress.Sessions;
 using Angarium.Mail;
+using Angarium.TestKit.Dialogs;
 using Angarium.TestKit.Peers;
 
 namespace Angarium.Protocol.Client;

@@ -3,15 +3,13 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Angarium.TestKit.Dialogs;
 
 namespace Angarium.TestKit.Peers;
 
-/// <summary>How a <see cref="ScriptedPeer"/> hands its own lines to the network.</summary>
-public enum Slicing { Whole, ByLine, ByByte }
-
 /// <summary>
 /// An SMTP server on loopback that follows a script and keeps what was said to it. One line of script: `S: text` sends a line, `S= text` sends text without
-/// an end (\r, \n, \x00 escapes in both), `C: text` expects exactly that line, `C~ prefix` a line that starts so, `C*` takes lines to a lone dot, `CUT` closes,
+/// an end (escapes as in <see cref="DialogScript"/>), `C: text` expects exactly that line, `C~ prefix` a line that starts so, `C*` takes lines to a lone dot, `CUT` closes,
 /// `RESET` resets, `TLS` begins TLS, `STALL` says no more and waits for the client to leave, `REPEAT n text` sends a line n times. Anything else is a comment.
 /// One connection for each script given; a client that says something else gets a cut, and <see cref="Mismatch"/> tells.
 /// </summary>
@@ -91,21 +89,21 @@ public sealed class ScriptedPeer : IAsyncDisposable
         {
             if (step.StartsWith("S: ", StringComparison.Ordinal) || step == "S:")
             {
-                gathered.Write(Encoding.Latin1.GetBytes(Unescape(step.Length > 3 ? step[3..] : "") + "\r\n"));
+                gathered.Write(Encoding.Latin1.GetBytes(DialogScript.Unescape(step.Length > 3 ? step[3..] : "") + "\r\n"));
                 if (slicing != Slicing.Whole) await SendAsync();
                 continue;
             }
 
             if (step.StartsWith("S= ", StringComparison.Ordinal))
             {
-                gathered.Write(Encoding.Latin1.GetBytes(Unescape(step[3..])));
+                gathered.Write(Encoding.Latin1.GetBytes(DialogScript.Unescape(step[3..])));
                 continue;
             }
 
             if (step.StartsWith("REPEAT ", StringComparison.Ordinal))
             {
                 var parts = step.Split(' ', 3);
-                for (var i = 0; i < int.Parse(parts[1]); i++) gathered.Write(Encoding.Latin1.GetBytes(Unescape(parts[2]) + "\r\n"));
+                for (var i = 0; i < int.Parse(parts[1]); i++) gathered.Write(Encoding.Latin1.GetBytes(DialogScript.Unescape(parts[2]) + "\r\n"));
                 continue;
             }
 
@@ -116,7 +114,7 @@ public sealed class ScriptedPeer : IAsyncDisposable
             }
             else if (step.StartsWith("C: ", StringComparison.Ordinal) || step == "C:" || step.StartsWith("C~ ", StringComparison.Ordinal))
             {
-                var wanted = Unescape(step.Length > 3 ? step[3..] : "");
+                var wanted = DialogScript.Unescape(step.Length > 3 ? step[3..] : "");
                 var line = await LineAsync();
                 if (line is null || (step[1] == ':' ? line != wanted : !line.StartsWith(wanted, StringComparison.Ordinal)))
                 {
@@ -194,12 +192,4 @@ public sealed class ScriptedPeer : IAsyncDisposable
             }
         }
     }
-
-    private static string Unescape(string text) => System.Text.RegularExpressions.Regex.Replace(text, @"\\(r|n|\\|x[0-9a-f]{2})", match => match.Value[1] switch
-    {
-        'r' => "\r",
-        'n' => "\n",
-        '\\' => "\\",
-        _ => ((char)Convert.ToInt32(match.Value[2..], 16)).ToString(),
-    });
 }

@@ -1,0 +1,128 @@
+using System.Net;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using Angarium.Contracts.Admin;
+using Angarium.Contracts.Configuration;
+using Angarium.Ingress;
+using Angarium.Ingress.Content;
+using Angarium.Ingress.Policy;
+using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Tls;
+using Angarium.Mail;
+using Angarium.Mail.Status;
+using Angarium.Spool.Packs;
+using Angarium.TestKit.Dialogs;
+using Angarium.TestKit.Peers;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Angarium.Protocol.Server;
+
+/// <summary>
+/// The real <see cref="SmtpServer"/> over a spool that keeps what it is given, or refuses. It is `mx.example.net`; takes mail for anyone at example.org, for anna and
+/// bob+tag at list.example, and from 10.1.0.0/16 (tenant acme) to everywhere.
+/// </summary>
+internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
+{
+    public static readonly IngressOptions Options = new()
+    {
+        Hostname = "mx.example.net", TrustedNetworks = ["10.1.0.0/16=acme"],
+        Domains = new Dictionary<string, string> { ["example.org"] = "*", ["list.example"] = Path.Combine(AppContext.BaseDirectory, "Server", "list.example.txt") },
+    };
+
+    private static readonly Lazy<(string Certificate, string Key)> Pem = new(MakeCertificate);
+
+    private readonly RelayPolicy _policy;
+
+    public ServerUnderTest(IngressOptions options, bool hasTls = false, IScratchFolder? scratch = null, TimeProvider? time = null)
+    {
+        time ??= TimeProvider.System;
+        var settings = new FixedSettings<IngressOptions>(options);
+        Budget = new GatherBudget(options.MaxMemory, options.MaxScratch);
+        _policy = new RelayPolicy(settings, NullLogger<RelayPolicy>.Instance);
+        var certificate = hasTls ? Pem.Value : ("", "");
+        Server = new SmtpServer(settings, _policy, new ConnectionRegistry(settings, Budget, time), Budget, scratch ?? new NoScratch(), this, this, new PlainClock(time),
+            new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), time, NullLogger<SmtpSession>.Instance);
+    }
+
+    public SmtpServer Server { get; }
+
+    public GatherBudget Budget { get; }
+
+    /// <summary>What the spool answers.</summary>
+    public CommitStatus Answer { get; init; }
+
+    /// <summary>What the queues answer to MAIL.</summary>
+    public Reply? Refusal { get; init; }
+
+    /// <summary>What was committed, one line each: `[FLAGS] FROM TO,… CONTENT`.</summary>
+    public List<string> Committed { get; } = [];
+
+    /// <summary>The trace fields of what was committed, unfolded.</summary>
+    public List<string> Traces { get; } = [];
+
+    public static MessageId Id { get; } = new(new RecipientKey(1, 2, 3));
+
+    /// <summary>Options with one setting, named as operators name it, changed.</summary>
+    public static IngressOptions With(IngressOptions options, string name, string value)
+    {
+        var property = typeof(IngressOptions).GetProperties().Single(each => each.GetCustomAttribute<SettingAttribute>()?.Name == name);
+        var copy = options with { };
+        property.SetValue(copy, property.PropertyType == typeof(TimeSpan) ? TimeSpan.FromSeconds(int.Parse(value)) : Convert.ChangeType(value, property.PropertyType));
+        return copy;
+    }
+
+    public Task<CommitReceipt> CommitAsync(NewMessage message, CancellationToken cancellationToken)
+    {
+        if (Answer == CommitStatus.Committed)
+        {
+            Committed.Add(Describe(message));
+            Traces.Add(Latin1(Encoding.UTF8.GetString(message.Trace.Span)).Replace("\r\n\t", " ", StringComparison.Ordinal));
+        }
+
+        return Task.FromResult(new CommitReceipt(Answer, Id));
+    }
+
+    public Task RunAsync(MemoryConnection connection, bool isTrusted, bool implicitTls = false, Action? abort = null, string? client = null) => connection.ServeAsync(pipe =>
+        Server.RunAsync(pipe, new ConnectionFacts
+        {
+            Remote = new IPEndPoint(IPAddress.Parse(client ?? (isTrusted ? "::ffff:10.1.2.3" : "192.0.2.1")), 1025), ImplicitTls = implicitTls, Abort = abort ?? (() => { }),
+        }));
+
+    public void Dispose() => _policy.Dispose();
+
+    private static string Describe(NewMessage message)
+    {
+        var envelope = message.Envelope;
+        var flags = string.Join(' ', new[]
+        {
+            envelope.Body == BodyType.EightBitMime ? "8bit" : "", envelope.SmtpUtf8 ? "utf8" : "", envelope.Return == DsnReturn.Unspecified ? "" : "ret=" + DsnParameters.Format(envelope.Return),
+            envelope.EnvelopeId is { } id ? "envid=" + id : "", envelope.Tenant == "default" ? "" : "tenant=" + envelope.Tenant, envelope.NoticesAllowed ? "notices" : "",
+        }.Where(flag => flag.Length > 0));
+        var recipients = envelope.Recipients.Select(recipient => recipient.Address
+            + (recipient.Notify == DsnNotify.Unspecified ? "" : "{" + DsnParameters.Format(recipient.Notify) + "}") + (recipient.OriginalRecipient is { } original ? "{" + original + "}" : ""));
+        return (flags.Length > 0 ? $"[{flags}] " : "") + Latin1($"<{envelope.ReversePath}> {string.Join(',', recipients)} ")
+            + (message.Content.Length is 0 or > 500 ? $"({message.ContentLength} octets)" : Encoding.Latin1.GetString(message.Content.Span));
+    }
+
+    // As the scripts are read: each octet a character.
+    private static string Latin1(string text) => Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text));
+
+    private static (string Certificate, string Key) MakeCertificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=mx.example.net", key, HashAlgorithmName.SHA256);
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
+        var folder = Directory.CreateTempSubdirectory("angarium-protocol-").FullName;
+        var (chainFile, keyFile) = (Path.Combine(folder, "chain.pem"), Path.Combine(folder, "key.pem"));
+        File.WriteAllText(chainFile, certificate.ExportCertificatePem());
+        File.WriteAllText(keyFile, key.ExportPkcs8PrivateKeyPem());
+        return (chainFile, keyFile);
+    }
+
+    private sealed class NoScratch : IScratchFolder
+    {
+        public IScratchWriter? TryCreate() => null;
+    }
+}
