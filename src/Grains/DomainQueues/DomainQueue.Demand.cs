@@ -16,7 +16,11 @@ internal sealed partial class DomainQueue
     private StoreTime _demandSentAt;
     private StoreTime _demandDue = Never;
     private int _demandSent;
+    private StoreTime _demandRetryAt;
     private bool _sendingDemand;
+
+    /// <summary>A session was told that nothing is due here since the site last heard of us: it may idle while the site counts it as ours, so the next mail is told at once.</summary>
+    private bool _ranDry;
 
     /// <summary>The site's state has changed: suspended, failed again, recovered.</summary>
     public void SiteChanged(string site, SiteState state)
@@ -27,7 +31,7 @@ internal sealed partial class DomainQueue
         Tick();
     }
 
-    // At once when demand appears, grows to double or vanishes; otherwise every 30 s while there is some.
+    // At once when demand appears, within 100 ms when it grows to double or vanishes; otherwise every 30 s while there is some.
     private void SendDemand(StoreTime now)
     {
         var count = MayGrant ? _ready.Count : 0;
@@ -37,8 +41,9 @@ internal sealed partial class DomainQueue
             return;
         }
 
-        var urgent = count == 0 || _demandSent == 0 || count >= _demandSent * 2;
-        _demandDue = _demandSentAt + (urgent ? _demandSent == 0 && count > 0 ? TimeSpan.Zero : DemandSpacing : DemandInterval);
+        var appears = count > 0 && (_demandSent == 0 || _ranDry);
+        var urgent = count == 0 || count >= _demandSent * 2;
+        _demandDue = StoreTime.Max(_demandRetryAt, _demandSentAt + (appears ? TimeSpan.Zero : urgent ? DemandSpacing : DemandInterval));
         if (now >= _demandDue) Run(SendDemandAsync(count));
     }
 
@@ -55,8 +60,7 @@ internal sealed partial class DomainQueue
                 _siteUntil = Now + route.ValidFor;
             }
 
-            _demandSent = count;
-            _demandSentAt = Now;
+            (_demandSent, _demandSentAt, _ranDry) = (count, Now, false);
             _demandDue = count > 0 ? _demandSentAt + DemandInterval : Never;
             var state = await _seams.Sites.DemandAsync(_site.Site, new SiteDemand
             {
@@ -69,13 +73,15 @@ internal sealed partial class DomainQueue
         {
             // A site that cannot be reached (moving, overloaded) is told again: a lost demand is harmless.
             LogSiteUnreachable(_domain, e.Message);
-            _demandSent = 0;
-            _demandSentAt = Now;
-            _demandDue = Now + TimeSpan.FromSeconds(1);
+            (_demandSent, _demandSentAt) = (0, Now);
+            _demandDue = _demandRetryAt = Now + TimeSpan.FromSeconds(1);
         }
         finally
         {
             _sendingDemand = false;
         }
+
+        // What changed while the site was being told.
+        SendDemand(Now);
     }
 }

@@ -74,6 +74,7 @@ internal sealed partial class DomainQueue
         }
 
         if (grants.Count == 0 && _ready.Count > 0) return Wait();
+        _ranDry |= grants.Count == 0;
         SendDemand(now);
         Pump();
         return new ExchangeAnswer { Acknowledged = true, Next = grants.Count > 0 ? ExchangeNext.Send : ExchangeNext.Dry, Grants = [.. grants] };

@@ -289,7 +289,8 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private void GoIdle(SitePermit permit, SiteDomain domain, StoreTime now)
     {
         // Demand older than this service was for what has been served; younger is worth another look at once.
-        if (domain.Messages > 0 && domain.HeardAt <= permit.ServingSince)
+        // Sessions that run dry together found the same thing: the rest grows once.
+        if (domain.Messages > 0 && domain.HeardAt <= permit.ServingSince && domain.RestUntil <= now)
         {
             Leave(domain);
             domain.Rest = domain.Rest == default ? TimeSpan.FromSeconds(1) : domain.Rest * 2 < s_longestRest ? domain.Rest * 2 : s_longestRest;

@@ -253,6 +253,19 @@ public class SiteTests
     }
 
     [Fact]
+    public void Dry_ManySessionsAtOnce_RestAsLongAsOne()
+    {
+        var site = Make();
+        Demand(site, "a", 80, route: true, limit: 20);
+        var open = Run(site, 2);
+        Assert.Equal(20, open.Count);
+        foreach (var order in open) Report(site, order, SessionEvent.Dry);
+        Assert.Empty(site.Decide(_now));
+        After(1);
+        Assert.NotEmpty(site.Decide(_now));
+    }
+
+    [Fact]
     public void Demand_NotRepeatedFor90Seconds_IsForgotten()
     {
         var site = Make();
