@@ -76,6 +76,9 @@ public sealed record SessionReport
 
     /// <summary>Messages sent on this session since the last report: the site's rates count them.</summary>
     [Id(6)] public int Messages { get; init; }
+
+    /// <summary>The reply is in our own words.</summary>
+    [Id(7)] public bool Own { get; init; }
 }
 
 public enum OrderKind : byte

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Egress.Sessions;
 
 /// <summary>An open session, or why there is none: 5yz = the domain's mail has nowhere to go, else the connection failed and no message is touched.</summary>
-internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote);
+internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own);
 
 /// <summary>Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Any thread; holds nothing.</summary>
 internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger)
@@ -24,13 +24,14 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         var tries = 0;
         Reply? permanent = null, temporary = null;
         string? remote = null;
+        var own = true;
         foreach (var host in route.Hosts)
         {
             var found = await routes.AddressesAsync(route, host, cancellationToken);
             if (found.Trouble is { } none)
             {
                 if (none.IsPermanent) permanent ??= none;
-                else temporary = none;
+                else (temporary, remote, own) = (none, null, true);
             }
 
             foreach (var address in found.Addresses)
@@ -50,14 +51,14 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
                     (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
                 }
 
-                if (session is not null) return new ConnectResult(session, null, session.Connection.Remote);
+                if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false);
                 temporary = failure!.Verdict.OfLastHost().Reply;
-                remote = target.ToString();
+                (remote, own) = (target.ToString(), failure.Verdict.Own || temporary.IsPermanent);
             }
         }
 
         // A host that may answer later outweighs those that never will. Whatever it said, it was no answer to a message.
-        return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote);
+        return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote, own);
     }
 
     // A 5yz greeting is about this host now, not about any message.

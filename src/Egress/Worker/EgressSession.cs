@@ -117,7 +117,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         try
         {
             route = await context.Routes.ResolveAsync(order.Domain, connecting.Token);
-            result = route.Trouble is { } nowhere ? new ConnectResult(null, nowhere, null) : await context.Connector.ConnectAsync(route, connecting.Token);
+            result = route.Trouble is { } nowhere ? new ConnectResult(null, nowhere, null, true) : await context.Connector.ConnectAsync(route, connecting.Token);
         }
         catch (OperationCanceledException) when (closing)
         {
@@ -126,7 +126,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
 
         if (result.Session is not { } session)
         {
-            if (result.Trouble!.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote };
+            if (result.Trouble!.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
             // There will never be a connection: the messages themselves fail, by our own word.
             var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero, feeds);
             var verdict = new DeliveryVerdict(OutcomeKind.Failed, VerdictScope.Message, result.Trouble, Own: true);
@@ -177,7 +177,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             {
                 // Scope says whom it concerns: a peer that wants less, or only this message.
                 return verdict.Scope >= VerdictScope.Host
-                    ? Event(SessionEvent.Lost) with { Reply = verdict.Reply, Remote = session.Connection.Remote }
+                    ? Event(SessionEvent.Lost) with { Reply = verdict.Reply, Own = verdict.Own, Remote = session.Connection.Remote }
                     : Event(SessionEvent.Closed) with { Remote = session.Connection.Remote };
             }
 

@@ -23,7 +23,7 @@ internal sealed partial class DomainQueue
     /// <summary>Decided by an earlier activation or process, and not finished: the notice again, never an attempt.</summary>
     private void ResumeNotice(QueueEntry entry) => StartNotice(entry, [.. entry.Keys.Select(k => _seams.View.Decision(k) ?? new LedgerRecord
     {
-        Key = k, Kind = LedgerKind.Failed, Own = true, Time = Now, Attempt = entry.Attempts,
+        Key = k, Kind = LedgerKind.Failed, Own = true, Time = Now,
         Reply = new Reply(550, new EnhancedStatus(5, 0, 0), "delivery failed; the receiver's reply is no longer known"),
     })]);
 
@@ -91,7 +91,7 @@ internal sealed partial class DomainQueue
         entry.State = EntryState.Deciding;
         var records = entry.Keys.Select(k => new LedgerRecord
         {
-            Key = k, Kind = LedgerKind.Expired, Time = now, Attempt = entry.Attempts, Own = state.Remote is null, Reply = state.Trouble, Remote = state.Remote,
+            Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote,
         }).ToArray();
         try
         {

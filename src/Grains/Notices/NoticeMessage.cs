@@ -1,5 +1,8 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
+using System.Text.Unicode;
 using Angarium.Mail;
 using Angarium.Mail.Addresses;
 using Angarium.Mail.Status;
@@ -42,30 +45,37 @@ internal sealed record NoticeMessage
         {
             var type = returned.IsFull ? (utf8 ? "global" : "rfc822") : utf8 ? "global-headers" : "rfc822-headers";
             // A header section with stray octets must not make the notice undeliverable; a whole message goes back as it was.
-            var octets = returned.IsFull || utf8 ? returned.Octets : Array.ConvertAll(returned.Octets, o => o > 0x7F ? (byte)'?' : o);
-            report.Add(Part(returned.IsFull || utf8 ? "message" : "text", type, octets, null));
+            var isClean = returned.IsFull || (utf8 && Utf8.IsValid(returned.Octets));
+            report.Add(Part(returned.IsFull || utf8 ? "message" : "text", type, isClean ? returned.Octets : Array.ConvertAll(returned.Octets, o => o > 0x7F ? (byte)'?' : o), null));
         }
 
         // RFC 2045 §6.4: a multipart is at least what its parts are.
         if (report.OfType<MimePart>().Any(p => p.ContentTransferEncoding == ContentEncoding.EightBit)) report.Headers.Add(HeaderId.ContentTransferEncoding, "8bit");
-        var message = new MimeMessage
-        {
-            Subject = Kind switch
-            {
-                NoticeKind.Failed => "Undelivered mail returned to sender", NoticeKind.Expired => "Undelivered mail: given up after repeated attempts",
-                NoticeKind.Relayed => "Mail relayed to the next system", _ => "Mail delayed, still being tried",
-            },
-            Date = Now.ToDateTimeOffset(), MessageId = $"notice.{Word(Kind)}.{Told[0].Outcome.Key}@{Hostname}", Body = report,
-        };
-        message.From.Add(new MailboxAddress("Mail Delivery System", "MAILER-DAEMON@" + Hostname));
-        message.To.Add(new MailboxAddress("", Original.ReversePath));
-        message.Headers.Add(HeaderId.AutoSubmitted, "auto-replied");
         var format = FormatOptions.Default.Clone();
         format.NewLineFormat = NewLineFormat.Dos;
         format.International = utf8;
-        using var octetsOut = new MemoryStream();
-        message.WriteTo(format, octetsOut);
-        return octetsOut.ToArray();
+        using var octets = new MemoryStream();
+        octets.Write(Encode(Header(), utf8));
+        report.WriteTo(format, octets);
+        return octets.ToArray();
+    }
+
+    // Written here and not by MimeKit, whose addresses do not take all that RFC 5321 and RFC 6531 do: a notice that cannot be built would be owed for ever.
+    private string Header()
+    {
+        var header = new StringBuilder();
+        Field(header, "From", $"Mail Delivery System <MAILER-DAEMON@{Hostname}>");
+        Field(header, "To", Sender.ToString());
+        Field(header, "Subject", Kind switch
+        {
+            NoticeKind.Failed => "Undelivered mail returned to sender", NoticeKind.Expired => "Undelivered mail: given up after repeated attempts",
+            NoticeKind.Relayed => "Mail relayed to the next system", _ => "Mail delayed, still being tried",
+        });
+        Field(header, "Date", Date(Now));
+        Field(header, "Message-ID", $"<notice.{Word(Kind)}.{Told[0].Outcome.Key}@{Hostname}>");
+        Field(header, "Auto-Submitted", "auto-replied");
+        Field(header, "MIME-Version", "1.0");
+        return header.ToString();
     }
 
     private static MimePart Part(string type, string subtype, byte[] octets, string? charset)
@@ -89,7 +99,7 @@ internal sealed record NoticeMessage
         {
             text.Append('<').Append(Clean(recipient.Address)).Append(">\r\n");
             if (outcome.Reply is not { } reply) continue;
-            text.Append(outcome.Own || outcome.Remote is null ? "    reason: " : $"    {Clean(outcome.Remote)} said: ").Append(Clean(reply.ToString())).Append("\r\n");
+            text.Append(outcome.Own || outcome.Remote is null ? "    reason: " : $"    {Clean(outcome.Remote)} said:\r\n    ").Append(Clean(reply.ToString())).Append("\r\n");
         }
 
         if (Kind == NoticeKind.Delayed) text.Append("\r\nIt will be tried until ").Append(Date(Original.Accepted + Expire)).Append(".\r\n");
@@ -99,37 +109,43 @@ internal sealed record NoticeMessage
     private string Fields(bool utf8)
     {
         var fields = new StringBuilder();
-        Field("Reporting-MTA", "dns; " + Hostname);
+        Field(fields, "Reporting-MTA", "dns; " + Hostname);
         // RFC 3464 §2.2.1: what was meant, not the xtext.
-        if (Original.EnvelopeId is { } id && Xtext.Decode(id) is { } envelopeId) Field("Original-Envelope-Id", envelopeId);
-        Field("Arrival-Date", Date(Original.Accepted));
+        if (Original.EnvelopeId is { } id && Xtext.Decode(id) is { } envelopeId) Field(fields, "Original-Envelope-Id", envelopeId);
+        Field(fields, "Arrival-Date", Date(Original.Accepted));
         foreach (var (recipient, outcome) in Told)
         {
             fields.Append("\r\n");
-            if (recipient.OriginalRecipient is { } orcpt && DsnParameters.TryParseOriginalRecipient(orcpt, out var type, out var address) && (utf8 || Ascii.IsValid(address)))
-                Field("Original-Recipient", $"{type};{address}");
-            Field("Final-Recipient", (Ascii.IsValid(recipient.Address) ? "rfc822;" : "utf-8;") + recipient.Address);
-            Field("Action", Kind switch { NoticeKind.Relayed => "relayed", NoticeKind.Delayed => "delayed", _ => "failed" });
-            Field("Status", Status(outcome).ToString());
-            if (outcome.Remote is { } remote) Field("Remote-MTA", "dns; " + remote);
-            // RFC 3464 §2.3.6: only what another system said.
-            if (outcome is { Own: false, Reply: { } reply }) Field("Diagnostic-Code", "smtp; " + reply);
-            if (outcome.Attempt > 0) Field("Last-Attempt-Date", Date(outcome.Time));
-            if (Kind == NoticeKind.Delayed) Field("Will-Retry-Until", Date(Original.Accepted + Expire));
+            // RFC 6533 §3: what is UTF-8 as it is in a global notice is utf-8-addr-xtext in one of seven bits.
+            if (recipient.OriginalRecipient is { } orcpt && DsnParameters.TryParseOriginalRecipient(orcpt, out var type, out var address))
+                Field(fields, "Original-Recipient", $"{type};{(type == "utf-8" && !utf8 ? Xtext.EncodeUtf8Address(address) : address)}");
+            Field(fields, "Final-Recipient", (Ascii.IsValid(recipient.Address) ? "rfc822;" : "utf-8;") + recipient.Address);
+            Field(fields, "Action", Kind switch { NoticeKind.Relayed => "relayed", NoticeKind.Delayed => "delayed", _ => "failed" });
+            Field(fields, "Status", Status(outcome).ToString());
+            if (outcome.Remote is { } remote) Field(fields, "Remote-MTA", "dns; " + RemoteName(remote));
+            // RFC 3464 §2.3.6: smtp is what another system said; our own words have a type of their own (§2.1.2: private types begin with X-).
+            if (outcome.Reply is { } reply) Field(fields, "Diagnostic-Code", (outcome.Own ? "X-Angarium; " : "smtp; ") + reply);
+            if (outcome.Attempt > 0) Field(fields, "Last-Attempt-Date", Date(outcome.Time));
+            if (Kind == NoticeKind.Delayed) Field(fields, "Will-Retry-Until", Date(Original.Accepted + Expire));
         }
 
         return fields.ToString();
-
-        void Field(string name, string value) => fields.Append(name).Append(": ").Append(Clean(value)).Append("\r\n");
     }
 
-    // RFC 3464 §2.3.4: the class agrees with the action.
+    private static void Field(StringBuilder fields, string name, string value) => fields.Append(name).Append(": ").Append(Clean(value)).Append("\r\n");
+
+    // `host[address]:port` or `address:port`: RFC 3464 §2.1.2 takes a domain or an address literal, and comments.
+    private static string RemoteName(string remote) =>
+        remote.IndexOf('[') is > 0 and var bracket && remote.IndexOf(']') is var end && end > bracket ? $"{remote[..bracket]} ({remote[(bracket + 1)..end]})"
+        : IPEndPoint.TryParse(remote, out var point) ? point.AddressFamily == AddressFamily.InterNetworkV6 ? $"[IPv6:{point.Address}]" : $"[{point.Address}]" : remote;
+
+    // RFC 3464 §2.3.4, RFC 3463 §2: class 4 is also what was given up because a trouble persisted, and §3.5 wants that trouble's own code before X.4.7.
     private EnhancedStatus Status(LedgerRecord outcome)
     {
         var given = outcome.Reply?.Status ?? default;
         return Kind switch
         {
-            NoticeKind.Expired => MailStatus.ExpiredForGood,
+            NoticeKind.Expired => given.Class == 4 ? given : MailStatus.Expired,
             NoticeKind.Failed => given.Class == 5 ? given : new EnhancedStatus(5, 0, 0),
             NoticeKind.Relayed => given.Class == 2 ? given : MailStatus.Ok,
             _ => given.Class == 4 ? given : new EnhancedStatus(4, 0, 0),

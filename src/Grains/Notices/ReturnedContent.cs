@@ -16,7 +16,8 @@ internal sealed record ReturnedContent(byte[] Octets, bool IsFull)
         using var octets = new MemoryStream();
         try
         {
-            while (octets.Length < limit)
+            // A whole one is read to the empty part behind its end, which comes only after the checksum was judged.
+            while (full || octets.Length < limit)
             {
                 var part = await entry.ReadAsync(cancellationToken);
                 if (part.IsEmpty) break;

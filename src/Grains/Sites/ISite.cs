@@ -46,6 +46,9 @@ public sealed record SiteState
     [Id(2)] public Reply? Trouble { get; init; }
 
     [Id(3)] public string? Remote { get; init; }
+
+    /// <summary>The trouble is in our own words.</summary>
+    [Id(4)] public bool Own { get; init; }
 }
 
 /// <summary>Told by a site to the domains that have demand there when it is suspended, fails again or recovers. Implemented by the domain's queue. Silos only.</summary>

@@ -327,7 +327,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         var cohort = Math.Max(1, Math.Min(_window, _permits.Count));
         _window = Math.Max(1, _window - 1 / _window);
         if (!suspends) return;
-        State = State with { LastFailure = now, Trouble = report.Reply, Remote = report.Remote };
+        State = State with { LastFailure = now, Trouble = report.Reply, Own = report.Own, Remote = report.Remote };
         if (State.SuspendedUntil > now) return;
         _failedCohort += 1 / cohort;
         if (_failedCohort < 1 - 1e-9 && !_probing) return;

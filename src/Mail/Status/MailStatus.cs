@@ -32,7 +32,6 @@ public static class MailStatus
     public static readonly EnhancedStatus Congestion = new(4, 4, 5);
     public static readonly EnhancedStatus RoutingLoop = new(5, 4, 6);
     public static readonly EnhancedStatus Expired = new(4, 4, 7);
-    public static readonly EnhancedStatus ExpiredForGood = new(5, 4, 7);
 
     // RFC 3463 §3.6: delivery protocol.
     public static readonly EnhancedStatus ProtocolTrouble = new(5, 5, 0);

@@ -88,5 +88,18 @@ public static class Xtext
         return text.ToString();
     }
 
+    /// <summary>RFC 6533 §3, utf-8-addr-xtext: what is not QCHAR becomes `\x{HEX}`.</summary>
+    public static string EncodeUtf8Address(string address)
+    {
+        var text = new StringBuilder(address.Length);
+        foreach (var rune in address.EnumerateRunes())
+        {
+            if (rune.IsAscii && rune.Value != '\\' && IsPlain((byte)rune.Value)) text.Append((char)rune.Value);
+            else text.Append($"\\x{{{rune.Value:X2}}}");
+        }
+
+        return text.ToString();
+    }
+
     private static bool IsPlain(byte octet) => octet is >= 33 and <= 126 and not ((byte)'+' or (byte)'=');
 }

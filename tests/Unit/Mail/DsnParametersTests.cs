@@ -76,4 +76,13 @@ public sealed class DsnParametersTests
         Assert.Equal(length, used);
         if (good) Assert.Equal(text[..length], status.ToString());
     }
+
+    [Fact]
+    public void EncodeUtf8Address_AnyText_IsSevenBitAndComesBack() => Gen.OneOf(Gen.String[Gen.Char["ab@.+=\\ ü日"], 0, 30], Gen.String[0, 30]).Sample(text =>
+    {
+        if (text.Any(char.IsControl) || text.EnumerateRunes().Any(r => r.Value == 0xFFFD)) return;
+        var encoded = Xtext.EncodeUtf8Address(text);
+        Assert.DoesNotContain(encoded, c => c is <= ' ' or '+' or '=' or > '~');
+        Assert.Equal(text, Xtext.DecodeUtf8Address(encoded));
+    });
 }

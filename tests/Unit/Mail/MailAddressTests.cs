@@ -87,12 +87,12 @@ public sealed class MailAddressTests
         Assert.False(MailAddress.TryParse([(byte)'u', (byte)'@', 0xFC, (byte)'e'], out _));
     }
 
-    private static readonly Gen<string> LocalParts = Gen.OneOf(
+    internal static readonly Gen<string> LocalParts = Gen.OneOf(
         Gen.String[Gen.Char["abcZ09!#$%&'*+-/=?^_`{|}~üé日"], 1, 20],
         Gen.String[Gen.Char["abcZ09+-_"], 1, 8].Array[1, 4].Select(parts => string.Join('.', parts)),
         Gen.String[Gen.Char["abc @.<>()[],:; \\\"ü"], 0, 20].Select(text => '"' + text.Replace("\\", "\\\\").Replace("\"", "\\\"") + '"'));
 
-    private static readonly Gen<string> Domains = Gen.OneOf(
+    internal static readonly Gen<string> Domains = Gen.OneOf(
         Gen.String[Gen.Char["abz019"], 1, 10].Array[1, 4].Select(labels => string.Join('.', labels) + ".example"),
         Gen.Byte.Array[4].Select(b => $"[{new System.Net.IPAddress(b)}]"),
         Gen.Byte.Array[16].Select(b => $"[IPv6:{new System.Net.IPAddress(b)}]"),
