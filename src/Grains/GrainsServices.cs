@@ -60,7 +60,10 @@ public static class GrainsServices
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
             s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(), s.GetRequiredService<ISweepOffers>(), w => isOwnPackWriter(s, w),
-            s.GetRequiredService<ILogger<PackSweep>>()));
+            s.GetRequiredService<ILogger<PackSweep>>())
+        {
+            Concurrency = Math.Clamp(Environment.ProcessorCount, 2, 8),
+        });
         services.AddSingleton<PackCleaner>();
         services.AddHostedService<CleanerService>();
         services.AddHostedService<SweepService>();

@@ -35,6 +35,9 @@ public sealed record PollRequest
 
     /// <summary>What happened to sessions since the last acknowledged poll.</summary>
     [Id(5)] public SessionReport[] Reports { get; init; } = [];
+
+    /// <summary>The worker's last word: it polls no more. Answered at once, without orders.</summary>
+    [Id(6)] public bool Leaving { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.HeldPermit")]

@@ -70,9 +70,9 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             await Task.WhenAny(poll, report);
         }
 
+        // The last words: what ended while draining. The pool answers the poll it holds with them.
+        await PollAsync(CancellationToken.None, leaving: true);
         if (held is not null) await held;
-        // The last words: what ended while draining.
-        if (HasReports) await PollAsync(CancellationToken.None);
     }
 
     private async Task WaitForReportAsync(CancellationToken stoppingToken)
@@ -87,7 +87,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
     }
 
-    private async Task PollAsync(CancellationToken stoppingToken)
+    private async Task PollAsync(CancellationToken stoppingToken, bool leaving = false)
     {
         await Task.Yield();
         SessionReport[] sending;
@@ -107,6 +107,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             FreeSessions = draining || !context.Clock.IsSettled ? 0 : Math.Max(0, most - sessions.Count),
             Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
             Reports = sending,
+            Leaving = leaving,
         };
         string? reason;
         try
@@ -120,7 +121,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
                 if (!draining) context.MayAsk = true;
                 foreach (var order in answer.Orders) Follow(order);
                 // A pool that neither orders nor holds the poll must not make a tight loop.
-                if (answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return;
+                if (leaving || answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return;
                 reason = null;
             }
             else
@@ -140,6 +141,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             PollFailed(context.Logger, reason);
         }
 
+        if (leaving) return;
         try
         {
             await Task.Delay(reason is null ? Breath : Second, context.Time, stoppingToken);
@@ -202,14 +204,6 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         context.MayAsk = false;
         NotHeard(context.Logger, sessions.Count);
         foreach (var (session, _) in sessions.Values) session.Close();
-    }
-
-    private bool HasReports
-    {
-        get
-        {
-            lock (reports) return reports.Count > 0;
-        }
     }
 
     private async Task<bool> EndWithinAsync(Task[] running, TimeSpan limit, CancellationToken cancellationToken)

@@ -92,6 +92,8 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
         Heard(worker, now);
         foreach (var report in request.Reports) Take(worker, report);
         SetFree(worker, Math.Clamp(request.FreeSessions, 0, 1_000_000) - Compare(worker, request, now));
+        // What it was ordered and never began is free again at once.
+        if (request.Leaving && request.Held.Length == 0) Remove(worker);
         Dispatch(now);
         return PollStep.Taken;
     }

@@ -51,6 +51,12 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         }
 
         if (_polls.Remove(request.Worker, out var older)) older.Answer.TrySetResult(new PollAnswer { Accepted = true });
+        if (request.Leaving)
+        {
+            Flush();
+            return Task.FromResult(new PollAnswer { Accepted = true });
+        }
+
         var answer = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _polls[request.Worker] = (answer, now + EgressPool.LongPoll);
         Flush();

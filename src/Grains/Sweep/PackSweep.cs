@@ -20,7 +20,10 @@ internal sealed partial class PackSweep(
     Func<ulong, bool> isOwnWriter, ILogger<PackSweep> log)
 {
     private const int OfferBatch = 500;
-    private const int Concurrency = 8;
+
+    /// <summary>Recipients after which the first pass says how far it is.</summary>
+    private const int ProgressEvery = 10_000;
+
     private static readonly TimeSpan MinAge = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Recheck = TimeSpan.FromHours(1);
     private static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
@@ -29,6 +32,12 @@ internal sealed partial class PackSweep(
     private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
     private volatile int _births;
     private volatile bool _work;
+    private bool _isFirst = true;
+    private StoreTime _firstBegan;
+    private long _read;
+
+    /// <summary>Packs that are checked at a time: enough to hide a store's latency, not so many that reading back keeps deliveries from the processors.</summary>
+    public int Concurrency { get; init; } = 8;
 
     /// <summary>One pass over all packs; true = there was work, so that the next comes soon.</summary>
     public async Task<bool> PassAsync(CancellationToken cancellationToken)
@@ -37,6 +46,8 @@ internal sealed partial class PackSweep(
         var began = clock.Now;
         var listed = new List<PackListing>();
         await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
+        if (_isFirst) _firstBegan = began;
+        if (_isFirst && listed.Count > 0) LogBegun(log, listed.Count);
         Forget(listed);
         // Moved packs before the listing counts: what they hold must not seem to be in no listing.
         var learned = true;
@@ -58,6 +69,8 @@ internal sealed partial class PackSweep(
         }
 
         await Task.WhenAll(running);
+        if (_isFirst && listed.Count > 0) LogRead(log, _read, clock.Now - began);
+        _isFirst = false;
         return _work;
     }
 
@@ -106,6 +119,8 @@ internal sealed partial class PackSweep(
         }
 
         known.Recipients = contents.Entries.Sum(e => e.Keys.Count);
+        var read = Interlocked.Add(ref _read, known.Recipients.Value);
+        if (_isFirst && read / ProgressEvery != (read - known.Recipients.Value) / ProgressEvery) LogRead(log, read, clock.Now - _firstBegan);
         // What the table of contents shows as open is judged by a view that is newer than the table.
         await view.RefreshAsync(cancellationToken);
         var open = contents.Entries.Select(e => (Entry: e, Keys: e.Keys.Where(k => (view.Bits(k) & RecipientBits.Finished) == 0).ToArray())).Where(e => e.Keys.Length > 0).ToList();
@@ -228,6 +243,12 @@ internal sealed partial class PackSweep(
         var names = listed.Select(p => p.Name).ToHashSet();
         foreach (var gone in _known.Keys.Where(k => !names.Contains(k)).ToList()) _known.TryRemove(gone, out _);
     }
+
+    [LoggerMessage(2304, LogLevel.Information, "Reading back what is queued: {Packs} packs; deliveries go on meanwhile")]
+    private static partial void LogBegun(ILogger logger, int packs);
+
+    [LoggerMessage(2305, LogLevel.Information, "Read back {Recipients} recipients, {Elapsed} after the start")]
+    private static partial void LogRead(ILogger logger, long recipients, TimeSpan elapsed);
 
     [LoggerMessage(2301, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
     private static partial void LogCorrupt(ILogger logger, PackName pack);

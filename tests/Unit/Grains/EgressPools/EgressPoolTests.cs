@@ -49,6 +49,17 @@ public class EgressPoolTests
     }
 
     [Fact]
+    public void Poll_Leaving_FreesWhatItWasOrderedAndForgetsIt()
+    {
+        Poll("w", 2);
+        Open(1);
+        Assert.Equal([1ul], Take("w"));
+        _pool.Receive(new PollRequest { Worker = "w", Number = 2, Leaving = true }, _now);
+        Assert.Equal((0, 0), (_pool.Workers, _pool.Permits));
+        Assert.Equal(1ul, Assert.Single(_pool.TakeReports("s")).Permit);
+    }
+
+    [Fact]
     public void Place_TwoWorkers_TheOneWithMostRoomGetsIt()
     {
         Poll("a", 2);
