@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Angarium.Contracts.Admin;
 using Angarium.Host.Control;
+using Angarium.Host.Logging;
 using Spectre.Console;
 
 namespace Angarium.Host.Commands;
@@ -54,7 +55,7 @@ internal static class QueueCommands
     {
         var site = snapshot.Site is null ? "" : $", site {snapshot.Site}";
         AnsiConsole.WriteLine($"{snapshot.Domain}: {Number(snapshot.Queued)} queued, {Number(snapshot.Leased)} under way{(snapshot.Held ? ", held" : "")}{site}");
-        if (snapshot.SuspendedUntil.Milliseconds > 0) AnsiConsole.WriteLine($"  site suspended until {snapshot.SuspendedUntil}: {snapshot.SiteTrouble}");
+        if (snapshot.SuspendedUntil.Milliseconds > 0) AnsiConsole.WriteLine(Printable.Line($"  site suspended until {snapshot.SuspendedUntil}: {snapshot.SiteTrouble}"));
         if (snapshot.Recipients.Length == 0) return;
         var table = CommandLine.Table("recipient key", "message", "state", "attempts", "due", "accepted", "tenant");
         foreach (var one in snapshot.Recipients)

@@ -1,5 +1,6 @@
 using System.Text;
 using Angarium.Host.Control;
+using Angarium.Host.Logging;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
 
@@ -20,11 +21,11 @@ internal static class TraceCommand
         }
 
         if (records.Select(record => record.Summary).FirstOrDefault(summary => summary is not null) is { } envelope)
-            await Console.Out.WriteLineAsync($"{message}: from <{envelope.ReversePath}>, tenant {envelope.Tenant}, {envelope.Size} octets, accepted {envelope.Accepted}");
+            await Console.Out.WriteLineAsync(Printable.Line($"{message}: from <{envelope.ReversePath}>, tenant {envelope.Tenant}, {envelope.Size} octets, accepted {envelope.Accepted}"));
         foreach (var recipient in records.GroupBy(record => record.Key).OrderBy(group => group.Key))
         {
             var address = recipient.Select(record => record.Summary?.Recipient).FirstOrDefault(text => text is not null);
-            await Console.Out.WriteLineAsync($"  {(address is null ? recipient.Key.ToString() : $"<{address}>")}");
+            await Console.Out.WriteLineAsync(Printable.Line($"  {(address is null ? recipient.Key.ToString() : $"<{address}>")}"));
             foreach (var record in recipient.OrderBy(record => record.Time)) await Console.Out.WriteLineAsync($"    {Line(record)}");
         }
 
@@ -40,6 +41,6 @@ internal static class TraceCommand
         if (record.Due.Milliseconds > 0) line.Append($" next={record.Due}");
         if (record.PossibleDuplicate) line.Append(" possible-duplicate");
         if (record.Reply is not null) line.Append($" {(record.Own ? "own" : "reply")}=\"{record.Reply.ToString().ReplaceLineEndings(" / ")}\"");
-        return line.ToString();
+        return Printable.Line(line.ToString());
     }
 }

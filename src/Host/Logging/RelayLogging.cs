@@ -32,11 +32,8 @@ internal sealed class RelayLogging(ISettings<RelayOptions> settings)
         }
         else
         {
-            logging.AddSimpleConsole(text =>
-            {
-                text.SingleLine = true;
-                text.TimestampFormat = "HH:mm:ss.fff ";
-            });
+            logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
+            logging.Services.AddSingleton<ConsoleFormatter>(new LineFormatter(TimeProvider.System));
         }
     }
 

@@ -12,6 +12,8 @@ internal static class AdminPages
     {
         endpoints.MapMetrics("/metrics");
         endpoints.MapGet("/healthz", () => Results.Text("ok\n"));
-        endpoints.MapGet("/readyz", () => readiness.IsAccepting ? Results.Text("ready\n") : Results.Text("not ready\n", statusCode: StatusCodes.Status503ServiceUnavailable));
+        endpoints.MapGet("/readyz", () => readiness.Trouble is { } trouble
+            ? Results.Text($"not ready: {trouble}\n", statusCode: StatusCodes.Status503ServiceUnavailable)
+            : Results.Text("ready\n"));
     }
 }

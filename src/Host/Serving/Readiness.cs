@@ -1,11 +1,17 @@
+using Microsoft.Extensions.Hosting;
+using Angarium.Egress;
+using Angarium.Ingress;
+
 namespace Angarium.Host.Serving;
 
-/// <summary>Whether the listeners of this process's roles accept. Set by start and stop; read by `/readyz` on any thread.</summary>
-internal sealed class Readiness
+/// <summary>Whether the listeners of this process's roles accept, asked anew each time by `/readyz`; a role that this process does not run is null. Any thread; no state.</summary>
+internal sealed class Readiness(IHostApplicationLifetime lifetime, IIngressStatus? ingress, EgressReadiness? egress)
 {
-    private volatile bool _accepting;
-
-    public bool IsAccepting => _accepting;
-
-    public void Set(bool accepting) => _accepting = accepting;
+    /// <summary>Null = ready; else the reason, in one line.</summary>
+    public string? Trouble =>
+        lifetime.ApplicationStopping.IsCancellationRequested ? "the process is stopping"
+        : !lifetime.ApplicationStarted.IsCancellationRequested ? "the process is starting"
+        : ingress is { IsAccepting: false } ? "ingress: the SMTP listeners do not accept"
+        : egress is { IsReady: false } ? "egress: the pool has not heard this worker for 20 s"
+        : null;
 }

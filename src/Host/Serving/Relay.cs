@@ -103,7 +103,6 @@ internal sealed class Relay
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = sources.Development ? Environments.Development : Environments.Production });
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<Readiness>();
         RoutingServiceCollectionExtensions.AddRouting(builder.Services);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout);
         live.Register(builder.Services);
@@ -144,13 +143,11 @@ internal sealed class Relay
         });
 
         var app = builder.Build();
-        var readiness = app.Services.GetRequiredService<Readiness>();
+        var readiness = new Readiness(app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>());
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            readiness.Set(true);
         });
-        app.Lifetime.ApplicationStopping.Register(() => readiness.Set(false));
         Map(app, Surface.Admin, endpoints => endpoints.MapAdmin(readiness));
         Map(app, Surface.Control, endpoints => endpoints.MapControl(
             app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore)));
