@@ -113,17 +113,18 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
         _armedFor = default;
         _queue.Tick();
         var now = seams.Clock.Now;
-        if (now - _countedAt >= TimeSpan.FromSeconds(1))
+        var isCountDue = now - _countedAt >= TimeSpan.FromSeconds(1);
+        if (isCountDue)
         {
             _countedAt = now;
             active.Set(this.GetPrimaryKeyString(), _queue.CountUnindexed());
         }
 
-        Arm();
+        Arm(isCountDue);
         return Task.CompletedTask;
     }
 
-    private void Arm()
+    private void Arm(bool isCounted = false)
     {
         if (_queue.IsDeposed || _queue.IsIdle)
         {
@@ -132,6 +133,8 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
         }
 
         var next = _queue.NextTick;
+        // What changed within the second is counted at its end, so that no stale number stays when the queue has nothing to do for an hour.
+        if (!isCounted) next = StoreTime.Min(next, _countedAt + TimeSpan.FromSeconds(1));
         if (_armedFor != default && _armedFor <= next) return;
         _armedFor = next;
         var due = next - seams.Clock.Now;

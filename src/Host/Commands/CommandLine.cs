@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Angarium.Host.Configuration;
 using Angarium.Host.Control;
+using Angarium.Host.Logging;
 using Angarium.Host.Serving;
-using Spectre.Console;
+using Angarium.Spool.Files;
 
 namespace Angarium.Host.Commands;
 
@@ -19,11 +21,28 @@ internal static class CommandLine
 
     public static Task<int> RunAsync(string[] args)
     {
-        var calledAs = Path.GetFileNameWithoutExtension(Environment.GetCommandLineArgs()[0]);
+        var calledAs = CalledAs();
         if (calledAs is "sendmail" or "mailq" or "newaliases") return Sendmail.SendmailCommand.RunAsync(calledAs, args);
         if (args is ["sendmail" or "mailq", ..]) return Sendmail.SendmailCommand.RunAsync(args[0], args[1..]);
+        var line = Build().Parse(args);
+        if (line.Errors.Count > 0)
+        {
+            var path = string.Join(' ', Words(line.CommandResult));
+            var trouble = line.UnmatchedTokens is [var word, ..] ? $"there is no `{Printable.Line(word)}`" : line.Errors[0].Message.TrimEnd('.');
+            Console.Error.WriteLine($"{path}: {trouble}; `{path} --help` shows how.");
+            return Task.FromResult(ServeCommand.ExitBadSettings);
+        }
+
         // The host ends the process in order on SIGTERM, within its own bound: the parser must not end it sooner.
-        return Build().Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        return line.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+    }
+
+    /// <summary>The name of the link or file that was called: the runtime itself tells only which assembly that led to.</summary>
+    private static string CalledAs()
+    {
+        const string Arguments = "/proc/self/cmdline";
+        var first = File.Exists(Arguments) ? File.ReadAllText(Arguments).Split('\0')[0] : Environment.GetCommandLineArgs()[0];
+        return Path.GetFileNameWithoutExtension(first);
     }
 
     internal static RootCommand Build()
@@ -39,6 +58,9 @@ internal static class CommandLine
 
         static Task<int> ServeAsync(ParseResult line, CancellationToken cancellationToken) => ServeCommand.RunAsync(Sources(line), cancellationToken);
     }
+
+    /// <summary>The words that led to a command: `angarium queue show`.</summary>
+    private static IEnumerable<string> Words(CommandResult command) => command.Parent is CommandResult parent ? [.. Words(parent), command.Command.Name] : ["angarium"];
 
     private static SettingSources Sources(ParseResult line)
     {
@@ -65,7 +87,7 @@ internal static class CommandLine
         {
             (true, null) => QueueCommands.ChangeAsync(relay, "all", "retry", null, line.GetValue(s_json), token),
             (false, { } one) => QueueCommands.ChangeAsync(relay, one, "retry", null, line.GetValue(s_json), token),
-            _ => throw new CommandException("queue retry: name a domain or a message id, or say --all."),
+            _ => throw new CommandException("queue retry: name a domain or a message id, or say --all.", ServeCommand.ExitBadSettings),
         }));
         queue.Subcommands.Add(retry);
 
@@ -135,14 +157,12 @@ internal static class CommandLine
         catch (CommandException e)
         {
             await Console.Error.WriteLineAsync($"angarium: {e.Message}");
+            return e.ExitCode;
+        }
+        catch (Exception e) when (e is StoreUnavailableException or IOException or UnauthorizedAccessException)
+        {
+            await Console.Error.WriteLineAsync($"angarium: {Printable.Line(e.Message)}");
             return 1;
         }
-    }
-
-    internal static Table Table(params string[] columns)
-    {
-        var table = new Table().Border(TableBorder.None);
-        foreach (var column in columns) table.AddColumn(new TableColumn($"[bold]{column}[/]") { NoWrap = true });
-        return table;
     }
 }

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Angarium.Contracts.Admin;
 using Angarium.Host.Control;
 using Angarium.Host.Logging;
-using Spectre.Console;
 
 namespace Angarium.Host.Commands;
 
@@ -20,9 +19,7 @@ internal static class QueueCommands
             return 0;
         }
 
-        var table = CommandLine.Table("queued", "domain");
-        foreach (var row in rows) table.AddRow(Number(row.Queued), Markup.Escape(row.Domain));
-        AnsiConsole.Write(table);
+        Table([["queued", "domain"], .. rows.Select(row => new[] { Number(row.Queued), row.Domain })]);
         return 0;
     }
 
@@ -30,7 +27,7 @@ internal static class QueueCommands
     {
         var snapshots = await relay.GetAsync<QueueSnapshot[]>($"queue/{Uri.EscapeDataString(target)}?limit={limit}", cancellationToken);
         if (json) return Print(snapshots);
-        if (snapshots.Length == 0) throw new CommandException($"no queue holds {target}; `angarium trace` tells what became of a message.");
+        if (snapshots is [{ Queued: 0, Held: false } empty]) throw new CommandException($"nothing is queued for {empty.Domain}.");
         foreach (var snapshot in snapshots) Show(snapshot);
         return 0;
     }
@@ -40,32 +37,47 @@ internal static class QueueCommands
         var query = reason is null ? "" : $"?reason={Uri.EscapeDataString(reason)}";
         var change = await relay.PostAsync<QueueChange>($"queue/{Uri.EscapeDataString(target)}/{verb}{query}", cancellationToken);
         if (json) return Print(change);
-        if (change.Domains == 0 && target != "all") throw new CommandException($"no queue holds {target}.");
-        await Console.Out.WriteLineAsync(verb switch
+        // A hold may be laid before there is mail; all else needs some.
+        if (change is { Recipients: 0, After: { Queued: 0 } empty } && verb is "retry" or "drop") throw new CommandException($"nothing is queued for {empty.Domain}.");
+        Console.Out.WriteLine(verb switch
         {
-            "retry" => $"{change.Recipients} recipients are due now.",
+            "retry" => change.Recipients == 0 ? "What is queued is due already." : $"{change.Recipients} recipients are due now.",
             "drop" => $"{change.Recipients} recipients dropped.",
             "hold" => $"{target} is held.",
             _ => $"{target} is released.",
         });
+        if (verb == "drop" && change.Recipients == 0) throw new CommandException($"what is queued for {change.After?.Domain} is under way just now; try again in a moment.");
+        if (verb == "retry" && change.After is { Held: true } held) Console.Out.WriteLine($"{held.Domain} is held: `angarium queue release {held.Domain}` lets it go.");
+        if (verb is "retry" or "release" && change.After is { } after) ShowSuspension(after);
         return 0;
     }
 
     private static void Show(QueueSnapshot snapshot)
     {
         var site = snapshot.Site is null ? "" : $", site {snapshot.Site}";
-        AnsiConsole.WriteLine($"{snapshot.Domain}: {Number(snapshot.Queued)} queued, {Number(snapshot.Leased)} under way{(snapshot.Held ? ", held" : "")}{site}");
-        if (snapshot.SuspendedUntil.Milliseconds > 0) AnsiConsole.WriteLine(Printable.Line($"  site suspended until {snapshot.SuspendedUntil}: {snapshot.SiteTrouble}"));
+        Console.Out.WriteLine($"{snapshot.Domain}: {Number(snapshot.Queued)} queued, {Number(snapshot.Leased)} under way{(snapshot.Held ? ", held" : "")}{site}");
+        ShowSuspension(snapshot);
         if (snapshot.Recipients.Length == 0) return;
-        var table = CommandLine.Table("recipient key", "message", "state", "attempts", "due", "accepted", "tenant");
-        foreach (var one in snapshot.Recipients)
-        {
-            table.AddRow(
-                one.Key.ToString(), one.Message.ToString(), Markup.Escape(one.State), Number(one.Attempts),
-                one.Due.ToString(), one.Born.ToString(), Markup.Escape(one.Tenant));
-        }
+        Table(
+        [
+            ["recipient key", "message", "state", "attempts", "due", "accepted", "tenant"],
+            .. snapshot.Recipients.Select(one => new[]
+            {
+                one.Key.ToString(), one.Message.ToString(), one.State, Number(one.Attempts), one.Due.ToString(), one.Born.ToString(), one.Tenant,
+            }),
+        ]);
+    }
 
-        AnsiConsole.Write(table);
+    private static void ShowSuspension(QueueSnapshot snapshot)
+    {
+        if (snapshot.SuspendedUntil.Milliseconds > 0) Console.Out.WriteLine(Printable.Line($"  site suspended until {snapshot.SuspendedUntil}: {snapshot.SiteTrouble}"));
+    }
+
+    /// <summary>Columns as wide as their longest text, two blanks between them: never cut, never wrapped, so that scripts can read them too.</summary>
+    private static void Table(IReadOnlyList<string[]> rows)
+    {
+        var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
+        foreach (var row in rows) Console.Out.WriteLine(string.Join("  ", row.Select((text, column) => text.PadRight(widths[column]))).TrimEnd());
     }
 
     internal static int Print<T>(T value)

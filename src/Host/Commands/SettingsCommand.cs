@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Angarium.Host.Configuration;
+using Angarium.Host.Control;
 using Angarium.Host.Serving;
 
 namespace Angarium.Host.Commands;
@@ -28,5 +29,11 @@ internal static class SettingsCommand
     }
 
     /// <summary>The folder of the relay that a command means, whatever else may be wrong with the settings.</summary>
-    public static string DataOf(SettingSources sources) => sources.Read()["Data"]?.Text is { Length: > 0 } data ? data : new RelayOptions().Data;
+    /// <exception cref="CommandException">A source cannot be read.</exception>
+    public static string DataOf(SettingSources sources)
+    {
+        var values = sources.Read();
+        if (values.Mistakes.Count > 0) throw new CommandException(values.Mistakes[0], ServeCommand.ExitBadSettings);
+        return values["Data"]?.Text is { Length: > 0 } data ? data : new RelayOptions().Data;
+    }
 }

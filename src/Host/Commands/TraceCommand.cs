@@ -12,11 +12,12 @@ internal static class TraceCommand
     public static async Task<int> RunAsync(ControlClient relay, string id, bool json, CancellationToken cancellationToken)
     {
         if (!MessageId.TryParse(id, out var message)) throw new CommandException($"`{id}` is not a message id: 23 characters of a to z and 2 to 7, as the relay's reply named it.");
-        var records = await relay.GetAsync<LedgerRecord[]>($"trace/{message}", cancellationToken);
+        var (records, queued) = await relay.GetAsync<MessageTrace>($"trace/{message}", cancellationToken);
+        if (records.Length == 0 && queued.Length == 0) throw new CommandException($"{message} is neither queued nor in the ledger; records are kept for Ledger:Retention.");
         if (json) return QueueCommands.Print(records);
         if (records.Length == 0)
         {
-            await Console.Out.WriteLineAsync($"{message}: nothing in the ledger yet. A message that was just accepted has its first record with its first attempt.");
+            await Console.Out.WriteLineAsync($"{message}: accepted, not tried yet; queued for {string.Join(", ", queued)}.");
             return 0;
         }
 

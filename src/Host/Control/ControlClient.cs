@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using Angarium.Host.Serving;
@@ -24,6 +25,7 @@ internal sealed class ControlClient(string data) : IDisposable
         {
             using var request = new HttpRequestMessage(method, path);
             using var response = await _http.SendAsync(request, cancellationToken);
+            if (response.StatusCode == HttpStatusCode.NotFound) throw new CommandException(await response.Content.ReadAsStringAsync(cancellationToken));
             if (!response.IsSuccessStatusCode) throw new CommandException($"the running process answered {(int)response.StatusCode}; its log says why.");
             return (await response.Content.ReadFromJsonAsync<T>(ControlJson.Options, cancellationToken))!;
         }
@@ -36,5 +38,8 @@ internal sealed class ControlClient(string data) : IDisposable
     }
 }
 
-/// <summary>Why a command could not do what it was asked, in one line.</summary>
-internal sealed class CommandException(string line) : Exception(line);
+/// <summary>Why a command could not do what it was asked, in one line, and the exit code for it.</summary>
+internal sealed class CommandException(string line, int exitCode = 1) : Exception(line)
+{
+    public int ExitCode => exitCode;
+}

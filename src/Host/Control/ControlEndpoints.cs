@@ -2,7 +2,9 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Angarium.Contracts.Admin;
+using Angarium.Host.Logging;
 using Angarium.Mail;
+using Angarium.Mail.Addresses;
 using Angarium.Spool.Ledger;
 
 namespace Angarium.Host.Control;
@@ -22,10 +24,14 @@ internal static class ControlEndpoints
         endpoints.MapGet("/queue", async (int? limit, CancellationToken cancellationToken) =>
             Answer((await directory.ListDomainsAsync(Math.Clamp(limit ?? 1_000, 1, MaxDomains), cancellationToken)).Select(row => new QueueRow(row.Domain, row.Queued))));
         endpoints.MapGet("/queue/{target}", async (string target, int? limit, CancellationToken cancellationToken) =>
-            Answer(await Task.WhenAll((await Targets(target, cancellationToken)).Select(one => one.Queue.Show(Math.Clamp(limit ?? 100, 0, MaxListed))))));
+        {
+            if (await TargetsAsync(target, cancellationToken) is not { Count: > 0 } targets) return Unknown(target);
+            return Answer(await Task.WhenAll(targets.Select(one => one.Queue.Show(Math.Clamp(limit ?? 100, 0, MaxListed)))));
+        });
         endpoints.MapPost("/queue/{target}/{verb}", async (string target, string verb, string? reason, CancellationToken cancellationToken) =>
         {
-            var targets = await Targets(target, cancellationToken);
+            var targets = await TargetsAsync(target, cancellationToken);
+            if (targets is null || targets.Count == 0 && target != "all") return Unknown(target);
             var changed = 0;
             foreach (var (queue, message) in targets)
             {
@@ -48,34 +54,39 @@ internal static class ControlEndpoints
                 }
             }
 
-            return Answer(new QueueChange(targets.Count, changed));
+            // What the order could not change is told with it: a suspended site, a hold, mail under way.
+            return Answer(new QueueChange(targets.Count, changed, target == "all" ? null : await targets[0].Queue.Show(0)));
         });
 
         endpoints.MapGet("/trace/{id}", async (string id, CancellationToken cancellationToken) =>
         {
-            if (!RecipientKey.TryParse(id, out var key)) return Results.NotFound();
+            if (!MessageId.TryParse(id, out var message)) return Unknown(id);
             var records = new List<LedgerRecord>();
-            await foreach (var record in trace.FindAsync(key, cancellationToken))
+            await foreach (var record in trace.FindAsync(message.First, cancellationToken))
             {
                 records.Add(record);
                 if (records.Count == MaxTraced) break;
             }
 
-            return Answer(records.OrderBy(record => record.Time));
+            return Answer(new MessageTrace([.. records.OrderBy(record => record.Time)], [.. await directory.FindMessageAsync(message.First, cancellationToken)]));
         });
 
-        // `all` names every domain that has mail; a message id names the domains that hold some of it; all else is a domain.
-        async Task<List<(IDomainQueueAdmin Queue, RecipientKey? Message)>> Targets(string target, CancellationToken cancellationToken)
+        // `all` names every domain that has mail; a message id names the domains that hold some of it; all else is a domain. Null = not even that.
+        async Task<List<(IDomainQueueAdmin Queue, RecipientKey? Message)>?> TargetsAsync(string target, CancellationToken cancellationToken)
         {
             if (target == "all")
                 return [.. (await directory.ListDomainsAsync(MaxDomains, cancellationToken)).Select(row => (Queue(row.Domain), (RecipientKey?)null))];
             if (MessageId.TryParse(target, out var id))
                 return [.. (await directory.FindMessageAsync(id.First, cancellationToken)).Select(domain => (Queue(domain), (RecipientKey?)id.First))];
-            return [(Queue(target.ToLowerInvariant()), null)];
+            return QueueDomain.TryParse(target, out var domain) ? [(Queue(domain.Value), null)] : null;
         }
 
         IDomainQueueAdmin Queue(string domain) => grains.GetGrain<IDomainQueueAdmin>(domain);
     }
+
+    private static IResult Unknown(string target) => Results.Text(
+        MessageId.TryParse(target, out _) ? $"no queue holds {target}; `angarium trace` tells what became of a message." : $"`{Printable.Line(target)}` is neither a domain nor a message id.",
+        statusCode: StatusCodes.Status404NotFound);
 
     public static IResult Answer<T>(T value) => Results.Json(value, ControlJson.Options);
 }
@@ -83,5 +94,8 @@ internal static class ControlEndpoints
 /// <summary>One line of `queue list`.</summary>
 internal sealed record QueueRow(string Domain, long Queued);
 
-/// <summary>What an order changed.</summary>
-internal sealed record QueueChange(int Domains, int Recipients);
+/// <summary>What an order changed, and (unless it went to all) how the first of its domains stands after it.</summary>
+internal sealed record QueueChange(int Domains, int Recipients, QueueSnapshot? After);
+
+/// <summary>The records of a message, oldest first, and the domains whose queues still hold some of it.</summary>
+internal sealed record MessageTrace(LedgerRecord[] Records, string[] Queued);

@@ -54,7 +54,9 @@ internal sealed record OutgoingMessage(byte[] Content, IReadOnlyList<string> Rec
         // The empty line belongs between header and body even where the script forgot it.
         if (body.Count == 0 || body[0].Length > 0) Line([]);
         foreach (var line in body) Line(line);
-        return new OutgoingMessage(content.ToArray(), [.. recipients.Distinct(StringComparer.Ordinal)]);
+        // A bare user is one of this machine.
+        var qualified = recipients.Select(recipient => recipient.Contains('@', StringComparison.Ordinal) ? recipient : $"{recipient}@{hostname}");
+        return new OutgoingMessage(content.ToArray(), [.. qualified.Distinct(StringComparer.Ordinal)]);
     }
 
     /// <summary>Lines without their ends: LF or CRLF; a lone CR becomes a line end too, since RFC 5321 §2.3.8 lets none through. Stops at a lone dot unless told not to.</summary>
@@ -103,7 +105,9 @@ internal sealed record OutgoingMessage(byte[] Content, IReadOnlyList<string> Rec
     private static IEnumerable<string> Addresses(string text)
     {
         if (string.IsNullOrWhiteSpace(text)) return [];
-        if (!InternetAddressList.TryParse(text, out var list)) throw new FormatException($"cannot read the address list `{text.Trim().ReplaceLineEndings(" ")}`");
+        // Folding is the only control that a header may hold; an argument holds none.
+        if (text.Replace("\r\n ", " ", StringComparison.Ordinal).Replace("\r\n\t", " ", StringComparison.Ordinal).Any(c => char.IsControl(c) && c != '\t')
+            || !InternetAddressList.TryParse(text, out var list)) throw new FormatException($"cannot read the address list `{text.Trim().ReplaceLineEndings(" ")}`");
         return list.Mailboxes.Select(mailbox => mailbox.Address);
     }
 }

@@ -38,6 +38,7 @@ internal static class SendmailCommand
 
     private static async Task<int> SubmitAsync(SendmailArguments arguments, SettingValues settings)
     {
+        if (settings.Mistakes.Count > 0) return Fail(ExitConfig, settings.Mistakes[0]);
         var hostname = settings["Hostname"]!.Text;
         var sender = arguments.Sender ?? $"{Environment.UserName}@{hostname}";
         if (sender.Length > 0 && !sender.Contains('@', StringComparison.Ordinal)) sender = $"{sender}@{hostname}";

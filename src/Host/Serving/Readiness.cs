@@ -12,6 +12,6 @@ internal sealed class Readiness(IHostApplicationLifetime lifetime, IIngressStatu
         lifetime.ApplicationStopping.IsCancellationRequested ? "the process is stopping"
         : !lifetime.ApplicationStarted.IsCancellationRequested ? "the process is starting"
         : ingress is { IsAccepting: false } ? "ingress: the SMTP listeners do not accept"
-        : egress is { IsReady: false } ? "egress: the pool has not heard this worker for 20 s"
+        : egress is { IsReady: false } ? "egress: the pool has not heard this worker within 20 s"
         : null;
 }

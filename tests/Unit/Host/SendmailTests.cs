@@ -111,4 +111,13 @@ public sealed class SendmailTests
 
     [Fact]
     public void Prepare_UnreadableAddress_IsRefused() => Assert.Throws<FormatException>(() => Prepare("To: <<<\n\nx\n", "-t"));
+
+    [Fact]
+    public void Prepare_BareUser_IsOneOfThisMachine() => Assert.Equal(["root@here.example", "x@y.example"], Prepare("To: root\n\nx\n", "-t", "root", "x@y.example").Recipients);
+
+    [Theory]
+    [InlineData("a@b.example\r\nRCPT TO:<z@z.example>")]
+    [InlineData("a@b.example\nz@z.example")]
+    [InlineData("a\0@b.example")]
+    public void Prepare_ControlInAnAddress_IsRefused(string recipient) => Assert.Throws<FormatException>(() => Prepare("S: x\n\nx\n", recipient));
 }

@@ -27,7 +27,6 @@ public class ReferenceTests
         ["Microsoft.Orleans.Sdk"] = ["Contracts"],
         ["Microsoft.Orleans.Server"] = ["Grains", "Host"],
         ["System.CommandLine"] = ["Host"],
-        ["Spectre.Console"] = ["Host"],
     };
 
     public static TheoryData<string> Projects => [.. Allowed.Keys];
