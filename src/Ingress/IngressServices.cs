@@ -30,7 +30,7 @@ public static class IngressServices
     public static IServiceCollection AddIngress(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(provider => new OfferDispatcher(provider.GetRequiredService<IGrainFactory>(), () => provider.GetRequiredService<IStoreClock>().Now));
+        services.TryAddSingleton(provider => new OfferDispatcher(provider.GetRequiredService<IGrainFactory>(), () => provider.GetRequiredService<IStoreClock>().Now, provider.GetRequiredService<ILogger<OfferDispatcher>>()));
         services.AddSingleton<ICommitListener, CommitHandOver>();
         services.AddSingleton(provider =>
         {

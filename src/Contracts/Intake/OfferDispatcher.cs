@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Mail;
+using Microsoft.Extensions.Logging;
 
 namespace Angarium.Contracts.Intake;
 
@@ -12,7 +13,7 @@ public readonly record struct DomainEntry(string Domain, OfferedEntry Entry);
 /// backlog are bounded; what exceeds them, fails or is late is left to the sweep and counted. <see cref="Post"/> may be called from any thread and returns at
 /// once; one loop groups and sends. Nothing survives a crash: the sweep offers what was not handed over.
 /// </summary>
-public sealed class OfferDispatcher : IAsyncDisposable
+public sealed partial class OfferDispatcher : IAsyncDisposable
 {
     /// <summary>Calls to queues in flight.</summary>
     public const int MaxCalls = 1024;
@@ -30,23 +31,24 @@ public sealed class OfferDispatcher : IAsyncDisposable
 
     private readonly Func<string, Offer, ValueTask<OfferAnswer>> _send;
     private readonly Func<StoreTime> _now;
+    private readonly ILogger _log;
     private readonly SemaphoreSlim _calls = new(MaxCalls, MaxCalls);
     private readonly Channel<Posted> _posted = Channel.CreateUnbounded<Posted>(new UnboundedChannelOptions { SingleReader = true });
     private readonly RefusalWindow _refused = new();
     private readonly Task _loop;
-    private long _backlog, _offered, _leftToSweep;
+    private long _backlog, _offered, _leftToSweep, _failed, _told;
     private volatile bool _stopping;
 
     /// <param name="send">Calls the queue of a domain.</param>
     /// <param name="now">The store's time.</param>
-    public OfferDispatcher(Func<string, Offer, ValueTask<OfferAnswer>> send, Func<StoreTime> now)
+    public OfferDispatcher(Func<string, Offer, ValueTask<OfferAnswer>> send, Func<StoreTime> now, ILogger<OfferDispatcher> log)
     {
-        (_send, _now) = (send, now);
+        (_send, _now, _log) = (send, now, log);
         _loop = Task.Run(RunAsync);
     }
 
-    public OfferDispatcher(IGrainFactory grains, Func<StoreTime> now)
-        : this((domain, offer) => grains.GetGrain<IDomainQueueIntake>(domain).Offer(offer), now)
+    public OfferDispatcher(IGrainFactory grains, Func<StoreTime> now, ILogger<OfferDispatcher> log)
+        : this((domain, offer) => grains.GetGrain<IDomainQueueIntake>(domain).Offer(offer), now, log)
     {
     }
 
@@ -127,20 +129,32 @@ public sealed class OfferDispatcher : IAsyncDisposable
         {
             var answer = await _send(domain, offer);
             var refused = answer.Late ? recipients : Math.Clamp(answer.Refused, 0, recipients);
-            Interlocked.Add(ref _offered, recipients - refused);
-            Interlocked.Add(ref _leftToSweep, refused);
             if (answer.Refused > 0) _refused.Refused(domain, Math.Min(answer.Refused, recipients), _now());
             else if (!answer.Late) _refused.Accepted(domain);
+            Interlocked.Add(ref _offered, recipients - refused);
+            Interlocked.Add(ref _leftToSweep, refused);
         }
-        catch (Exception)
+        catch (Exception e)
         {
-            // Whatever went wrong, the offer is not repeated (rule 11): the sweep finds these recipients. The counter tells the operator.
+            // Whatever went wrong, the offer is not repeated (rule 11): the sweep finds these recipients.
+            Tell(e);
             Interlocked.Add(ref _leftToSweep, recipients);
         }
         finally
         {
             _calls.Release();
         }
+    }
+
+    /// <summary>A silo that is down fails thousands of calls a second: one line a minute says so, with their number.</summary>
+    private void Tell(Exception exception)
+    {
+        var failed = Interlocked.Increment(ref _failed);
+        var now = _now().Milliseconds;
+        var told = Volatile.Read(ref _told);
+        if (told <= now && now < told + 60_000 || Interlocked.CompareExchange(ref _told, now, told) != told) return;
+        Interlocked.Add(ref _failed, -failed);
+        OffersFailed(_log, exception, failed);
     }
 
     private readonly record struct Posted(PackName Pack, StoreTime CommitBegan, IReadOnlyList<DomainEntry> Entries);

@@ -42,8 +42,8 @@ public sealed record RelayOptions : IValidates
     [Setting("Log:Level", "Least level that is logged.", Reloads = true)]
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    [Setting("Shutdown:Timeout", "How long a stop may take: sessions and attempts that have not ended by then are cut.", Min = 1, Max = 900)]
-    public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    [Setting("Shutdown:Timeout", "How long a stop may take: sessions and attempts that have not ended by then are cut. At least 10 s more than `Ingress:Drain` and `Egress:DrainTimeout` together; a supervisor's own patience (systemd: 90 s, Docker: 10 s, Kubernetes: 30 s) should be longer still.", Min = 1, Max = 7200)]
+    public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     public bool Runs(string role) => Roles.Contains("all", StringComparer.OrdinalIgnoreCase) || Roles.Contains(role, StringComparer.OrdinalIgnoreCase);
 

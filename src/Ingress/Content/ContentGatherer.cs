@@ -56,11 +56,16 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
         if (!_isDiscarding) _count = checked(_count + count);
     }
 
-    /// <summary>From now on what is written is dropped.</summary>
+    /// <summary>From now on what is written is dropped; what was gathered goes at once, for those who still have a chance.</summary>
     public void Discard()
     {
         _isDiscarding = true;
         _count = 0;
+        _writer?.Dispose();
+        _writer = null;
+        _budget.ReturnScratch(_scratchReserved);
+        _scratchReserved = 0;
+        TryResize(Window);
     }
 
     /// <summary>Makes room for <paramref name="octets"/> (at most a window); false when memory and disk are taken: 452.</summary>

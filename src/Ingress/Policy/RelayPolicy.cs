@@ -104,7 +104,18 @@ internal sealed partial class RelayPolicy : IDisposable
 
     private void Apply(IngressOptions options)
     {
-        lock (_building) _rules = Build(options, _rules);
+        lock (_building)
+        {
+            try
+            {
+                _rules = Build(options, _rules);
+            }
+            catch (Exception e) when (IsExpected(e))
+            {
+                // The settings were good when they were checked, and a file has gone since.
+                RulesKept(OneLine(e));
+            }
+        }
     }
 
     private Rules Build(IngressOptions options, Rules? old)

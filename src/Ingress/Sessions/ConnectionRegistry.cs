@@ -123,7 +123,8 @@ internal sealed class ConnectionRegistry(ISettings<IngressOptions> settings, Gat
     // One IPv6 client has a /64 at least: its addresses count together.
     private static IPAddress Group(IPAddress client)
     {
-        if (client.AddressFamily != AddressFamily.InterNetworkV6 || client.IsIPv4MappedToIPv6) return client;
+        if (client.IsIPv4MappedToIPv6) return client.MapToIPv4();
+        if (client.AddressFamily != AddressFamily.InterNetworkV6) return client;
         Span<byte> bytes = stackalloc byte[16];
         client.TryWriteBytes(bytes, out _);
         bytes[8..].Clear();

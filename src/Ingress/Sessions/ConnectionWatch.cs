@@ -29,12 +29,14 @@ internal sealed class ConnectionWatch(IPAddress client, bool isTrusted, TimeProv
     /// <summary>The pipe whose waits can be ended: again after STARTTLS.</summary>
     public void Attach(IDuplexPipe pipe) => _pipe = pipe;
 
-    /// <summary>The session is about to wait for the client. The clock runs on unless <paramref name="restart"/>: octets alone are no progress.</summary>
-    public bool Wait(bool isIdle, bool restart)
+    /// <summary>The client has done its part: its time begins anew. Octets alone are no progress.</summary>
+    public void Progress()
     {
-        if (restart) Volatile.Write(ref _since, time.GetTimestamp());
-        return Interlocked.CompareExchange(ref _state, isIdle ? Idle : Waiting, Working) == Working;
+        if (Volatile.Read(ref _state) != Ended) Volatile.Write(ref _since, time.GetTimestamp());
     }
+
+    /// <summary>The session is about to wait for the client; false = it has been ended.</summary>
+    public bool Wait(bool isIdle) => Interlocked.CompareExchange(ref _state, isIdle ? Idle : Waiting, Working) == Working;
 
     /// <summary>The wait is over; false = this session has been ended.</summary>
     public bool Resume()

@@ -165,6 +165,7 @@ internal sealed partial class SmtpSession
 
         Answer(TlsReady);
         await FlushAsync();
+        if (_isEnding) return;
         EndTransaction();
         (_state, _hello, _isExtended) = (SessionState.Start, "", false);
         await AcceptTlsAsync();
@@ -173,7 +174,8 @@ internal sealed partial class SmtpSession
     private async ValueTask<bool> AcceptTlsAsync()
     {
         var options = _server.Certificate.Current;
-        _watch.Wait(isIdle: true, restart: true);
+        _watch.Progress();
+        _watch.Wait(isIdle: true);
         var tls = options is null ? null : await TlsPipe.AcceptAsync(_pipe, options, CancellationToken.None);
         if (!_watch.Resume() || tls is null)
         {

@@ -43,6 +43,7 @@ internal sealed partial class SmtpSession
 
         Answer(SendContent);
         await FlushAsync();
+        if (_isEnding) return;
         var progress = ScanProgress.NeedMore;
         var pace = new Pace();
         while (progress == ScanProgress.NeedMore)

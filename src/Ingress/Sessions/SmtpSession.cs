@@ -187,6 +187,8 @@ internal sealed partial class SmtpSession : IAsyncDisposable
     /// <summary>The next octets, after the gathered replies were sent; null = the session is over: the client is gone or was ended by the watch.</summary>
     private async ValueTask<ReadResult?> ReadAsync(bool restart, bool inContent = false)
     {
+        // Here too, and not only where it waits: a client whose octets are always there before it is asked for them makes progress all the same.
+        if (restart) _watch.Progress();
         if (_pipe.Input.TryRead(out var read))
         {
             if (!read.IsCanceled) return read.Buffer.IsEmpty && read.IsCompleted ? null : read;
@@ -196,7 +198,7 @@ internal sealed partial class SmtpSession : IAsyncDisposable
         var isIdle = !inContent && _state is SessionState.Start or SessionState.Greeted;
         while (true)
         {
-            if (!_watch.Wait(isIdle, restart)) return EndedByWatch();
+            if (!_watch.Wait(isIdle)) return EndedByWatch();
             if (_gathered > 0)
             {
                 _gathered = 0;
@@ -235,11 +237,14 @@ internal sealed partial class SmtpSession : IAsyncDisposable
         return has;
     }
 
+    /// <summary>Sends the gathered replies. A client that does not take them is ended by the watch, as one that does not talk; one that was ended already is cut by it.</summary>
     private async ValueTask FlushAsync()
     {
         _gathered = 0;
-        // An ended session's farewell is cut by the watch if the client does not take it.
+        _watch.Progress();
+        var waits = _watch.Wait(isIdle: false);
         await _pipe.Output.FlushAsync();
+        if (waits && !_watch.Resume() && !_isEnding) EndedByWatch();
     }
 
     /// <summary>Errors are answered late from the tenth on, and not at all after the twentieth; trusted clients are spared.</summary>

@@ -15,7 +15,7 @@ public static class ContentViolations
     private static readonly Reply BareCr = new(550, MailStatus.BadContent, "Bare CR in content");
     private static readonly Reply BareLf = new(550, MailStatus.BadContent, "Bare LF in content");
     // RFC 5321 §4.2.5: 554 after the data when the transaction failed for a reason that has no code of its own (500 would speak of a command line).
-    private static readonly Reply Line = new(554, MailStatus.BadContent, "Line longer than 998 octets");
+    private static readonly Reply Line = new(554, MailStatus.BadContent, "Line too long");
     private static readonly Reply Header = new(554, MailStatus.BadContent, "Header section too long");
     private static readonly Reply Size = new(552, MailStatus.MessageTooBig, "Message too big");
     private static readonly Reply Hops = new(554, MailStatus.RoutingLoop, "Too many Received fields: mail loop");

@@ -40,7 +40,7 @@ public sealed class ServerDialogTests
 
         // Steps before the first that expects a reply are the client's talk before the greeting: it is there when the server begins.
         var session = Task.CompletedTask;
-        var mismatch = await client.PlayAsync(script.Steps, () => session = server.RunAsync(connection, Has("trusted"), Has("smtps")), TestContext.Current.CancellationToken);
+        var mismatch = await client.PlayAsync(script.Steps, () => session = server.RunAsync(connection, Has("trusted") ? ServerUnderTest.Trusted : ServerUnderTest.Outsider, Has("smtps")), TestContext.Current.CancellationToken);
 
         await session.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         Assert.Null(mismatch);

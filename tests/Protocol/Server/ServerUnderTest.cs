@@ -46,6 +46,10 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
             new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), time, NullLogger<SmtpSession>.Instance);
     }
 
+    public static string Outsider => "192.0.2.1";
+
+    public static string Trusted => "::ffff:10.1.2.3";
+
     public SmtpServer Server { get; }
 
     public GatherBudget Budget { get; }
@@ -55,6 +59,9 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
 
     /// <summary>What the queues answer to MAIL.</summary>
     public Reply? Refusal { get; init; }
+
+    /// <summary>Sees each message before the spool answers.</summary>
+    public Func<NewMessage, Task>? OnCommit { get; init; }
 
     /// <summary>What was committed, one line each: `[FLAGS] FROM TO,… CONTENT`.</summary>
     public List<string> Committed { get; } = [];
@@ -73,22 +80,20 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
         return copy;
     }
 
-    public Task<CommitReceipt> CommitAsync(NewMessage message, CancellationToken cancellationToken)
+    public async Task<CommitReceipt> CommitAsync(NewMessage message, CancellationToken cancellationToken)
     {
+        if (OnCommit is not null) await OnCommit(message);
         if (Answer == CommitStatus.Committed)
         {
             Committed.Add(Describe(message));
             Traces.Add(Latin1(Encoding.UTF8.GetString(message.Trace.Span)).Replace("\r\n\t", " ", StringComparison.Ordinal));
         }
 
-        return Task.FromResult(new CommitReceipt(Answer, Id));
+        return new CommitReceipt(Answer, Id);
     }
 
-    public Task RunAsync(MemoryConnection connection, bool isTrusted, bool implicitTls = false, Action? abort = null, string? client = null) => connection.ServeAsync(pipe =>
-        Server.RunAsync(pipe, new ConnectionFacts
-        {
-            Remote = new IPEndPoint(IPAddress.Parse(client ?? (isTrusted ? "::ffff:10.1.2.3" : "192.0.2.1")), 1025), ImplicitTls = implicitTls, Abort = abort ?? (() => { }),
-        }));
+    public Task RunAsync(MemoryConnection connection, string client, bool implicitTls = false, Action? abort = null) => connection.ServeAsync(pipe =>
+        Server.RunAsync(pipe, new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025), ImplicitTls = implicitTls, Abort = abort ?? (() => { }) }));
 
     public void Dispose() => _policy.Dispose();
 

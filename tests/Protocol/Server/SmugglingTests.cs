@@ -32,7 +32,7 @@ public sealed class SmugglingTests
                 "C= Subject: x\\r\\n\\r\\nbody" + Escape(before) + "." + Escape(after), "C: MAIL FROM:<smuggled@client.example>", "C: RCPT TO:<c@example.org>", "C: DATA", "C: Smuggled", "C: .",
                 "S~ 550 5.6.0 Bare ", "CLOSED",
             ],
-            () => session = server.RunAsync(connection, isTrusted: false), TestContext.Current.CancellationToken);
+            () => session = server.RunAsync(connection, ServerUnderTest.Outsider), TestContext.Current.CancellationToken);
 
         await session.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         Assert.Null(mismatch);

@@ -30,7 +30,7 @@ public sealed partial record DialogScript(IReadOnlyList<(string Word, string Tex
         'r' => "\r",
         'n' => "\n",
         '\\' => "\\",
-        '{' => string.Concat(Enumerable.Repeat(match.Groups["what"].Value, int.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture))),
+        '{' => string.Concat(Enumerable.Repeat(Unescape(match.Groups["what"].Value), int.Parse(match.Groups["count"].Value, CultureInfo.InvariantCulture))),
         _ => ((char)Convert.ToInt32(match.Value[2..], 16)).ToString(),
     });
 

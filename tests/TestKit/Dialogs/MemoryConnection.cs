@@ -17,7 +17,7 @@ public sealed class MemoryConnection : IDuplexPipe
     {
         _toServer = new Pipe(new PipeOptions(new ExactPool(), _gate, PipeScheduler.Inline, 0, 0, 1, false));
         _toClient = new Pipe(new PipeOptions(null, PipeScheduler.Inline, PipeScheduler.Inline, window, window / 2, useSynchronizationContext: false));
-        Client = new ClientStream(_toClient.Reader.AsStream(), _toServer.Writer.AsStream());
+        Client = new ClientStream(_toClient.Reader.AsStream(), _toServer.Writer);
     }
 
     public PipeReader Input => _toServer.Reader;
@@ -29,6 +29,17 @@ public sealed class MemoryConnection : IDuplexPipe
 
     /// <summary>The client has no more to send, but still listens.</summary>
     public void EndInput() => _toServer.Writer.Complete();
+
+    /// <summary>Octets of the server, or its end, wait for the client.</summary>
+    public bool HasOutput
+    {
+        get
+        {
+            if (!_toClient.Reader.TryRead(out var read)) return false;
+            _toClient.Reader.AdvanceTo(read.Buffer.Start);
+            return true;
+        }
+    }
 
     public void Hold() => _gate.Hold();
 
@@ -85,7 +96,7 @@ public sealed class MemoryConnection : IDuplexPipe
         }
     }
 
-    private sealed class ClientStream(Stream input, Stream output) : Stream
+    private sealed class ClientStream(Stream input, PipeWriter output) : Stream
     {
         public override bool CanRead => true;
 
@@ -103,9 +114,14 @@ public sealed class MemoryConnection : IDuplexPipe
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => output.WriteAsync(buffer, cancellationToken);
+        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            buffer.CopyTo(output.GetMemory(buffer.Length));
+            output.Advance(buffer.Length);
+            await output.FlushAsync(cancellationToken);
+        }
 
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => output.WriteAsync(buffer, offset, count, cancellationToken);
+        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
@@ -119,7 +135,7 @@ public sealed class MemoryConnection : IDuplexPipe
 
         protected override void Dispose(bool disposing)
         {
-            output.Dispose();
+            output.Complete();
             input.Dispose();
             base.Dispose(disposing);
         }

@@ -26,16 +26,34 @@ public sealed class ScriptedClient(MemoryConnection connection, Slicing slicing,
         _accept = accept;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
+        if (await PlayAllAsync(steps, patience.Token) is { } mismatch) return mismatch;
+        return await EndAsync(patience.Token) is { } more ? $"at the end: {more}" : null;
+    }
+
+    /// <summary>Plays some steps, the first of them to a server that runs already, and stays.</summary>
+    /// <exception cref="InvalidOperationException">Where the server left the script.</exception>
+    public async Task DoAsync(CancellationToken cancellationToken, params string[] steps)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
+        if (await PlayAllAsync([.. steps, "GAP"], patience.Token) is { } mismatch) throw new InvalidOperationException(mismatch);
+    }
+
+    /// <summary>The server has said something that no step has taken yet, or has closed.</summary>
+    public bool HasReplies => _unread.Length > 0 || connection.HasOutput;
+
+    private async Task<string?> PlayAllAsync(IEnumerable<string> steps, CancellationToken cancellationToken)
+    {
         var number = 0;
         foreach (var step in steps)
         {
             number++;
-            if (await PlayAsync(step, patience.Token) is not { } mismatch) continue;
+            if (await PlayAsync(step, cancellationToken) is not { } mismatch) continue;
             Leave();
             return $"step {number} `{step}`: {mismatch}";
         }
 
-        return await EndAsync(patience.Token) is { } more ? $"at the end: {more}" : null;
+        return null;
     }
 
     private async Task<string?> PlayAsync(string step, CancellationToken cancellationToken)
