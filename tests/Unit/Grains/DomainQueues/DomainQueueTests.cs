@@ -1,0 +1,314 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Notices;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+using static Angarium.Unit.Grains.DomainQueues.QueueUnderTest;
+
+namespace Angarium.Unit.Grains.DomainQueues;
+
+public class DomainQueueTests
+{
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMinutes(5);
+
+    [Fact]
+    public async Task Offer_OfNewMail_IsGrantedOnceAndDelivered()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(2);
+        var answer = await q.Exchange(10);
+        Assert.Equal(keys, answer.Grants.SelectMany(g => g.Keys));
+        Assert.All(answer.Grants, g => Assert.Equal((1, q.Clock.Now + DomainQueue.LeaseTime), (g.Attempt, g.Deadline)));
+        var dry = await q.Exchange(10, outcomes: [.. answer.Grants.Select(g => Outcome(g, OutcomeKind.Delivered))]);
+        Assert.Equal((true, ExchangeNext.Dry), (dry.Acknowledged, dry.Next));
+        Assert.Equal([LedgerKind.Delivered, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
+        await q.After(TimeSpan.FromSeconds(40));
+        Assert.True(q.Queue.IsIdle);
+        Assert.Equal(0, q.Index.Count);
+    }
+
+    [Fact]
+    public async Task Exchange_Repeated_GetsTheSameAnswer()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var request = new ExchangeRequest { Session = 5, Number = 1, SentAt = q.Clock.Now, Worker = "w", Site = "site", Want = 1, MaxRecipients = 100 };
+        var first = await q.Queue.ExchangeAsync(request);
+        Assert.Same(first, await q.Queue.ExchangeAsync(request));
+        Assert.Single(first.Grants);
+    }
+
+    [Fact]
+    public async Task Deferral_WaitsForTheSchedule_AndCountsAttempts()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        for (var attempt = 1; attempt <= 3; attempt++)
+        {
+            var grant = Assert.Single((await q.Exchange(1)).Grants);
+            Assert.Equal(attempt, grant.Attempt);
+            Assert.True((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred))).Acknowledged);
+            var delay = new GrainsOptions().RetrySchedule[attempt - 1];
+            await q.After(delay - TimeSpan.FromSeconds(2));
+            Assert.Empty((await q.Exchange(1)).Grants);
+            await q.After(TimeSpan.FromSeconds(3));
+        }
+    }
+
+    [Fact]
+    public async Task Failure_IsDecidedThenToldThenFinished()
+    {
+        var q = new QueueUnderTest();
+        var key = Assert.Single(q.Offer(1));
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Failed));
+        Assert.Equal([LedgerKind.Failed, LedgerKind.Finished], q.Records.Select(r => r.Kind).Where(k => k is LedgerKind.Failed or LedgerKind.Finished));
+        Assert.Equal((NoticeKind.Failed, key), (q.Notices[0].Kind, Assert.Single(q.Notices[0].Keys)));
+    }
+
+    [Fact]
+    public async Task Expiry_EndsAMessageThatIsStillDeferred()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromMinutes(12) });
+        q.Offer(1);
+        for (var i = 0; i < 3; i++)
+        {
+            await q.Exchange(0, outcomes: Outcome(Assert.Single((await q.Exchange(1)).Grants), OutcomeKind.Deferred));
+            await q.After(TimeSpan.FromMinutes(i == 0 ? 5.1 : 10.1));
+        }
+
+        Assert.Equal(LedgerKind.Expired, q.Records.First(r => r.Decides).Kind);
+        Assert.Equal(NoticeKind.Expired, Assert.Single(q.Notices).Kind);
+        Assert.Empty((await q.Exchange(1)).Grants);
+    }
+
+    [Fact]
+    public async Task Lease_WithoutReport_EndsAfter20Seconds_IsRecordedAndTriedAgain()
+    {
+        var q = new QueueUnderTest();
+        var key = Assert.Single(q.Offer(1));
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromSeconds(19));
+        Assert.Empty(q.Records);
+        await q.After(TimeSpan.FromSeconds(2));
+        var lost = Assert.Single(q.Records);
+        Assert.Equal((LedgerKind.LeaseLost, true, key), (lost.Kind, lost.PossibleDuplicate, lost.Key));
+        var again = Assert.Single((await q.Exchange(1, session: 2, worker: "v")).Grants);
+        Assert.NotEqual(grant.Lease, again.Lease);
+
+        // The first worker's delivery is a fact whoever holds the lease now; its deferral would change nothing.
+        Assert.True((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        Assert.Contains(q.Records, r => r.Kind == LedgerKind.Delivered && r.Key == key);
+    }
+
+    [Fact]
+    public async Task Lease_Renewed_Stays()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(3), grant);
+        Assert.Empty(q.Records);
+        Assert.True((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        Assert.Equal(LedgerKind.Delivered, Assert.Single(q.Records).Kind);
+    }
+
+    [Fact]
+    public async Task Lease_RenewedByAnotherWorker_IsNotRenewed()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        var answer = await q.Queue.RenewAsync(new RenewRequest { Worker = "thief", SentAt = q.Clock.Now, Leases = [new HeldLease { Lease = grant.Lease, Place = grant.Place, Keys = grant.Keys }] });
+        Assert.Empty(answer.Renewed);
+    }
+
+    [Fact]
+    public async Task Lease_LostFiveTimes_HoldsTheMessage()
+    {
+        var q = new QueueUnderTest();
+        var key = Assert.Single(q.Offer(1));
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.Single((await q.Exchange(1, session: (ulong)i + 1)).Grants);
+            await q.After(TimeSpan.FromSeconds(25));
+        }
+
+        Assert.Equal([key], q.Document.HeldMessages);
+        Assert.Empty((await q.Exchange(1, session: 9)).Grants);
+        await q.Queue.ReleaseAsync(key);
+        await q.After(TimeSpan.FromSeconds(2));
+        Assert.Single((await q.Exchange(1, session: 9)).Grants);
+    }
+
+    [Fact]
+    public async Task Report_RepeatedAfterItsLease_IsAcknowledgedAndRecordedOnce()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        var outcome = Outcome(grant, OutcomeKind.Deferred);
+        Assert.True((await q.Exchange(0, outcomes: outcome)).Acknowledged);
+        Assert.True((await q.Exchange(0, outcomes: outcome)).Acknowledged);
+        Assert.Single(q.Records);
+    }
+
+    [Fact]
+    public async Task Report_WhenTheLedgerFails_IsNotAcknowledgedAndTakenLater()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        q.LedgerTrouble = new IOException("no");
+        Assert.False((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        q.LedgerTrouble = null;
+        Assert.True((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        Assert.Equal(LedgerKind.Delivered, Assert.Single(q.Records).Kind);
+    }
+
+    [Fact]
+    public async Task Returned_IsDueAgainAtOnce_WithoutAnAttempt()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Returned));
+        await q.After(TimeSpan.FromSeconds(2));
+        Assert.Equal(1, Assert.Single((await q.Exchange(1)).Grants).Attempt);
+        Assert.Empty(q.Records);
+    }
+
+    [Fact]
+    public async Task Outcomes_PerRecipient_SplitTheEntry()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(1, recipients: 3);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.Exchange(0, outcomes: [Outcome(grant, OutcomeKind.Delivered, keys[0]), Outcome(grant, OutcomeKind.Failed, keys[1]), Outcome(grant, OutcomeKind.Deferred, keys[2])]);
+        await q.After(FirstDelay + TimeSpan.FromSeconds(1));
+        Assert.Equal([keys[2]], Assert.Single((await q.Exchange(5)).Grants).Keys);
+    }
+
+    [Fact]
+    public async Task Grant_OfMoreRecipientsThanFit_IsCutInPieces()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(1, recipients: 250);
+        var grants = (await q.Exchange(10, most: 100)).Grants;
+        Assert.Equal([100, 100, 50], grants.Select(g => g.Keys.Length));
+        Assert.Equal(keys, grants.SelectMany(g => g.Keys));
+    }
+
+    [Fact]
+    public async Task Lanes_OfTenants_ShareByTurns()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1_000, "loud");
+        var quiet = q.Offer(20, "quiet").ToHashSet();
+        var first = (await q.Exchange(60)).Grants;
+        // Deficit round robin: of sixty grants the quiet tenant has its twenty, although the loud one came first with a thousand.
+        Assert.Equal(20, first.Count(g => quiet.Contains(g.Keys[0])));
+    }
+
+    [Fact]
+    public async Task Window_Full_TheRestWaitsInTheIndexAndIsReadBack()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, Window = 16 });
+        var keys = q.Offer(100);
+        Assert.Equal(84, q.Index.Count);
+        var seen = new HashSet<RecipientKey>();
+        for (var i = 0; i < 200 && seen.Count < 100; i++)
+        {
+            var grants = (await q.Exchange(8)).Grants;
+            foreach (var grant in grants) Assert.True(seen.Add(grant.Keys[0]), "granted twice");
+            await q.Exchange(0, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Delivered))]);
+            await q.After(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.Equal(keys.ToHashSet(), seen);
+        Assert.Equal(0, q.Index.Count);
+    }
+
+    [Fact]
+    public async Task Hold_OfTheDomain_GrantsNothingUntilReleased()
+    {
+        var q = new QueueUnderTest();
+        await q.Queue.HoldAsync(null);
+        q.Offer(3);
+        Assert.Empty((await q.Exchange(5)).Grants);
+        await q.Queue.ReleaseAsync(null);
+        await q.After(TimeSpan.FromSeconds(1));
+        Assert.Equal(3, (await q.Exchange(5)).Grants.Length);
+    }
+
+    [Fact]
+    public async Task Retry_MakesWhatWaitsDue()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(2);
+        foreach (var grant in (await q.Exchange(2)).Grants) await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred));
+        Assert.Empty((await q.Exchange(2)).Grants);
+        Assert.Equal(2, await q.Queue.RetryAsync(null));
+        await q.After(TimeSpan.FromSeconds(1));
+        Assert.Equal(2, (await q.Exchange(2)).Grants.Length);
+    }
+
+    [Fact]
+    public async Task Drop_FinishesWhatIsNotLeased_WithoutNotice()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(3);
+        var leased = Assert.Single((await q.Exchange(1)).Grants);
+        Assert.Equal(2, await q.Queue.DropAsync(null, "unwanted"));
+        Assert.Equal(keys.Except(leased.Keys), q.Records.Where(r => r.Kind == LedgerKind.Dropped).Select(r => r.Key));
+        Assert.Empty(q.Notices);
+        Assert.Empty((await q.Exchange(5)).Grants);
+    }
+
+    [Fact]
+    public async Task Clock_NotSettled_GrantsNothing()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        q.Clock.IsSettled = false;
+        Assert.Empty((await q.Exchange(1)).Grants);
+        q.Clock.IsSettled = true;
+        Assert.Single((await q.Exchange(1)).Grants);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Ledger_Or_Standing_InTrouble_GrantsNothing(bool ledger)
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        (q.IsHealthy, q.IsConfirmed) = (!ledger, ledger);
+        Assert.Equal(ExchangeNext.Wait, (await q.Exchange(1)).Next);
+        (q.IsHealthy, q.IsConfirmed) = (true, true);
+        Assert.Single((await q.Exchange(1)).Grants);
+    }
+
+    [Fact]
+    public void Offer_TooOld_IsLeftToTheSweep()
+    {
+        var q = new QueueUnderTest();
+        var late = new Offer { SentAt = q.Clock.Now, CommitBegan = q.Clock.Now - TimeSpan.FromSeconds(21), Pack = new PackName(PackKind.Birth, 7, 1), Entries = [] };
+        Assert.True(q.Queue.Offer(late).Late);
+        Assert.True(q.Queue.Offer(late with { CommitBegan = q.Clock.Now, SentAt = q.Clock.Now - TimeSpan.FromSeconds(6) }).Late);
+    }
+
+    [Fact]
+    public async Task Demand_ThatComesJustAfterADryAnswer_IsToldAtOnce()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(8);
+        var grants = (await q.Exchange(8)).Grants;
+        await q.Exchange(8, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Delivered))]);
+        var told = q.Demands.Count;
+        // Fewer than were told before, and no time has passed: the sessions idle all the same.
+        q.Offer(1);
+        Assert.Equal(1, q.Demands[^1]);
+        Assert.True(q.Demands.Count > told);
+    }
+}

@@ -1,0 +1,162 @@
+using Angarium.Contracts.Configuration;
+using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Routing;
+using Angarium.Grains.Control;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
+using Angarium.Grains.Notices;
+using Angarium.Grains.Sites;
+using Angarium.Grains.View;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
+using Angarium.TestKit.Peers;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Angarium.Unit.Grains.DomainQueues;
+
+/// <summary>A domain's queue over the real index in memory and doubles of the rest, all of which answer at once: after each call everything has happened.</summary>
+internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, IControlDocuments, IRouteResolver, ISiteCalls, IStanding
+{
+    public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private readonly Dictionary<RecipientKey, RecipientBits> bits = [];
+    private ulong drawn;
+    private uint packs;
+    private int number;
+
+    public QueueUnderTest(GrainsOptions? options = null)
+    {
+        Clock = new PlainClock(Time);
+        Index = new MemoryQueueIndex(() => MaxRecipients, () => ++drawn);
+        Queue = new DomainQueue("one.test", new DomainQueueSeams
+        {
+            Clock = Clock, Standing = this, Ledger = this, Index = Index, View = this, Notices = this, Control = this, Routes = this, Sites = this,
+            Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance,
+        });
+        Queue.Tick();
+    }
+
+    public FakeTimeProvider Time { get; } = new(Start);
+
+    public PlainClock Clock { get; }
+
+    public MemoryQueueIndex Index { get; }
+
+    public DomainQueue Queue { get; }
+
+    public long MaxRecipients { get; set; } = 1_000_000;
+
+    public List<LedgerRecord> Records { get; } = [];
+
+    public List<(NoticeKind Kind, RecipientKey[] Keys)> Notices { get; } = [];
+
+    /// <summary>Messages of which the site was told, in order.</summary>
+    public List<long> Demands { get; } = [];
+
+    public DomainControl Document { get; private set; } = DomainControl.None;
+
+    public Exception? LedgerTrouble { get; set; }
+
+    public bool IsHealthy { get; set; } = true;
+
+    public bool IsConfirmed { get; set; } = true;
+
+    public bool IsSoleProcess => true;
+
+    public IReadOnlyList<LedgerPosition> Positions => [];
+
+    public StoreTime ListedFrom => StoreTime.Zero;
+
+    /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
+    public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
+    {
+        var pack = ++packs;
+        var keys = Enumerable.Range(0, messages * recipients).Select(i => new RecipientKey(7, pack, (ushort)i)).ToArray();
+        var answer = Queue.Offer(new Offer
+        {
+            SentAt = Clock.Now, CommitBegan = Clock.Now, Pack = new PackName(PackKind.Birth, 7, pack),
+            Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, Message = k[0] })],
+        });
+        Assert.Equal((0, false), (answer.Refused, answer.Late));
+        return keys;
+    }
+
+    public async Task<ExchangeAnswer> Exchange(int want, int most = 100, ulong session = 1, string worker = "w", params AttemptOutcome[] outcomes)
+    {
+        var answer = await Queue.ExchangeAsync(new ExchangeRequest
+        {
+            Session = session, Number = ++number, SentAt = Clock.Now, Worker = worker, Site = "site", Want = want, MaxRecipients = most, Outcomes = outcomes,
+        });
+        Queue.Tick();
+        return answer;
+    }
+
+    public static AttemptOutcome Outcome(Grant grant, OutcomeKind kind, params RecipientKey[] keys) => new()
+    {
+        Lease = grant.Lease, Keys = keys.Length > 0 ? keys : grant.Keys, Kind = kind, Place = grant.Place, Remote = "192.0.2.1",
+        Reply = kind switch
+        {
+            OutcomeKind.Delivered => new Reply(250, new EnhancedStatus(2, 0, 0), "Ok"),
+            OutcomeKind.Failed => new Reply(550, new EnhancedStatus(5, 1, 1), "No such user"),
+            _ => new Reply(451, new EnhancedStatus(4, 3, 0), "Later"),
+        },
+    };
+
+    /// <summary>Time goes on in steps of a second, with the queue's ticks; what is leased meanwhile is renewed if asked.</summary>
+    public async Task After(TimeSpan span, params Grant[] renewed)
+    {
+        for (var end = Clock.Now + span; Clock.Now < end;)
+        {
+            Time.Advance(StoreTime.Min(Clock.Now + TimeSpan.FromSeconds(1), end) - Clock.Now);
+            if (renewed.Length > 0)
+                await Queue.RenewAsync(new RenewRequest { Worker = "w", SentAt = Clock.Now, Leases = [.. renewed.Select(g => new HeldLease { Lease = g.Lease, Place = g.Place, Keys = g.Keys })] });
+            Queue.Tick();
+        }
+    }
+
+    public Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
+    {
+        if (LedgerTrouble is { } trouble) return Task.FromException(trouble);
+        foreach (var record in records)
+        {
+            Records.Add(record);
+            bits[record.Key] = bits.GetValueOrDefault(record.Key) | record.Kind switch
+            {
+                LedgerKind.Delivered or LedgerKind.Finished or LedgerKind.Dropped => RecipientBits.Finished,
+                LedgerKind.Failed or LedgerKind.Expired or LedgerKind.Relayed => RecipientBits.Decided,
+                _ => RecipientBits.None,
+            };
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public RecipientBits Bits(RecipientKey key) => bits.GetValueOrDefault(key);
+
+    public Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => birth;
+
+    public StoreTime? Born(RecipientKey key) => StoreTime.FromDateTimeOffset(Start);
+
+    public LedgerRecord? Decision(RecipientKey key) => Records.FindLast(r => r.Key == key && r.Decides);
+
+    public Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
+    {
+        Notices.Add((kind, [.. outcomes.Select(o => o.Key)]));
+        return Task.FromResult(true);
+    }
+
+    public Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) => Task.FromResult(Document);
+
+    public Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken) => Task.FromResult(Document = change(Document));
+
+    public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute("site", true, 20, TimeSpan.FromHours(1)));
+
+    public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand)
+    {
+        Demands.Add(demand.Lanes.Sum(l => (long)l.Messages));
+        return new(new SiteState());
+    }
+}
