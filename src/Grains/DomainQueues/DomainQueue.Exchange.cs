@@ -247,9 +247,17 @@ internal sealed partial class DomainQueue
         if (_lost.Count > 10_000) _lost.Clear();
         SendToIndex(piece, Floor(Now));
         if (lost < LostLeasesUntilHold) return;
-        _lost.Remove(keys[0]);
         LogWalking(_domain, entry.Message, lost);
-        await HoldAsync(entry.Message);
+        try
+        {
+            await HoldAsync(entry.Message);
+            _lost.Remove(keys[0]);
+        }
+        catch (IOException e)
+        {
+            // It stays counted: the next lease that it loses asks again.
+            LogControlUnreadable(_domain, e.Message);
+        }
     }
 
     private void Close(Lease lease)

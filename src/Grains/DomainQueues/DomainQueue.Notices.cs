@@ -75,7 +75,7 @@ internal sealed partial class DomainQueue
     {
         if (!MayGrant || _siteState is not { } state) return;
         _expiryDue = false;
-        var old = _ready.Entries().Where(e => e.Born != default && now - e.Born >= Options.RetryExpire && state.LastFailure > e.TakenUp
+        var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && state.LastFailure > e.TakenUp
             && (e.FreshUntil > now || HasToken) && !_control!.HeldMessages.Contains(e.Message)).Take(1_000).ToList();
         foreach (var entry in old)
         {

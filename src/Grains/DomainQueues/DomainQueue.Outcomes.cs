@@ -80,7 +80,7 @@ internal sealed partial class DomainQueue
         {
             OutcomeKind.Delivered => outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered,
             OutcomeKind.Failed => LedgerKind.Failed,
-            OutcomeKind.Deferred when born != default && now - born >= Options.RetryExpire && MayAct => LedgerKind.Expired,
+            OutcomeKind.Deferred when born != default && Retry.IsExpired(born, now) && MayAct => LedgerKind.Expired,
             _ => LedgerKind.Deferred,
         };
         // Somebody else's delivery of it is known: nothing is left to decide.

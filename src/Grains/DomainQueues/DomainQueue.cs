@@ -3,6 +3,7 @@ using Angarium.Grains.Control;
 using Angarium.Grains.Index;
 using Angarium.Grains.View;
 using Angarium.Mail;
+using Angarium.Mail.Retry;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Grains.DomainQueues;
@@ -65,7 +66,7 @@ internal sealed partial class DomainQueue
 
     private GrainsOptions Options => _seams.Settings.Current;
 
-    private RetryPolicy Retry => new(Options);
+    private RetrySchedule Retry => Options.Retry;
 
     /// <summary>Whether anything may be granted or renewed (rules 9, 14, 18, 20); what is not fresh needs the token besides.</summary>
     private bool MayAct => !_deposed && !_stopping && _seams.Clock.IsSettled && _seams.Standing.IsConfirmed;

@@ -1,4 +1,5 @@
 using Angarium.Contracts.Configuration;
+using Angarium.Mail.Retry;
 
 namespace Angarium.Grains.DomainQueues;
 
@@ -35,6 +36,8 @@ public sealed record GrainsOptions : IValidates
 
     [Setting("Log:Recipients", "How recipients appear in the log: full, domain or none.", Reloads = true)]
     public LoggedRecipients LogRecipients { get; init; } = LoggedRecipients.Full;
+
+    public RetrySchedule Retry => new(RetrySchedule, RetryJitter, RetryExpire, DelayNotice);
 
     public IEnumerable<string> Validate()
     {

@@ -1,63 +1,39 @@
 namespace Angarium.Mail.Retry;
 
 /// <summary>
-/// When a message is tried again: delays after the first, second, … failed attempt, the last of which repeats, each moved by a jitter drawn from the message
-/// and the attempt, so that a message's recipients stay together (design rule 22) and every process draws the same. Immutable; pure.
+/// When a message is tried again, given up and said to be late: <paramref name="delays"/> (one or more, positive) after the first, second, … failed attempt, the last of which repeats, each moved by up to
+/// <paramref name="jitter"/> of it (0 to below 1), drawn from message and attempt, so that a message's recipients stay together (design rule 22), every process draws the same, and an earlier delay can be computed again. Pure.
 /// </summary>
-public sealed class RetrySchedule
+public readonly struct RetrySchedule(IReadOnlyList<TimeSpan> delays, double jitter, TimeSpan expire, TimeSpan delayNotice)
 {
-    private readonly TimeSpan[] _delays;
-
-    /// <param name="delays">At least one, each positive.</param>
-    /// <param name="jitter">Greatest part by which a delay grows or shrinks, 0 to below 1.</param>
-    /// <param name="expire">Age at which a message is given up.</param>
-    public RetrySchedule(IReadOnlyList<TimeSpan> delays, double jitter, TimeSpan expire)
-    {
-        ArgumentOutOfRangeException.ThrowIfZero(delays.Count);
-        foreach (var delay in delays) ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(delay, TimeSpan.Zero, nameof(delays));
-        if (!(jitter is >= 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(jitter));
-        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(expire, TimeSpan.Zero);
-        _delays = [.. delays];
-        Jitter = jitter;
-        Expire = expire;
-    }
-
-    public IReadOnlyList<TimeSpan> Delays => _delays;
-
-    public double Jitter { get; }
-
-    public TimeSpan Expire { get; }
+    /// <summary>More attempts than these are not told apart where they are taken from an age.</summary>
+    private const int MaxRecovered = 255;
 
     /// <summary>The delay after attempt <paramref name="attempt"/> (from 1) failed, without jitter.</summary>
-    public TimeSpan NominalDelay(int attempt) => _delays[Math.Clamp(attempt - 1, 0, _delays.Length - 1)];
+    public TimeSpan NominalDelay(int attempt) => delays[Math.Clamp(attempt - 1, 0, delays.Count - 1)];
 
     /// <summary>The delay after attempt <paramref name="attempt"/> (from 1) of this message failed.</summary>
-    public TimeSpan DelayAfter(int attempt, RecipientKey message) => NominalDelay(attempt) * (1 + Jitter * (2 * Fraction(message, attempt) - 1));
+    public TimeSpan DelayAfter(int attempt, RecipientKey message) => NominalDelay(attempt) * (1 + jitter * (2 * Fraction(message, attempt) - 1));
 
-    public StoreTime DueAfter(int attempt, StoreTime failed, RecipientKey message) => failed + DelayAfter(attempt, message);
+    public bool IsExpired(StoreTime accepted, StoreTime now) => now - accepted >= expire;
 
-    public bool IsExpired(StoreTime accepted, StoreTime now) => now - accepted >= Expire;
-
-    /// <summary>How many attempts a message of this age has had, when each failed at once: what an entry is taken to have had whose state was lost (design rule 19).</summary>
-    public int AttemptsForAge(TimeSpan age)
+    /// <summary>
+    /// For an entry whose retry state was lost (design rule 19): as many attempts as its age has room for, and a due time spread over the interval after them. One too young for a second attempt counts
+    /// as never tried, and is due at once: mostly it is one whose hand-over was lost.
+    /// </summary>
+    public (int Attempts, StoreTime Due) Recover(StoreTime accepted, StoreTime now, RecipientKey message)
     {
-        if (age < TimeSpan.Zero) return 0;
-        var attempts = 1;
-        foreach (var delay in _delays)
-        {
-            if (age < delay) return attempts;
-            age -= delay;
-            attempts++;
-        }
-
-        return attempts + (int)Math.Min(age.Ticks / _delays[^1].Ticks, int.MaxValue - attempts);
+        var attempts = 0;
+        for (var left = now - accepted; left >= NominalDelay(attempts + 1) && attempts < MaxRecovered; attempts++) left -= NominalDelay(attempts + 1);
+        return (attempts, attempts == 0 ? accepted : now + NominalDelay(attempts + 1) * Fraction(message, ~attempts));
     }
 
-    /// <summary>When such an entry is due: somewhere in the interval that follows its attempts, never before <paramref name="notBefore"/> (design rule 19).</summary>
-    public StoreTime DueForLost(StoreTime now, StoreTime accepted, StoreTime notBefore, RecipientKey message)
+    /// <summary>Whether this deferral is the first at the age of a delay notice: computed from the due time that the previous one was given, so that it needs no memory.</summary>
+    public bool IsDelayNoticeDue(StoreTime accepted, StoreTime previousDue, int previousAttempts, StoreTime nextDue, RecipientKey message)
     {
-        var attempts = AttemptsForAge(now - accepted);
-        return StoreTime.Max(notBefore, now + NominalDelay(attempts) * Fraction(message, ~attempts));
+        var mark = accepted + delayNotice;
+        var here = nextDue - DelayAfter(previousAttempts + 1, message);
+        return here >= mark && (previousAttempts == 0 || previousDue - DelayAfter(previousAttempts, message) < mark);
     }
 
     // A number in [0, 1) that depends on the message and the salt alone (the finisher of SplitMix64, twice).

@@ -6,6 +6,9 @@ internal enum Breaks
 {
     None = 0,
 
+    /// <summary>6: a failure reported under a lease that has ended decides all the same, as if it came under the lease that is current.</summary>
+    Decision = 1024,
+
     /// <summary>7: the record that decides is not written; the notice is.</summary>
     DecidedFirst = 1,
 
@@ -33,6 +36,6 @@ internal enum Breaks
     /// <summary>18: putting an entry leaves the wake-up as it was.</summary>
     WakeUp = 256,
 
-    /// <summary>14: a silo whose row is dead takes it for alive.</summary>
+    /// <summary>14: a silo whose row is dead takes it for alive, and its token for confirmed without a look.</summary>
     Confirm = 512,
 }

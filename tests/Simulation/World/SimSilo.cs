@@ -24,7 +24,8 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
     {
         _world = world;
         Id = id;
-        Clock = new SimClock(world.Loop);
+        // Rule 18 allows 5 s between any two.
+        Clock = new SimClock(world.Loop) { Offset = TimeSpan.FromMilliseconds(world.Loop.Random.Next(-2_000, 2_001)) };
         View = new RecordView(world.LedgerStore, new SimDocuments(), Clock, new NotAlone(), world.LedgerStore.Decode, () => id, NullLogger<RecordView>.Instance);
         Ledger = new SimLedger(world, this);
         var index = new SimIndex(world.Loop, world.IndexServer, () => Alive, () => world.Trouble, world.Breaks);
@@ -70,6 +71,9 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
 
     /// <summary>When its membership row was last read alive; null = just now, always.</summary>
     public StoreTime? CutAt { get; set; }
+
+    /// <summary>Workers that were cut off together with it: they reach this silo alone while it lives.</summary>
+    public HashSet<SimWorker> CutWith { get; } = [];
 
     public bool IsConfirmed => _world.Breaks.HasFlag(Breaks.Confirm) || CutAt is not { } cut || _world.Loop.Now - cut < TimeSpan.FromSeconds(10);
 

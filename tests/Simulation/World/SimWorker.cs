@@ -26,7 +26,13 @@ internal sealed class SimWorker
 
     public bool Alive { get; private set; } = true;
 
+    /// <summary>Until then no call of it reaches anybody.</summary>
+    public StoreTime CutUntil { get; set; }
+
     public void Crash() => Alive = false;
+
+    /// <summary>What it has leased now of a recipient.</summary>
+    public IEnumerable<Held> Current(RecipientKey key) => _held.Values.Where(h => Alive && h.Until > _world.Loop.Now && h.Grant.Keys.Contains(key));
 
     private async Task SessionAsync(string domain)
     {
@@ -44,7 +50,7 @@ internal sealed class SimWorker
                 {
                     Session = session, Number = number, SentAt = loop.Now, Worker = _name, Site = "site", Want = loop.Random.Next(1, 4), MaxRecipients = 2, Outcomes = [.. outcomes],
                 };
-                answer = await _world.Call(() => _world.Believed(domain), domain, q => q.ExchangeAsync(request));
+                answer = await CallAsync(domain, q => q.ExchangeAsync(request));
             }
 
             if (!Alive) return;
@@ -80,17 +86,55 @@ internal sealed class SimWorker
         if (loop.Now >= held.Until && !_world.Breaks.HasFlag(Breaks.Abort)) return outcome;
         if (!_world.Packs.Exists(held.Grant.Place.Pack)) return outcome with { Kind = OutcomeKind.NotFound };
         var dice = loop.Random.NextDouble();
-        if (dice < 0.15) return outcome with { Kind = OutcomeKind.Deferred, Reply = Later };
-        if (dice < 0.22) return outcome with { Kind = OutcomeKind.Failed, Reply = Later with { Code = 550 } };
+        if (dice < 0.22)
+        {
+            // The refusal may come long after the content, and after the lease.
+            await ReplyAsync();
+            if (!Alive) return null;
+            foreach (var key in held.Grant.Keys) _world.Tried(key);
+            if (dice < 0.15) return outcome with { Kind = OutcomeKind.Deferred, Reply = Later };
+            var failed = outcome with { Kind = OutcomeKind.Failed, Reply = Later with { Code = 550 } };
+            if (_world.Breaks.HasFlag(Breaks.Decision)) _world.Loop.Start(() => DecideAsync(held, failed));
+            return failed;
+        }
+
         foreach (var key in held.Grant.Keys) _world.Dot(key, held, this);
         if (dice < 0.26)
         {
             held.Cut = true;
+            foreach (var key in held.Grant.Keys) _world.Tried(key);
             return outcome with { Kind = OutcomeKind.Deferred, Reply = Later, PossibleDuplicate = true };
         }
 
-        await loop.Delay(loop.Random.NextDouble() < _world.Trouble ? loop.Random.Next(0, 90_000) : loop.Random.Next(1, 500));
+        await ReplyAsync();
         return Alive ? outcome with { Kind = OutcomeKind.Delivered, Reply = Later with { Code = 250 } } : null;
+    }
+
+    private Task ReplyAsync() => _world.Loop.Delay(_world.Loop.Random.NextDouble() < _world.Trouble ? _world.Loop.Random.Next(0, 90_000) : _world.Loop.Random.Next(1, 500));
+
+    // The report goes in under whatever lease its recipients have now.
+    private async Task DecideAsync(Held held, AttemptOutcome failed)
+    {
+        (SimWorker Worker, Held Held)? found = null;
+        for (var i = 0; i < 60 && found is null && _world.Loop.Now >= held.Until; i++)
+        {
+            found = _world.Holder(held.Grant.Keys[0], this);
+            await _world.Loop.Delay(1_000);
+        }
+
+        if (found is not { } holder) return;
+        await CallAsync(held.Domain, q => q.ExchangeAsync(new ExchangeRequest
+        {
+            Session = (ulong)_world.Loop.Random.NextInt64(), Number = 1, SentAt = _world.Loop.Now, Worker = holder.Worker._name, Site = "site", Want = 0, MaxRecipients = 1,
+            Outcomes = [failed with { Lease = holder.Held.Grant.Lease }],
+        }));
+    }
+
+    private async Task<T?> CallAsync<T>(string domain, Func<Grains.DomainQueues.DomainQueue, Task<T>> call)
+    {
+        if (_world.Loop.Now >= CutUntil) return await _world.Call(() => _world.Believed(domain, this), domain, call, mayRepeat: true);
+        await _world.Loop.Delay(3_000);
+        return default;
     }
 
     private async Task RenewAsync()
@@ -108,7 +152,7 @@ internal sealed class SimWorker
 
     private async Task RenewAsync(string domain, RenewRequest request)
     {
-        var answer = await _world.Call(() => _world.Believed(domain), domain, q => q.RenewAsync(request).AsTask());
+        var answer = await CallAsync(domain, q => q.RenewAsync(request).AsTask());
         foreach (var lease in answer?.Renewed ?? [])
         {
             // A renewal that comes after the end is too late.

@@ -47,7 +47,7 @@ internal sealed class SimWorld
 
     public Dictionary<string, DomainControl> Control { get; } = [];
 
-    public GrainsOptions Options { get; } = new() { RetrySchedule = [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)], Window = 16 };
+    public GrainsOptions Options { get; private set; } = new() { RetrySchedule = [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)], Window = 16 };
 
     /// <summary>Likelihood that a call fails on either way.</summary>
     public double Trouble { get; private set; }
@@ -68,6 +68,7 @@ internal sealed class SimWorld
         SynchronizationContext.SetSynchronizationContext(Loop);
         try
         {
+            if (Loop.Random.Next(2) == 0) Options = Options with { RetryExpire = TimeSpan.FromMinutes(2) };
             Trouble = Loop.Random.NextDouble() < 0.5 ? 0.02 : 0.08;
             for (var i = 0; i < 2; i++) _silos.Add(new SimSilo(this, ++_ids));
             foreach (var domain in Domains) _owners[domain] = (_silos[0], _silos[0], Loop.Now);
@@ -94,16 +95,17 @@ internal sealed class SimWorld
     public SimSilo Owner(string domain) => _owners[domain].Silo;
 
     /// <summary>Whom a caller takes for the owner: for a while after a move it may be the one before.</summary>
-    public SimSilo Believed(string domain)
+    public SimSilo Believed(string domain, SimWorker? worker = null)
     {
         var (silo, before, since) = _owners[domain];
+        if (before.Alive && worker is not null && before.CutWith.Contains(worker)) return before;
         return before.Alive && Loop.Now - since < TimeSpan.FromSeconds(20) && Loop.Random.Next(2) == 0 ? before : silo;
     }
 
     public void Send(Action call) => Loop.At(Loop.Random.Next(1, 20), call);
 
-    /// <summary>A call over the network: late, lost on the way there or back, or answered. Default = no answer.</summary>
-    public async Task<T?> Call<T>(Func<SimSilo> to, string domain, Func<DomainQueue, Task<T>> call)
+    /// <summary>A call over the network: late, lost on the way there or back, come twice if that is allowed, or answered. Default = no answer.</summary>
+    public async Task<T?> Call<T>(Func<SimSilo> to, string domain, Func<DomainQueue, Task<T>> call, bool mayRepeat = false)
     {
         var silo = to();
         await Loop.Delay(Loop.Random.NextDouble() < Trouble ? Loop.Random.Next(0, 4_000) : Loop.Random.Next(1, 20));
@@ -114,6 +116,7 @@ internal sealed class SimWorld
         }
 
         var work = call(queue);
+        if (mayRepeat && Loop.Random.NextDouble() < Trouble) Loop.At(Loop.Random.Next(0, 6_000), () => Loop.Start(() => silo.Queue(domain) is { } again ? call(again) : Task.CompletedTask));
         await Task.WhenAny(work, Loop.Delay(30_000));
         if (Loop.Random.NextDouble() < Trouble || !silo.Alive || !work.IsCompleted)
         {
@@ -132,17 +135,27 @@ internal sealed class SimWorld
         var records = LedgerStore.ByKey.GetValueOrDefault(key) ?? [];
         if (account.ToldAt is { } told && told < held.AskedAt) Wrongs.Add($"{key} was bounced and delivered: {account}");
         if (records.Any(r => r.Record.Decides && r.At < held.AskedAt)) Wrongs.Add($"{key} was decided and leased again");
+        if (records.Any(r => r.Record.Decides && r.At > held.ReceivedAt)) Wrongs.Add($"{key} was decided while another's lease of it ran: {account}");
         foreach (var earlier in account.Dots)
         {
             if (records.Any(r => r.Record.Finishes && r.At < held.AskedAt)) Wrongs.Add($"{key} was recorded as delivered and leased again: {account}");
+            else if (earlier.At >= earlier.Held.Until) Wrongs.Add($"{key} was sent after its lease had ended, and again: {account}");
             else if (!earlier.Held.Cut && earlier.Worker.Alive && earlier.Held.Until > held.ReceivedAt) Wrongs.Add($"{key} was leased twice at a time: {account}");
         }
 
         account.Dots.Add((Loop.Now, held, worker));
     }
 
+    /// <summary>The lease of another worker under which a recipient is in work now.</summary>
+    public (SimWorker Worker, SimWorker.Held Held)? Holder(RecipientKey key, SimWorker besides) =>
+        _workers.Where(w => w != besides).SelectMany(w => w.Current(key).Select(h => ((SimWorker, SimWorker.Held)?)(w, h))).FirstOrDefault();
+
+    /// <summary>An attempt of a recipient failed: refused for now or for good, or cut after the dot.</summary>
+    public void Tried(RecipientKey key) => _accounts[key].Refusals++;
+
     public void Told(RecipientKey key, NoticeKind kind)
     {
+        if (kind == NoticeKind.Expired && _accounts[key].Refusals == 0) Wrongs.Add($"{key} expired without an attempt that failed");
         if (kind is NoticeKind.Failed or NoticeKind.Expired) _accounts[key].ToldAt ??= Loop.Now;
     }
 
@@ -199,7 +212,7 @@ internal sealed class SimWorld
         {
             await Loop.Delay(2_000, 40_000);
             if (Loop.Now - _start > FaultsFor) break;
-            switch (Loop.Random.Next(6))
+            switch (Loop.Random.Next(8))
             {
                 case 0:
                     await LoseSiloAsync(cut: false);
@@ -212,6 +225,15 @@ internal sealed class SimWorld
                     break;
                 case 3:
                     IndexServer.Wipe();
+                    break;
+                case 4:
+                    // Its peers hear from it, the silos do not.
+                    _workers[Loop.Random.Next(_workers.Count)].CutUntil = Loop.Now + TimeSpan.FromSeconds(Loop.Random.Next(5, 90));
+                    break;
+                case 5:
+                    var clock = _silos[Loop.Random.Next(_silos.Count)].Clock;
+                    clock.IsSettled = false;
+                    Loop.At(Loop.Random.Next(1_000, 60_000), () => clock.IsSettled = true);
                     break;
                 default:
                     var worker = Loop.Random.Next(_workers.Count);
@@ -235,7 +257,11 @@ internal sealed class SimWorld
     private async Task LoseSiloAsync(bool cut)
     {
         var lost = _silos[Loop.Random.Next(_silos.Count)];
-        if (cut) lost.CutAt = Loop.Now;
+        if (cut)
+        {
+            lost.CutAt = Loop.Now;
+            lost.CutWith.UnionWith(_workers.Where(_ => Loop.Random.Next(2) == 0));
+        }
         else lost.Crash();
         await Loop.Delay(cut ? 1 : 1_000, 8_000);
         _silos.Remove(lost);
@@ -256,6 +282,8 @@ internal sealed class SimWorld
         public List<(StoreTime At, SimWorker.Held Held, SimWorker Worker)> Dots { get; } = [];
 
         public StoreTime? ToldAt { get; set; }
+
+        public int Refusals { get; set; }
 
         public override string ToString() => $"{Dots.Count} dots ({string.Join(", ", Dots.Select(d => $"granted {d.Held.AskedAt} to {d.Held.ReceivedAt} sent {d.At} until {d.Held.Until} alive {d.Worker.Alive}"))}), told {ToldAt}";
     }

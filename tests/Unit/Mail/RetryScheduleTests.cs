@@ -7,7 +7,7 @@ namespace Angarium.Unit.Mail;
 public sealed class RetryScheduleTests
 {
     private static readonly RetrySchedule Default = new(
-        [.. new[] { 5, 10, 20, 40, 60, 120, 240 }.Select(m => TimeSpan.FromMinutes(m))], 0.2, TimeSpan.FromDays(4));
+        [.. new[] { 5, 10, 20, 40, 60, 120, 240 }.Select(m => TimeSpan.FromMinutes(m))], 0.2, TimeSpan.FromDays(4), TimeSpan.FromHours(4));
 
     private static readonly Gen<RecipientKey> Keys = Gen.Select(Gen.ULong, Gen.UInt, Gen.UShort, (w, p, o) => new RecipientKey(w, p, o));
 
@@ -41,28 +41,53 @@ public sealed class RetryScheduleTests
 
     [Theory]
     [InlineData(-1, 0)]
-    [InlineData(0, 1)]
-    [InlineData(4.9, 1)]
-    [InlineData(5, 2)]
-    [InlineData(14.9, 2)]
-    [InlineData(15, 3)]
-    [InlineData(495, 8)]
-    [InlineData(734.9, 8)]
-    [InlineData(735, 9)]
-    public void AttemptsForAge_Age_CountsTheAttemptsBefore(double minutes, int attempts) => Assert.Equal(attempts, Default.AttemptsForAge(TimeSpan.FromMinutes(minutes)));
+    [InlineData(4.9, 0)]
+    [InlineData(5, 1)]
+    [InlineData(14.9, 1)]
+    [InlineData(15, 2)]
+    [InlineData(495, 7)]
+    [InlineData(734.9, 7)]
+    [InlineData(735, 8)]
+    [InlineData(1e9, 255)]
+    public void Recover_Age_CountsTheDelaysThatFitIntoIt(double minutes, int attempts)
+    {
+        var now = new StoreTime(1_000_000_000_000_000);
+        Assert.Equal(attempts, Default.Recover(now - TimeSpan.FromMinutes(minutes), now, new RecipientKey(1, 2, 3)).Attempts);
+    }
 
     [Fact]
-    public void AttemptsForAge_OldestThereIs_DoesNotOverflow() =>
-        Assert.Equal(int.MaxValue, new RetrySchedule([TimeSpan.FromTicks(1)], 0, TimeSpan.FromDays(1)).AttemptsForAge(TimeSpan.MaxValue));
-
-    [Fact]
-    public void DueForLost_Entries_AreSpreadOverTheNextInterval() => Gen.Select(Keys, Gen.Long[0, 400_000_000]).Sample((key, age) =>
+    public void Recover_Entries_AreSpreadOverTheNextInterval() => Gen.Select(Keys, Gen.Long[300_000, 400_000_000]).Sample((key, age) =>
     {
         var now = new StoreTime(1_000_000_000_000);
-        var accepted = now - TimeSpan.FromMilliseconds(age);
-        var due = Default.DueForLost(now, accepted, default, key);
-        Assert.InRange(due.Milliseconds, now.Milliseconds, (now + Default.NominalDelay(Default.AttemptsForAge(now - accepted))).Milliseconds);
-        Assert.Equal(now + TimeSpan.FromDays(30), Default.DueForLost(now, accepted, now + TimeSpan.FromDays(30), key));
+        var (attempts, due) = Default.Recover(now - TimeSpan.FromMilliseconds(age), now, key);
+        Assert.InRange(due.Milliseconds, now.Milliseconds, (now + Default.NominalDelay(attempts + 1)).Milliseconds);
+    });
+
+    [Fact]
+    public void Recover_YoungEntry_IsDueAtOnce()
+    {
+        var now = new StoreTime(1_000_000_000_000);
+        Assert.Equal((0, now - TimeSpan.FromMinutes(4)), Default.Recover(now - TimeSpan.FromMinutes(4), now, new RecipientKey(1, 2, 3)));
+    }
+
+    [Fact]
+    public void IsDelayNoticeDue_OverAllAttempts_IsTrueOnce() => Keys.Sample(key =>
+    {
+        var accepted = new StoreTime(1_000_000_000_000);
+        var (failed, due, notices) = (accepted, default(StoreTime), 0);
+        for (var attempt = 1; attempt < 20; attempt++)
+        {
+            var next = failed + Default.DelayAfter(attempt, key);
+            if (Default.IsDelayNoticeDue(accepted, due, attempt - 1, next, key))
+            {
+                notices++;
+                Assert.True(failed - accepted >= TimeSpan.FromHours(4));
+            }
+
+            (failed, due) = (next, next);
+        }
+
+        return notices == 1;
     });
 
     [Fact]
@@ -71,15 +96,5 @@ public sealed class RetryScheduleTests
         var accepted = new StoreTime(1000);
         Assert.False(Default.IsExpired(accepted, accepted + TimeSpan.FromDays(4) - TimeSpan.FromMilliseconds(1)));
         Assert.True(Default.IsExpired(accepted, accepted + TimeSpan.FromDays(4)));
-    }
-
-    [Fact]
-    public void New_BadValues_AreRefused()
-    {
-        Assert.ThrowsAny<ArgumentException>(() => new RetrySchedule([], 0, TimeSpan.FromDays(1)));
-        Assert.ThrowsAny<ArgumentException>(() => new RetrySchedule([TimeSpan.Zero], 0, TimeSpan.FromDays(1)));
-        Assert.ThrowsAny<ArgumentException>(() => new RetrySchedule([TimeSpan.FromSeconds(1)], 1, TimeSpan.FromDays(1)));
-        Assert.ThrowsAny<ArgumentException>(() => new RetrySchedule([TimeSpan.FromSeconds(1)], double.NaN, TimeSpan.FromDays(1)));
-        Assert.ThrowsAny<ArgumentException>(() => new RetrySchedule([TimeSpan.FromSeconds(1)], 0, TimeSpan.Zero));
     }
 }

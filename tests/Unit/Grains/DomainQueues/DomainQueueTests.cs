@@ -311,4 +311,21 @@ public class DomainQueueTests
         Assert.Equal(1, q.Demands[^1]);
         Assert.True(q.Demands.Count > told);
     }
+
+    [Fact]
+    public async Task Hold_OfAWalkingMessage_ThatCannotBeWritten_IsAskedForAgain()
+    {
+        var q = new QueueUnderTest();
+        var key = Assert.Single(q.Offer(1));
+        q.ControlTrouble = new IOException("no");
+        for (var i = 0; i < 6; i++)
+        {
+            if (i == 5) q.ControlTrouble = null;
+            Assert.Single((await q.Exchange(1, session: (ulong)i + 1)).Grants);
+            await q.After(TimeSpan.FromSeconds(25));
+        }
+
+        Assert.Equal([key], q.Document.HeldMessages);
+        Assert.False(q.Queue.IsDeposed);
+    }
 }

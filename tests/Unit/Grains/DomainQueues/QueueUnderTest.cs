@@ -58,6 +58,8 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public Exception? LedgerTrouble { get; set; }
 
+    public Exception? ControlTrouble { get; set; }
+
     public bool IsHealthy { get; set; } = true;
 
     public bool IsConfirmed { get; set; } = true;
@@ -150,7 +152,8 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) => Task.FromResult(Document);
 
-    public Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken) => Task.FromResult(Document = change(Document));
+    public Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken) =>
+        ControlTrouble is { } trouble ? Task.FromException<DomainControl>(trouble) : Task.FromResult(Document = change(Document));
 
     public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute("site", true, 20, TimeSpan.FromHours(1)));
 
