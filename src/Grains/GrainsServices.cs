@@ -45,6 +45,7 @@ public static class GrainsServices
         services.AddSingleton<IRecordView>(s => s.GetRequiredService<RecordView>());
         services.AddSingleton(s => new LedgerFeed(s.GetRequiredService<RecordView>()));
         services.AddSingleton<ISiteCalls, GrainSiteCalls>();
+        services.AddSingleton<SpooledAddresses>();
         services.AddSingleton<ISweepOffers, GrainSweepOffers>();
         services.AddSingleton<ActiveDomains>();
         services.AddSingleton<IAdmission, Admission>();
@@ -81,7 +82,11 @@ public static class GrainsServices
     /// <summary>Calls of a domain's queue to sites, by grain. Any thread; no state.</summary>
     private sealed class GrainSiteCalls(IGrainFactory grains) : ISiteCalls
     {
-        public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => grains.GetGrain<ISite>("default|" + site).Demand(demand);
+        public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => Grain(site).Demand(demand);
+
+        public ValueTask<SiteState> RetryAsync(string site) => Grain(site).Retry();
+
+        private ISite Grain(string site) => grains.GetGrain<ISite>("default|" + site);
     }
 
     /// <summary>Offers of the sweep, by grain. Any thread; no state.</summary>

@@ -89,7 +89,11 @@ public sealed class When_operators_command(When_operators_command.Bench bench) :
         var rows = JsonDocument.Parse(await DoneAsync("queue", "show", "RETRY.test", "--json")).RootElement[0].GetProperty("recipients");
         Assert.Equal(2, rows.GetArrayLength());
         await UntilAsync(output => output.Split('\n').Intersect(["2       retry.test", "1       again.test"]).Count() == 2, "queue", "list");
-        await UntilAsync(output => output.Split('\n').Contains("2       retry.test"), "mailq");
+        var mailq = await DoneAsync("mailq");
+        Assert.Matches("\n-- [0-9]+ Kbytes in [0-9]+ Requests\\.$", mailq);
+        Assert.Matches($"(?m)^{first} +[0-9]+ [A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [0-9]{{2}} [0-9:]{{8}}  ", mailq);
+        Assert.Contains("                later1@retry.test", mailq, StringComparison.Ordinal);
+        Assert.Contains("later1@retry.test", shown, StringComparison.Ordinal);
 
         bench.Open("retry.test");
         Assert.Equal("1 recipients are due now.", await DoneAsync("queue", "retry", first));

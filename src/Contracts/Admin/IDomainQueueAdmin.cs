@@ -10,7 +10,7 @@ public interface IDomainQueueAdmin : IGrainWithStringKey
     [Alias("Show")]
     Task<QueueSnapshot> Show(int limit);
 
-    /// <summary>Makes queued recipients due now: all, or those of one message. Returns how many.</summary>
+    /// <summary>Makes queued recipients due now: all, or those of one message; a suspended site is tried at once. Returns how many were not due before.</summary>
     [Alias("Retry")]
     Task<int> Retry(RecipientKey? message);
 
@@ -68,6 +68,13 @@ public sealed record QueuedRecipient
     [Id(6)] public required string State { get; init; }
 
     [Id(7)] public EntryPlace Place { get; init; }
+
+    /// <summary>The reverse-path, the recipient's address and the octets of the content, as the spool has them; null and 0 = it could not be read just now.</summary>
+    [Id(8)] public string? Sender { get; init; }
+
+    [Id(9)] public string? Address { get; init; }
+
+    [Id(10)] public long Size { get; init; }
 }
 
 /// <summary>What an operator asks of the whole node: which domains have mail. Implemented by Grains.</summary>

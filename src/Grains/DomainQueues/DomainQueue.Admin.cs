@@ -20,12 +20,12 @@ internal sealed partial class DomainQueue
         return new QueueSnapshot
         {
             Domain = _domain, Queued = await _seams.Index.CountAsync(_domain, CancellationToken.None) + inMemory.Sum(e => e.Keys.Length), Leased = _leased.Count,
-            Held = _control?.Held ?? false, Site = _site?.Site, SuspendedUntil = _siteState?.SuspendedUntil ?? default,
+            Held = _control?.Held ?? false, Site = _site?.Site, SuspendedUntil = _siteState is { } state && state.SuspendedUntil > Now ? state.SuspendedUntil : default,
             SiteTrouble = _siteState?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
         };
     }
 
-    /// <summary>Makes what waits due now. What is in memory is due already.</summary>
+    /// <summary>Makes what waits due now, and has a suspended site tried. What is in memory is due already.</summary>
     public async Task<int> RetryAsync(RecipientKey? message)
     {
         _touchedAt = Now;
@@ -45,8 +45,22 @@ internal sealed partial class DomainQueue
         }
 
         _nextRead = StoreTime.Min(_nextRead, now);
+        if (_siteState is { } state && state.SuspendedUntil > Now) await RetrySiteAsync();
         Tick();
         return count;
+    }
+
+    private async Task RetrySiteAsync()
+    {
+        try
+        {
+            if (_site is { } site) _siteState = await _seams.Sites.RetryAsync(site.Site);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // It is tried when its suspension ends.
+            LogSiteUnreachable(_domain, e.Message);
+        }
     }
 
     /// <summary>Finishes without delivery or notice what is not leased just now (design rule 6: an operator's decision, by the owner).</summary>

@@ -8,7 +8,7 @@ namespace Angarium.Grains.DomainQueues;
 
 /// <summary>One domain's queue as a grain: a thin shell that gives the machine its turns and its ticks. Nothing survives a crash.</summary>
 [GrainType("domain-queue"), Reentrant]
-internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains active)
+internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains active, SpooledAddresses addresses)
     : Grain, IDomainQueueIntake, IDomainQueueExchange, IDomainQueueAdmin, ISiteListener, IDomainQueueWake
 {
     private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(5);
@@ -83,7 +83,7 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
         return taken;
     }
 
-    public Task<QueueSnapshot> Show(int limit) => _queue.ShowAsync(limit);
+    public async Task<QueueSnapshot> Show(int limit) => await addresses.AddAsync(await _queue.ShowAsync(limit));
 
     public async Task<int> Retry(RecipientKey? message) => await Then(_queue.RetryAsync(message));
 
@@ -104,6 +104,7 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
     private async Task<T> Then<T>(Task<T> work)
     {
         var result = await work;
+        active.Set(this.GetPrimaryKeyString(), _queue.CountUnindexed());
         Arm();
         return result;
     }

@@ -45,4 +45,6 @@ internal sealed record DomainQueueSeams
 internal interface ISiteCalls
 {
     ValueTask<SiteState> DemandAsync(string site, SiteDemand demand);
+
+    ValueTask<SiteState> RetryAsync(string site);
 }

@@ -12,6 +12,10 @@ public interface ISite : IGrainWithStringKey
     /// <summary>Replaces what the site knows of this domain's demand. The answer is the site's state, also pushed by <see cref="ISiteListener"/> on change.</summary>
     [Alias("Demand")]
     ValueTask<SiteState> Demand(SiteDemand demand);
+
+    /// <summary>An operator says that it may answer again: a suspended site is tried at once, at most every five seconds. The answer is its state after that.</summary>
+    [Alias("Retry")]
+    ValueTask<SiteState> Retry();
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.SiteDemand")]

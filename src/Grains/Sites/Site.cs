@@ -33,6 +33,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
 
     private static readonly TimeSpan s_ramp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_retryRefused = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_retryAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_longestRest = TimeSpan.FromSeconds(30);
 
     private readonly FairLanes<SiteDomain> _lanes = new();
@@ -52,6 +53,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private int _level;
     private bool _probing;
     private StoreTime _blockedUntil;
+    private StoreTime _retriedAt;
     private StoreTime _wake;
 
     public SiteState State { get; private set; } = new();
@@ -98,6 +100,14 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         Enter(domain);
         ForgetIfUnused(domain);
         return State;
+    }
+
+    /// <summary>An operator's word ends a suspension: one connection tries, as after any, and its failure suspends for as long as it would have without that word.</summary>
+    public SiteState Retry(StoreTime now)
+    {
+        if (State.SuspendedUntil <= now || now - _retriedAt < s_retryAgain) return State;
+        _retriedAt = now;
+        return State = State with { SuspendedUntil = now };
     }
 
     /// <summary>A worker's report on one permit; null = the permit is free again because nobody holds it.</summary>

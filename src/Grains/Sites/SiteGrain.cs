@@ -59,6 +59,13 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         return ValueTask.FromResult(_site.State);
     }
 
+    public ValueTask<SiteState> Retry()
+    {
+        _site.Retry(clock.Now);
+        Go();
+        return ValueTask.FromResult(_site.State);
+    }
+
     public Task Report(SiteReport[] reports)
     {
         var now = clock.Now;

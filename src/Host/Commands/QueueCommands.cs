@@ -41,7 +41,7 @@ internal static class QueueCommands
         if (change is { Recipients: 0, After: { Queued: 0 } empty } && verb is "retry" or "drop") throw new CommandException($"nothing is queued for {empty.Domain}.");
         Console.Out.WriteLine(verb switch
         {
-            "retry" => change.Recipients == 0 ? "What is queued is due already." : $"{change.Recipients} recipients are due now.",
+            "retry" => change.Recipients == 0 ? "What is queued is due already and is tried at once." : $"{change.Recipients} recipients are due now.",
             "drop" => $"{change.Recipients} recipients dropped.",
             "hold" => $"{target} is held.",
             _ => $"{target} is released.",
@@ -52,6 +52,41 @@ internal static class QueueCommands
         return 0;
     }
 
+    /// <summary>The queue as Postfix' mailq lays it out, which people's scripts read; its last line counts.</summary>
+    public static async Task<int> MailqAsync(ControlClient relay, CancellationToken cancellationToken)
+    {
+        var listing = await relay.GetAsync<QueueListing>("mailq", cancellationToken);
+        var messages = listing.Domains.SelectMany(d => d.Recipients.Select(r => (Domain: d, Recipient: r))).GroupBy(r => r.Recipient.Message).OrderBy(m => m.Min(r => r.Recipient.Born)).ToArray();
+        if (messages.Length == 0 && listing.NotListed == 0)
+        {
+            Console.Out.WriteLine("Mail queue is empty");
+            return 0;
+        }
+
+        Console.Out.WriteLine("-Queue ID-               --Size-- ----Arrival Time---- -Sender/Recipient-------");
+        foreach (var message in messages)
+        {
+            var first = message.First().Recipient;
+            var mark = message.Any(r => r.Recipient.State == "leased") ? '*' : message.All(r => r.Recipient.State == "held") ? '!' : ' ';
+            var arrival = first.Born.ToDateTimeOffset().ToLocalTime().ToString("ddd MMM dd HH:mm:ss", CultureInfo.InvariantCulture);
+            Console.Out.WriteLine($"{first.Message}{mark} {first.Size,8} {arrival}  {(first.Sender is "" ? "MAILER-DAEMON" : Sender(first))}");
+            foreach (var trouble in message.Select(r => r.Domain).Where(d => d.SuspendedUntil.Milliseconds > 0).Select(d => d.SiteTrouble).Distinct())
+                Console.Out.WriteLine(Printable.Line($"({trouble})"));
+            foreach (var (_, recipient) in message) Console.Out.WriteLine(new string(' ', 55) + Recipient(recipient));
+            Console.Out.WriteLine();
+        }
+
+        if (listing.NotListed > 0) Console.Out.WriteLine($"{Number(listing.NotListed)} recipients more; see `angarium queue list`");
+        var kilobytes = messages.Sum(m => m.First().Recipient.Size) / 1024;
+        var requests = messages.Length + listing.NotListed;
+        Console.Out.WriteLine($"-- {Number(kilobytes)} Kbytes in {Number(requests)} Request{(requests == 1 ? "" : "s")}.");
+        return 0;
+    }
+
+    private static string Sender(QueuedRecipient one) => one.Sender is null ? "?" : Printable.Line(one.Sender.Length == 0 ? "<>" : one.Sender);
+
+    private static string Recipient(QueuedRecipient one) => one.Address is null ? one.Key.ToString() : Printable.Line(one.Address);
+
     private static void Show(QueueSnapshot snapshot)
     {
         var site = snapshot.Site is null ? "" : $", site {snapshot.Site}";
@@ -60,10 +95,10 @@ internal static class QueueCommands
         if (snapshot.Recipients.Length == 0) return;
         Table(
         [
-            ["recipient key", "message", "state", "attempts", "due", "accepted", "tenant"],
+            ["message", "state", "attempts", "due", "accepted", "tenant", "sender", "recipient"],
             .. snapshot.Recipients.Select(one => new[]
             {
-                one.Key.ToString(), one.Message.ToString(), one.State, Number(one.Attempts), one.Due.ToString(), one.Born.ToString(), one.Tenant,
+                one.Message.ToString(), one.State, Number(one.Attempts), one.Due.ToString(), one.Born.ToString(), one.Tenant, Sender(one), Recipient(one),
             }),
         ]);
     }

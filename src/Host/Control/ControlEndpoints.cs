@@ -23,6 +23,26 @@ internal static class ControlEndpoints
     {
         endpoints.MapGet("/queue", async (int? limit, CancellationToken cancellationToken) =>
             Answer((await directory.ListDomainsAsync(Math.Clamp(limit ?? 1_000, 1, MaxDomains), cancellationToken)).Select(row => new QueueRow(row.Domain, row.Queued))));
+        endpoints.MapGet("/mailq", async (CancellationToken cancellationToken) =>
+        {
+            var listed = new List<QueueSnapshot>();
+            long left = MaxListed, more = 0;
+            foreach (var row in await directory.ListDomainsAsync(MaxDomains, cancellationToken))
+            {
+                if (left <= 0)
+                {
+                    more += row.Queued;
+                    continue;
+                }
+
+                var snapshot = await Queue(row.Domain).Show((int)left);
+                left -= snapshot.Recipients.Length;
+                more += Math.Max(0, snapshot.Queued - snapshot.Recipients.Length);
+                listed.Add(snapshot);
+            }
+
+            return Answer(new QueueListing([.. listed], more));
+        });
         endpoints.MapGet("/queue/{target}", async (string target, int? limit, CancellationToken cancellationToken) =>
         {
             if (await TargetsAsync(target, cancellationToken) is not { Count: > 0 } targets) return Unknown(target);
@@ -93,6 +113,9 @@ internal static class ControlEndpoints
 
 /// <summary>One line of `queue list`.</summary>
 internal sealed record QueueRow(string Domain, long Queued);
+
+/// <summary>What `mailq` prints: queues with their recipients, and how many more there are than were listed.</summary>
+internal sealed record QueueListing(QueueSnapshot[] Domains, long NotListed);
 
 /// <summary>What an order changed, and (unless it went to all) how the first of its domains stands after it.</summary>
 internal sealed record QueueChange(int Domains, int Recipients, QueueSnapshot? After);

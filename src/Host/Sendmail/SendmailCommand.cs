@@ -29,7 +29,7 @@ internal static class SendmailCommand
             SendmailArguments.Mode.ListQueue => await CommandLine.GuardedAsync(async () =>
             {
                 using var relay = new ControlClient(SettingsCommand.DataOf(sources));
-                return await QueueCommands.ListAsync(relay, 1_000, json: false, CancellationToken.None);
+                return await QueueCommands.MailqAsync(relay, CancellationToken.None);
             }),
             SendmailArguments.Mode.Nothing => ExitOk,
             _ => Fail(ExitUsage, "this mode of sendmail is not offered; the relay is started with `angarium serve`"),

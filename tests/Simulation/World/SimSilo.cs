@@ -123,6 +123,8 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
         return new SiteState();
     }
 
+    public ValueTask<SiteState> RetryAsync(string site) => throw new NotSupportedException();
+
     public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute("site", true, 20, TimeSpan.FromHours(1)));
 
     public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken)

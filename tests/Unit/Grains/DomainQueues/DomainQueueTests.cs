@@ -328,4 +328,18 @@ public class DomainQueueTests
         Assert.Equal([key], q.Document.HeldMessages);
         Assert.False(q.Queue.IsDeposed);
     }
+
+    [Fact]
+    public async Task Retry_OfASuspendedSite_TriesItAtOnce()
+    {
+        var q = new QueueUnderTest();
+        q.State = new() { SuspendedUntil = q.Clock.Now + TimeSpan.FromMinutes(5) };
+        q.Offer(1);
+        Assert.NotEqual(default, (await q.Queue.ShowAsync(1)).SuspendedUntil);
+        Assert.Equal(0, await q.Queue.RetryAsync(null));
+        Assert.Equal(1, q.SiteRetries);
+        Assert.Equal(default, (await q.Queue.ShowAsync(1)).SuspendedUntil);
+        await q.Queue.RetryAsync(null);
+        Assert.Equal(1, q.SiteRetries);
+    }
 }

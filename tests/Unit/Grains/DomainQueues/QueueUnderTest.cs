@@ -160,6 +160,16 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand)
     {
         Demands.Add(demand.Lanes.Sum(l => (long)l.Messages));
-        return new(new SiteState());
+        return new(State);
+    }
+
+    public SiteState State { get; set; } = new();
+
+    public int SiteRetries { get; private set; }
+
+    public ValueTask<SiteState> RetryAsync(string site)
+    {
+        SiteRetries++;
+        return new(State = State with { SuspendedUntil = Clock.Now });
     }
 }

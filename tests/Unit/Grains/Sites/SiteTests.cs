@@ -153,6 +153,26 @@ public class SiteTests
     }
 
     [Fact]
+    public void Retry_OfASuspendedSite_LetsOneConnectionTryAndItsFailureDoublesThePause()
+    {
+        var site = Make();
+        Demand(site, "d", 1, route: true);
+        Report(site, Assert.Single(site.Decide(_now)), SessionEvent.ConnectFailed);
+        Assert.Equal(_now + TimeSpan.FromMinutes(1), site.State.SuspendedUntil);
+        Assert.Empty(site.Decide(_now));
+        After(10);
+        site.Retry(_now);
+        var order = Assert.Single(site.Decide(_now));
+        Report(site, order, SessionEvent.ConnectFailed);
+        Assert.Equal(_now + TimeSpan.FromMinutes(2), site.State.SuspendedUntil);
+
+        // An order to all domains of one site comes many times.
+        After(1);
+        Assert.Equal(site.State.SuspendedUntil, site.Retry(_now).SuspendedUntil);
+        Assert.Empty(site.Decide(_now));
+    }
+
+    [Fact]
     public void Suspension_ACohortFails_ThenOneProbeThenSlowGrowth()
     {
         var site = Make();
