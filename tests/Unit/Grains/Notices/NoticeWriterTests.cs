@@ -249,7 +249,7 @@ public sealed class NoticeWriterTests : ISpoolReader, ISpoolWriter
         Assert.Equal(!Ascii.IsValid(sender + recipient), _written[0].Envelope.SmtpUtf8);
         Assert.True(_written[0].Envelope.SmtpUtf8 || Ascii.IsValid(octets.Span));
         Assert.Equal(3, ((Multipart)Read().Body!).Count);
-    });
+    }, threads: 1);
 
     private static readonly Gen<string> Mailboxes = Gen.OneOf(
         Gen.Select(MailAddressTests.LocalParts, MailAddressTests.Domains, (local, domain) => $"{local}@{domain}"),
