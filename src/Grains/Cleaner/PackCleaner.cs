@@ -1,3 +1,4 @@
+using Angarium.Grains.Sweep;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
@@ -9,16 +10,10 @@ namespace Angarium.Grains.Cleaner;
 
 /// <summary>
 /// Copies what is unfinished in old, mostly finished packs into moved packs, so that the sweep may delete the old ones (design rules 5 and 10). It deletes nothing. One pass
-/// at a time; a pass is bounded in tables read and octets copied, and holds the tables of one block of packs. What it remembers only saves work: a copy made twice does no harm.
+/// at a time; a pass is bounded in tables read and octets copied, and holds the tables of one segment. What it remembers only saves work: a copy made twice does no harm.
 /// </summary>
 internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader, IPackMover mover, RecordView view, IStoreClock clock, ILogger<PackCleaner> log)
 {
-    /// <summary>
-    /// Packs of one writer with neighbouring numbers lie in one segment of the disk, which is given back only when all of them are deleted: they are judged together, the deleted
-    /// ones too, which their numbers give away.
-    /// </summary>
-    private const uint BlockPacks = 32;
-
     private const int MaxTables = 2_048;
     private const long MaxPassBytes = 256L << 20;
     private const long MaxBatchBytes = 32L << 20;
@@ -28,37 +23,43 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
     private static readonly TimeSpan MinAge = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(10);
 
+    /// <summary>
+    /// What is on disk beyond twice the live mail (the octets of entries with an unfinished recipient) was written within this time: a segment is filled for ten minutes, is judged when it is
+    /// ten old and every ten minutes, and a copy must have been durable for an hour before its source is deleted (rule 5); the rest is the time between passes. This is what
+    /// "space on disk stays within 3 × the live mail" leaves out, and what the copies of that hour take is why it says 3.
+    /// </summary>
+    public static readonly TimeSpan Fresh = TimeSpan.FromMinutes(10) + MinAge + LookAgain + PackSweep.MovedFor + TimeSpan.FromMinutes(5);
+
     /// <summary>A copy is known to the view long before.</summary>
     private static readonly TimeSpan CopiedFor = TimeSpan.FromHours(2);
 
-    private readonly Dictionary<Block, StoreTime> _looked = [];
+    private readonly Dictionary<Place, StoreTime> _looked = [];
     private readonly Dictionary<PackName, StoreTime> _copied = [];
 
     /// <summary>One pass. Packs whose positions are older than half of <paramref name="retention"/> are copied again, so that the ledger can let go of its streams.</summary>
     public async Task PassAsync(TimeSpan retention, CancellationToken cancellationToken)
     {
         var now = clock.Now;
-        var blocks = new Dictionary<Block, List<PackListing>>();
+        var units = new Dictionary<Place, List<PackListing>>();
         await foreach (var pack in packs.ListAsync(cancellationToken))
         {
-            if (now - pack.Created < MinAge) continue;
-            var block = new Block(pack.Name.Kind, pack.Name.Writer, (pack.Name.Number - 1) / BlockPacks);
-            if (blocks.TryGetValue(block, out var members)) members.Add(pack);
-            else blocks.Add(block, [pack]);
+            var place = Place.Of(pack);
+            if (units.TryGetValue(place, out var members)) members.Add(pack);
+            else units.Add(place, [pack]);
         }
 
-        foreach (var gone in _looked.Keys.Where(b => !blocks.ContainsKey(b)).ToList()) _looked.Remove(gone);
+        foreach (var gone in _looked.Keys.Where(p => !units.ContainsKey(p)).ToList()) _looked.Remove(gone);
         foreach (var old in _copied.Where(c => now - c.Value > CopiedFor).Select(c => c.Key).ToList()) _copied.Remove(old);
         // Positions first: what is found unfinished below was so at these or later.
         var pass = new Pass(view.Positions, MaxPassBytes);
         await view.RefreshAsync(cancellationToken);
         var tables = 0;
-        foreach (var (block, members) in blocks.Where(b => now - _looked.GetValueOrDefault(b.Key) >= LookAgain).OrderBy(b => _looked.GetValueOrDefault(b.Key)).ThenBy(b => b.Key.Index))
+        foreach (var (place, members) in units.Where(u => now - _looked.GetValueOrDefault(u.Key) >= LookAgain && u.Value.Any(p => now - p.Created >= MinAge)).OrderBy(u => _looked.GetValueOrDefault(u.Key)))
         {
             if (tables >= MaxTables || pass.Left <= 0) break;
             tables += members.Count;
-            if (!await LookAsync(members, now, retention, pass, cancellationToken)) break;
-            _looked[block] = now;
+            if (!await LookAsync(place, members, now, retention, pass, cancellationToken)) break;
+            _looked[place] = now;
         }
 
         await FlushAsync(pass, cancellationToken);
@@ -66,12 +67,18 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
     }
 
     /// <summary>False = the store takes nothing now.</summary>
-    private async Task<bool> LookAsync(List<PackListing> members, StoreTime now, TimeSpan retention, Pass pass, CancellationToken cancellationToken)
+    private async Task<bool> LookAsync(Place place, List<PackListing> members, StoreTime now, TimeSpan retention, Pass pass, CancellationToken cancellationToken)
     {
         var live = new List<(PackListing Pack, List<MovedEntry> Entries)>();
-        long liveBytes = 0, tableBytes = 0;
+        double liveBytes = 0;
         foreach (var pack in members)
         {
+            if (now - pack.Created < MinAge)
+            {
+                liveBytes += pack.Length;
+                continue;
+            }
+
             if (_copied.ContainsKey(pack.Name)) continue;
             var toc = await reader.ReadTocAsync(pack.Name, cancellationToken);
             // Gone meanwhile, or kept for somebody to look at: the sweep says so.
@@ -86,19 +93,16 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
 
             if (entries.Count == 0) continue;
             live.Add((pack, entries));
-            tableBytes += contents.Entries.Sum(e => (long)e.Length);
-            liveBytes += entries.Sum(e => (long)e.Entry.Length);
+            // Its share of the pack, table and all: what is wholly live is never copied, or it would be for ever.
+            liveBytes += pack.Length * (double)entries.Sum(e => e.Entry.ContentLength + e.Entry.Length) / contents.Entries.Sum(e => e.ContentLength + e.Length);
         }
 
         if (live.Count == 0) return true;
-        var first = members[0].Name;
-        var born = members.Max(m => (m.Name.Number - 1) % BlockPacks) + 1;
-        // A moved pack is judged by itself: a copy of it would lie no denser among its neighbours, and be copied for ever.
-        var bornBytes = first.Kind == PackKind.Moved ? tableBytes : members.Average(m => (double)m.Length) * born;
-        var isSparse = liveBytes < bornBytes * SparseShare;
+        var packed = members[0].Unit is { Number: > 0, Packed: var all } ? all : members[0].Length;
+        var isSparse = liveBytes < packed * SparseShare;
         foreach (var (pack, entries) in live)
         {
-            if (!isSparse && (first.Kind == PackKind.Birth || now - pack.Created < retention / 2)) continue;
+            if (!isSparse && (place.Name.Kind == PackKind.Birth || now - pack.Created < retention / 2)) continue;
             foreach (var entry in entries)
             {
                 var size = entry.Entry.ContentLength + entry.Entry.Length;
@@ -132,7 +136,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
                 LogRefused(log, entries.Count);
                 // Some of these packs may have been copied in part: they are looked at again.
                 foreach (var source in sources) _copied.Remove(source);
-                foreach (var source in sources) _looked.Remove(new Block(source.Kind, source.Writer, (source.Number - 1) / BlockPacks));
+                _looked.Clear();
                 return false;
             }
 
@@ -166,7 +170,11 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
     [LoggerMessage(2704, LogLevel.Error, "The entry of pack {Pack} at {Offset} cannot be copied and stays where it is: {Error}")]
     private static partial void LogLeftOut(ILogger logger, PackName pack, uint offset, string error);
 
-    private readonly record struct Block(PackKind Kind, ulong Writer, uint Index);
+    /// <summary>A unit of space: a segment of a writer, or a pack by itself.</summary>
+    private readonly record struct Place(PackName Name, uint Unit)
+    {
+        public static Place Of(PackListing pack) => pack.Unit.Number > 0 ? new(pack.Name with { Number = 0 }, pack.Unit.Number) : new(pack.Name, 0);
+    }
 
     /// <summary>What one pass gathers and may still copy.</summary>
     private sealed class Pass(IReadOnlyList<LedgerPosition> positions, long left)

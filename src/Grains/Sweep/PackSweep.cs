@@ -26,7 +26,7 @@ internal sealed partial class PackSweep(
 
     private static readonly TimeSpan MinAge = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Recheck = TimeSpan.FromHours(1);
-    private static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
+    internal static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<PackName, Known> _known = new();
     private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
@@ -135,7 +135,7 @@ internal sealed partial class PackSweep(
         var seen = true;
         foreach (var domain in open.GroupBy(o => o.Entry.Domain))
         {
-            foreach (var batch in Batches(pack.Name, domain)) seen &= await SeeAsync(domain.Key, batch, cancellationToken);
+            foreach (var batch in Batches(domain)) seen &= await SeeAsync(domain.Key, batch, cancellationToken);
         }
 
         if (!seen) _work = true;
@@ -161,7 +161,7 @@ internal sealed partial class PackSweep(
         return false;
     }
 
-    private static IEnumerable<List<SweptEntry>> Batches(PackName pack, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open)
+    private static IEnumerable<List<SweptEntry>> Batches(IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open)
     {
         var batch = new List<SweptEntry>();
         var count = 0;
@@ -176,10 +176,9 @@ internal sealed partial class PackSweep(
                     count = 0;
                 }
 
-                var birth = pack.Kind == PackKind.Birth;
                 batch.Add(new SweptEntry
                 {
-                    Offset = birth ? entry.Offset : 0, Length = birth ? entry.Length : 0, Tenant = entry.Tenant, Class = entry.Class, Keys = part,
+                    Offset = entry.BirthOffset, Length = entry.BirthLength, Tenant = entry.Tenant, Class = entry.Class, Keys = part,
                     Born = entry.Born, NotBefore = entry.NotBefore, Message = entry.Message.First,
                 });
                 count += part.Length;
@@ -217,7 +216,7 @@ internal sealed partial class PackSweep(
             if (toc.Value is not { } contents) return true;
             var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
             known.Positions = [.. contents.Positions];
-            view.AddMoved(contents, known.FirstListed);
+            await view.AddMovedAsync(contents, known.FirstListed, cancellationToken);
             return true;
         }
         catch (IOException e)

@@ -41,7 +41,7 @@ internal sealed partial class RecordView
         {
             if (ulong.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) _checkpoint = Math.Max(_checkpoint, number);
             if (await documents.ReadAsync(name, cancellationToken) is not { } document) continue;
-            if (TryDecode(document.Content)) return;
+            if (_forgot = TryDecode(document.Content)) return;
             LogBadCheckpoint(log, name);
         }
     }

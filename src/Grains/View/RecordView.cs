@@ -31,6 +31,9 @@ internal sealed partial class RecordView(
     private Task? _next;
     private ulong _checkpoint;
 
+    /// <summary>Records have been let go of (or a checkpoint that had done so was loaded): what is said of an unknown pack is no longer all that the ledger says.</summary>
+    private volatile bool _forgot;
+
     public StoreTime ListedFrom { get; private set; }
 
     public IReadOnlyList<LedgerPosition> Positions
@@ -102,15 +105,42 @@ internal sealed partial class RecordView(
             if (births.Contains(id)) continue;
             bits.Listed = false;
             if (bits.MissingSince == default) bits.MissingSince = began;
-            else if (began - bits.MissingSince > ForgetAfter && !MovedFrom(id)) _packs.TryRemove(id, out _);
+            else if (began - bits.MissingSince > ForgetAfter && !MovedFrom(id)) _forgot |= _packs.TryRemove(id, out _);
         }
 
         foreach (var gone in MovedPacks().Where(m => !moved.Contains(m.Name)).ToList()) DropMoved(gone.Name);
         ListedFrom = began;
     }
 
-    /// <summary>A moved pack's table of contents: where its recipients lie now. False = records behind its positions are no longer here, so that nothing may be said of it.</summary>
-    public void AddMoved(PackToc toc, StoreTime listed)
+    /// <summary>
+    /// A moved pack's table of contents: where its recipients lie now. What the view may have forgotten of their birth packs is read again first, from the positions at which they
+    /// were found unfinished (design rule 10): a copy that appears late must not be the only one that nothing is known of.
+    /// </summary>
+    /// <exception cref="IOException">The ledger cannot be read now: nothing was added.</exception>
+    public async Task AddMovedAsync(PackToc toc, StoreTime listed, CancellationToken cancellationToken)
+    {
+        // Only a pack that was listed, or held by a moved one, ever since its first record has its time of creation here.
+        if (_forgot && toc.Entries.Any(e => e.Keys.Any(k => !_packs.TryGetValue(k.PackId, out var bits) || bits.Created == default))) await ReadAgainAsync(toc.Positions, cancellationToken);
+        AddMoved(toc, listed);
+    }
+
+    private async Task ReadAgainAsync(IReadOnlyList<LedgerPosition> positions, CancellationToken cancellationToken)
+    {
+        var from = positions.ToDictionary(p => p.Stream, p => p.Offset);
+        await foreach (var listing in ledger.ListAsync(cancellationToken))
+        {
+            // One that they do not name was sealed and read by then, or began later.
+            for (var offset = from.GetValueOrDefault(listing.Stream); ;)
+            {
+                var read = await ledger.ReadAsync(listing.Stream, offset, ReadBytes, cancellationToken);
+                foreach (var record in decode(read.Data)) Take(record);
+                if (read.Data.IsEmpty || read.Next == offset) break;
+                offset = read.Next;
+            }
+        }
+    }
+
+    private void AddMoved(PackToc toc, StoreTime listed)
     {
         var pack = new MovedPack(toc.Name, [], [.. toc.Sources], listed);
         foreach (var entry in toc.Entries)

@@ -54,7 +54,7 @@ internal sealed partial class FilePackStore
             }
 
             if (contents.TornBytes > 0) LogTorn(_logger, path, contents.TornBytes);
-            var segment = new Segment(kind, writer, number, path, contents.Nonce ?? 0) { IsClosed = true, Length = file.Length };
+            var segment = new Segment(kind, writer, number, path, contents.Nonce ?? 0) { IsClosed = true, Length = file.Length, Packed = contents.Rows.Sum(r => r.Length) };
             var deleted = Deletions(segment);
             var doubled = new List<Segment>();
             foreach (var row in contents.Rows)

@@ -129,7 +129,7 @@ internal sealed partial class FilePackStore : IPackStore, IDisposable
         {
             all = new PackListing[_packs.Count];
             var i = 0;
-            foreach (var (name, (_, row)) in _packs) all[i++] = new PackListing(name, row.Length, row.Created);
+            foreach (var (name, (segment, row)) in _packs) all[i++] = new PackListing(name, row.Length, row.Created, new SpaceUnit(segment.Number, segment.Packed));
         }
 
         foreach (var listing in all)
@@ -308,6 +308,7 @@ internal sealed partial class FilePackStore : IPackStore, IDisposable
             segment.Rows.Add(row);
             segment.Length = SegmentFormat.Align(row.Offset + row.Length + SegmentFormat.FrameTrailerSize);
             segment.Live++;
+            segment.Packed += row.Length;
             _packs.Add(name, (segment, row));
             SpoolInstruments.Packs.Set(_packs.Count);
         }

@@ -27,6 +27,9 @@ internal sealed class Segment(PackKind kind, ulong writer, uint number, string p
     /// <summary>Where the next frame goes.</summary>
     public long Length { get; set; }
 
+    /// <summary>Octets of all its packs, the deleted ones too.</summary>
+    public long Packed { get; set; }
+
     /// <summary>Packs in it that exist.</summary>
     public int Live { get; set; }
 

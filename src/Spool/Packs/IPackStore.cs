@@ -45,7 +45,11 @@ public enum PackCreation
 }
 
 /// <summary>One row of a listing. <paramref name="Created"/> is the store's own time of creation.</summary>
-public readonly record struct PackListing(PackName Name, long Length, StoreTime Created);
+/// <param name="Unit">What gives its room back only when all its packs are deleted; default = the pack alone.</param>
+public readonly record struct PackListing(PackName Name, long Length, StoreTime Created, SpaceUnit Unit = default);
+
+/// <summary>A segment of the disk: its number among those of its kind and writer, and the octets of all packs that were ever put into it.</summary>
+public readonly record struct SpaceUnit(uint Number, long Packed);
 
 /// <summary>
 /// The bytes of a pack to create: <paramref name="Head"/> (header, table of contents, entries), then, for a large message alone in its pack, the content

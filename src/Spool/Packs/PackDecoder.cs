@@ -63,11 +63,12 @@ internal static class PackDecoder
             if ((flags & RowFlags.SameTenant) == 0) tenant = reader.Text();
             var message = new MessageId(KeyRuns.ReadKey(ref reader, header.Name.Id));
             var keys = KeyRuns.Read(ref reader, header.Name.Id);
+            var (birthOffset, birthLength) = (flags & RowFlags.Birth) != 0 ? (reader.U32(), reader.U32()) : (offset, length);
             if (reader.Failed || keys is null || offset < PackFormat.HeaderSize + header.TableLength || (long)offset + length > header.Length) return null;
             rows.Add(new PackEntry
             {
                 Domain = domain, Tenant = tenant, Class = @class, Offset = offset, Length = length, ContentLength = contentLength, Keys = keys, Born = born, NotBefore = notBefore,
-                Message = message,
+                Message = message, BirthOffset = birthOffset, BirthLength = birthLength,
             });
         }
 

@@ -20,6 +20,9 @@ internal sealed record EntryDraft
 
     public required MessageId Message { get; init; }
 
+    /// <summary>Moved packs: where the entry lay in its birth pack.</summary>
+    public (uint Offset, uint Length)? Birth { get; init; }
+
     public ReadOnlyMemory<byte> Trace { get; init; }
 
     /// <summary>Offset in the trace of the 23 octets that the message id overwrites; -1 = none.</summary>
@@ -118,6 +121,8 @@ internal static class PackEncoder
                 Class = draft.Envelope.Class,
                 Offset = (uint)offset,
                 Length = (uint)length,
+                BirthOffset = draft.Birth?.Offset ?? (uint)offset,
+                BirthLength = draft.Birth?.Length ?? (uint)length,
                 ContentLength = draft.Trace.Length + body.Length,
                 Keys = draft.Keys,
                 Born = draft.Envelope.Accepted,
@@ -184,7 +189,7 @@ internal static class PackEncoder
             var draft = drafts[i];
             var envelope = draft.Envelope;
             var flags = (draft.Domain == domain ? RowFlags.SameDomain : 0) | (envelope.Tenant == tenant ? RowFlags.SameTenant : 0)
-                | (envelope.NotBefore != default ? RowFlags.NotBefore : 0);
+                | (envelope.NotBefore != default ? RowFlags.NotBefore : 0) | (draft.Birth is not null ? RowFlags.Birth : 0);
             writer.U8((byte)flags);
             writer.U8((byte)envelope.Class);
             places[i] = writer.Position;
@@ -196,6 +201,9 @@ internal static class PackEncoder
             if ((flags & RowFlags.SameTenant) == 0) writer.Text(tenant = envelope.Tenant);
             KeyRuns.WriteKey(ref writer, draft.Message.First, home);
             KeyRuns.Write(ref writer, draft.Keys, home);
+            if (draft.Birth is not { } birth) continue;
+            writer.U32(birth.Offset);
+            writer.U32(birth.Length);
         }
     }
 
@@ -245,7 +253,7 @@ internal static class PackEncoder
 
     /// <summary>Most octets a draft's row of the table takes.</summary>
     private static int RowBound(EntryDraft draft) =>
-        2 + 8 + 3 * ByteWriter.MaxVarint + ByteWriter.MaxText(draft.Domain) + ByteWriter.MaxText(draft.Envelope.Tenant) + 16 + KeyRuns.MaxSize(draft.Keys.Count);
+        2 + 16 + 3 * ByteWriter.MaxVarint + ByteWriter.MaxText(draft.Domain) + ByteWriter.MaxText(draft.Envelope.Tenant) + 16 + KeyRuns.MaxSize(draft.Keys.Count);
 
     /// <summary>Most octets a draft's record takes, its body apart.</summary>
     public static long RecordBound(EntryDraft draft)
@@ -265,7 +273,7 @@ internal static class PackEncoder
 
 /// <summary>What a row of the table leaves out or has besides.</summary>
 [Flags]
-internal enum RowFlags : byte { SameDomain = 1, SameTenant = 2, NotBefore = 4 }
+internal enum RowFlags : byte { SameDomain = 1, SameTenant = 2, NotBefore = 4, Birth = 8 }
 
 /// <summary>Booleans of an entry's record.</summary>
 [Flags]

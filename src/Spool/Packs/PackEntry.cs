@@ -17,6 +17,11 @@ public sealed record PackEntry
 
     public uint Length { get; init; }
 
+    /// <summary>Where it lay in its birth pack, which the index knows it by: here, in a birth pack; named, in a moved one.</summary>
+    public uint BirthOffset { get; init; }
+
+    public uint BirthLength { get; init; }
+
     /// <summary>Octets that a receiver gets, trace fields included.</summary>
     public long ContentLength { get; init; }
 

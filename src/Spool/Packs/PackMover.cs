@@ -115,6 +115,7 @@ internal sealed class PackMover(
         return new EntryDraft
         {
             Envelope = record.Envelope, Picks = picks, Keys = Array.ConvertAll(picks, i => record.Keys[i]), Domain = record.Domain, Message = record.Message,
+            Birth = (moved.Entry.BirthOffset, moved.Entry.BirthLength),
             // The source's buffer goes with the source.
             Trace = record.Trace.ToArray(),
             Body = body,
