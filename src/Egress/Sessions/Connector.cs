@@ -10,12 +10,16 @@ namespace Angarium.Egress.Sessions;
 /// <summary>An open session, or why there is none: 5yz = the domain's mail has nowhere to go, else the connection failed and no message is touched.</summary>
 internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own);
 
-/// <summary>Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Any thread; holds nothing.</summary>
+/// <summary>
+/// Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Those that lately could not be connected come last (§4.5.4.1: a list of hosts that cannot be
+/// reached), so that a dead first host does not cost each session its time-out. Any thread; that list alone is held, and lost in a crash.
+/// </summary>
 internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger)
 {
     /// <summary>Connections tried for one session: beyond these the site rests.</summary>
     private const int MostTries = 10;
 
+    private readonly UnreachableHosts unreachable = new(watch.Time);
     private int nextSource;
 
     public async Task<ConnectResult> ConnectAsync(MailRoute route, CancellationToken cancellationToken)
@@ -25,6 +29,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         Reply? permanent = null, temporary = null;
         string? remote = null;
         var own = true;
+        var dead = new List<RouteEndPoint>();
         foreach (var host in route.Hosts)
         {
             var found = await routes.AddressesAsync(route, host, cancellationToken);
@@ -36,29 +41,44 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
 
             foreach (var address in found.Addresses)
             {
-                if (!TryChooseSource(options, address.AddressFamily, out var source))
+                var target = new RouteEndPoint(host.Name, address, host.Port);
+                if (unreachable.Contains(target))
                 {
-                    temporary ??= new Reply(451, new(4, 4, 1), $"Egress:Source has no address of the family of {address}");
+                    dead.Add(target);
                     continue;
                 }
 
-                if (tries++ >= MostTries) break;
-                var target = new RouteEndPoint(host.Name, address, host.Port);
-                var (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
-                // RFC 7435: TLS that was only hoped for must not cost the delivery. Once more without, on a new connection.
-                if (failure is { Fault: AttemptFault.TlsFailed } && (route.Hop is null || route.Hop is { Tls: TlsPolicy.May, ImplicitTls: false }))
-                {
-                    (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
-                }
-
-                if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false);
-                temporary = failure!.Verdict.OfLastHost().Reply;
-                (remote, own) = (target.ToString(), failure.Verdict.Own || temporary.IsPermanent);
+                if (await TryTargetAsync(target) is { } result) return result;
             }
         }
 
+        foreach (var target in dead)
+            if (await TryTargetAsync(target) is { } result) return result;
+
         // A host that may answer later outweighs those that never will. Whatever it said, it was no answer to a message.
         return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote, own);
+
+        async Task<ConnectResult?> TryTargetAsync(RouteEndPoint target)
+        {
+            if (!TryChooseSource(options, target.Address.AddressFamily, out var source))
+            {
+                temporary ??= new Reply(451, new(4, 4, 1), $"Egress:Source has no address of the family of {target.Address}");
+                return null;
+            }
+
+            if (tries++ >= MostTries) return null;
+            var (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
+            // RFC 7435: TLS that was only hoped for must not cost the delivery. Once more without, on a new connection.
+            if (failure is { Fault: AttemptFault.TlsFailed } && (route.Hop is null || route.Hop is { Tls: TlsPolicy.May, ImplicitTls: false }))
+            {
+                (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
+            }
+
+            if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false);
+            temporary = failure!.Verdict.OfLastHost().Reply;
+            (remote, own) = (target.ToString(), failure.Verdict.Own || temporary.IsPermanent);
+            return null;
+        }
     }
 
     // A 5yz greeting is about this host now, not about any message.
@@ -74,6 +94,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         try
         {
             var connection = await SmtpConnection.ConnectAsync(target, source, options.ConnectTimeout, watch, cancellationToken);
+            unreachable.Remove(target);
             session = new SmtpClientSession(connection, options, watch.Time);
             await using var stop = cancellationToken.UnsafeRegister(
                 static state => ((SmtpConnection)state!).Abort(new AttemptException(AttemptFault.Stopping, "shutting down")), connection);
@@ -87,6 +108,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         {
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
+            if (stage == AttemptStage.Connect) unreachable.Add(target);
             EgressInstruments.Connections.WithLabels(e.Reply is not null ? "refused" : e.Fault switch
             {
                 AttemptFault.Unreachable => "unreachable",

@@ -52,6 +52,9 @@ internal interface ITransactionFeed
     /// <summary>The next transaction, its entry open; null = none for this session now. May be asked before the last one is reported.</summary>
     Task<MailTransaction?> NextAsync();
 
+    /// <summary>Nothing more may be begun: what was taken and not begun goes back.</summary>
+    bool IsStopped { get; }
+
     void Report(MailTransaction transaction, IReadOnlyList<int> recipients, DeliveryVerdict verdict, bool owesRelayedNotice = false);
 
     /// <summary>Recipients of this message that go in another transaction, next.</summary>

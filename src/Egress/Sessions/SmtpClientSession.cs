@@ -102,6 +102,14 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                     continue;
                 }
 
+                if (feed.IsStopped)
+                {
+                    // Taken while the last one was on the wire; its turn does not come.
+                    Abandon(current, feed, DeliveryVerdict.Of(AttemptStage.Mail, AttemptFault.Stopping, "not tried: the session ends"));
+                    current = null;
+                    continue;
+                }
+
                 if (!IsFit(current, feed))
                 {
                     current.Dispose();

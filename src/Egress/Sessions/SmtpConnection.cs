@@ -248,6 +248,7 @@ internal sealed class SmtpConnection : IDisposable
     private static string Words(SocketError error) => error switch
     {
         SocketError.ConnectionRefused => "connection refused",
+        SocketError.ConnectionReset => "connection reset",
         SocketError.HostUnreachable => "host unreachable",
         SocketError.NetworkUnreachable => "network unreachable",
         SocketError.TimedOut => "connection timed out",

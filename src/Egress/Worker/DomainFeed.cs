@@ -82,6 +82,14 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         }
     }
 
+    public bool IsStopped
+    {
+        get
+        {
+            lock (gate) return state == FeedState.Stopped;
+        }
+    }
+
     /// <summary>Asks for no more; what is granted is still carried.</summary>
     public void Finish() => Turn(FeedState.Finishing);
 

@@ -15,6 +15,8 @@ internal sealed class MemoryFeed(IEnumerable<MemoryEntry> entries, TimeProvider 
 
     public List<HeldGrant> Grants { get; } = [];
 
+    public bool IsStopped => false;
+
     public async Task<MailTransaction?> NextAsync()
     {
         if (late) await Task.Yield();

@@ -1,0 +1,299 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
+using Angarium.Egress;
+using Angarium.Spool.Packs;
+using Angarium.TestKit.Peers;
+
+namespace Angarium.Unit.Egress;
+
+/// <summary>A worker from order to report: what it does with grants when peers, leases, queues and the process itself fail on the way.</summary>
+public sealed class EgressWorkerTests
+{
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(200);
+
+    [Fact]
+    public async Task Order_Open_CarriesWhatIsDueOnOneConnectionAndRunsDry()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net", "Subject: 1\r\n\r\n.dot\r\n");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            await connection.EnvelopeAsync();
+            await connection.SayAsync("354 go");
+            var content = await connection.ContentAsync();
+            if (i == 0) Assert.Equal("Subject: 1\r\n\r\n..dot\r\n", content);
+            await connection.SayAsync("250 2.0.0 kept");
+            var outcome = await world.OutcomeAsync();
+            Assert.Equal((OutcomeKind.Delivered, false, "kept"), (outcome.Kind, outcome.PossibleDuplicate, outcome.Reply!.Text));
+        }
+
+        Assert.Equal(2, (await world.ReportAsync(SessionEvent.Dry)).Messages);
+        world.Order(OrderKind.Close);
+        await connection.HearAsync("QUIT");
+        await connection.SayAsync("221 bye");
+        await world.ReportAsync(SessionEvent.Closed);
+        Assert.Equal(0, world.Context.Leases.Count);
+    }
+
+    /// <summary>
+    /// The peer leaves, or says nothing, at each stage. Before MAIL no message is touched: the connection failed. From MAIL to the content the message is deferred. After the dot it may have been
+    /// delivered: deferred, counted, and the site is not blamed (features: a final dot without a reply suspends nothing).
+    /// </summary>
+    [Theory]
+    [InlineData("greeting", true)]
+    [InlineData("greeting", false)]
+    [InlineData("EHLO", true)]
+    [InlineData("EHLO", false)]
+    [InlineData("MAIL", true)]
+    [InlineData("MAIL", false)]
+    [InlineData("RCPT", true)]
+    [InlineData("RCPT", false)]
+    [InlineData("DATA", true)]
+    [InlineData("DATA", false)]
+    [InlineData("content", true)]
+    [InlineData("content", false)]
+    [InlineData("the final dot", true)]
+    [InlineData("the final dot", false)]
+    public async Task Peer_LeavesOrFallsSilent_IsJudgedByTheStage(string stage, bool cut)
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, cut ? null : options => stage switch
+        {
+            "greeting" => options with { GreetingTimeout = Short },
+            "EHLO" => options with { EhloTimeout = Short },
+            "MAIL" => options with { MailTimeout = Short },
+            "RCPT" => options with { RcptTimeout = Short },
+            "DATA" => options with { DataTimeout = Short },
+            "content" => options with { BlockTimeout = Short },
+            _ => options with { DotTimeout = Short },
+        });
+        world.Mail("a@example.net", "Subject: large\r\n\r\n" + string.Concat(Enumerable.Repeat(new string('x', 78) + "\r\n", stage == "content" ? 500_000 : 10)));
+        await world.StartAsync();
+        using var connection = await peer.AcceptAsync();
+        await StepsAsync();
+        // At the greeting a reset could come before the client knows that it is connected.
+        if (cut && stage == "greeting") connection.Dispose();
+        else if (cut) connection.Cut();
+        if (stage is "greeting" or "EHLO")
+        {
+            var failed = await world.ReportAsync(SessionEvent.ConnectFailed);
+            Assert.Equal(451, failed.Reply!.Code);
+            Assert.Contains($"({stage})", failed.Reply.Text, StringComparison.Ordinal);
+            Assert.Empty(world.Exchanges);
+            return;
+        }
+
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Deferred, stage == "the final dot", true), (outcome.Kind, outcome.PossibleDuplicate, outcome.Own));
+        Assert.Contains($"({stage})", outcome.Reply!.Text, StringComparison.Ordinal);
+        var end = await world.ReportAsync(SessionEvent.Lost, SessionEvent.Closed);
+        Assert.Equal(stage == "the final dot" ? SessionEvent.Closed : SessionEvent.Lost, end.Event);
+
+        async Task StepsAsync()
+        {
+            if (stage == "greeting") return;
+            await connection.SayAsync("220 peer.test");
+            await connection.HearAsync("EHLO");
+            if (stage == "EHLO") return;
+            await connection.SayAsync("250 peer.test");
+            await connection.HearAsync("MAIL FROM:");
+            if (stage == "MAIL") return;
+            await connection.SayAsync("250 Ok");
+            await connection.HearAsync("RCPT TO:");
+            if (stage == "RCPT") return;
+            await connection.SayAsync("250 Ok");
+            await connection.HearAsync("DATA");
+            if (stage == "DATA") return;
+            await connection.SayAsync("354 go");
+            if (stage == "content") await connection.LineAsync();
+            else await connection.ContentAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Dot_AnsweredWith4yzOr5yz_IsTheOutcomeInThePeersWords()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        foreach (var (reply, kind) in new[] { ("452 4.2.2 full", OutcomeKind.Deferred), ("550 5.7.1 spam", OutcomeKind.Failed) })
+        {
+            await connection.EnvelopeAsync();
+            await connection.SayAsync("354 go");
+            await connection.ContentAsync();
+            await connection.SayAsync(reply);
+            var outcome = await world.OutcomeAsync();
+            Assert.Equal((kind, reply, false), (outcome.Kind, outcome.Reply!.ToString(), outcome.Own));
+        }
+    }
+
+    /// <summary>Design rule 15: what has not sent its final dot when the lease ends is aborted, and goes back untried.</summary>
+    [Theory]
+    [InlineData("RCPT")]
+    [InlineData("content")]
+    public async Task Lease_EndsBeforeTheDot_NoDotIsSent(string stage)
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint) { Lease = TimeSpan.FromMilliseconds(500) };
+        world.Mail("a@example.net", "Subject: large\r\n\r\n" + string.Concat(Enumerable.Repeat(new string('x', 78) + "\r\n", 500_000)));
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.HearAsync("MAIL FROM:");
+        await connection.SayAsync("250 Ok");
+        await connection.HearAsync("RCPT TO:");
+        if (stage == "RCPT")
+        {
+            // A reply that comes when the lease has ended, as the clock of the worker has it.
+            while (world.Context.Clock.Now < world.Exchanges[0].SentAt + world.Lease) await Task.Yield();
+            await connection.SayAsync("250 Ok");
+            await connection.HearAsync("DATA");
+            await connection.SayAsync("354 go");
+        }
+        else
+        {
+            await connection.SayAsync("250 Ok");
+            await connection.HearAsync("DATA");
+            await connection.SayAsync("354 go");
+            // And no more is read until it is over: the client's writes fill the socket.
+        }
+
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Returned, false), (outcome.Kind, outcome.PossibleDuplicate));
+        await connection.DrainAsync();
+        Assert.DoesNotContain("\r\n.\r\n", connection.Heard.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Design rule 13: a body that fails its checksum is deferred in our own words, and the peer gets no dot to take it by.</summary>
+    [Fact]
+    public async Task Body_FailsItsChecksum_NoDotIsSent()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net", damaged: true);
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Deferred, true, false), (outcome.Kind, outcome.Own, outcome.PossibleDuplicate));
+        await connection.DrainAsync();
+        Assert.DoesNotContain("\r\n.\r\n", connection.Heard.ToString(), StringComparison.Ordinal);
+    }
+
+    /// <summary>Design rule 5: what is not where its grant says is no outcome.</summary>
+    [Fact]
+    public async Task Entry_NotThere_GoesBackToTheSweep()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net", missing: SpoolReadStatus.NotFound);
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        Assert.Equal(OutcomeKind.NotFound, (await world.OutcomeAsync()).Kind);
+    }
+
+    /// <summary>Design rule 17: lost on the way there or on the way back, an exchange is repeated under its number until it is answered; no outcome is lost or told twice.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Exchange_Lost_IsRepeatedUnderItsNumber(bool onTheWayBack)
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        var lost = 0;
+        void Lose(ExchangeRequest request)
+        {
+            if (request.Outcomes.Length > 0 && Interlocked.Increment(ref lost) <= 3) throw new TimeoutException("lost");
+        }
+
+        if (onTheWayBack) world.OnAnswer = Lose;
+        else world.OnExchange = Lose;
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        await connection.SayAsync("250 Ok");
+        Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
+        await world.ReportAsync(SessionEvent.Dry);
+        Assert.True(lost > 3);
+        var told = world.Exchanges.Where(e => e.Outcomes.Length > 0).ToList();
+        Assert.Single(told.Select(e => (e.Session, e.Number)).Distinct());
+    }
+
+    /// <summary>A stop lets the transaction under way end, returns what was not begun, and reports both before it is over.</summary>
+    [Fact]
+    public async Task Stop_DuringATransaction_LetsItEndAndReturnsTheRest()
+    {
+        using var peer = new LivePeer();
+        var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        var stop = world.Worker.StopAsync(CancellationToken.None);
+        Assert.False(world.Worker.IsReady);
+        await connection.SayAsync("250 Ok");
+        await connection.HearAsync("QUIT");
+        await connection.SayAsync("221 bye");
+        await stop.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var kinds = new[] { (await world.OutcomeAsync()).Kind, (await world.OutcomeAsync()).Kind };
+        Assert.Equal([OutcomeKind.Delivered, OutcomeKind.Returned], kinds.Order());
+        Assert.Equal(0, world.Context.Leases.Count);
+        await world.ReportAsync(SessionEvent.Closed);
+        await world.DisposeAsync();
+    }
+
+    /// <summary>A peer that does not end is cut at the end of the drain; what it may have taken is told as such.</summary>
+    [Fact]
+    public async Task Stop_PeerSaysNothing_IsCutAndCounted()
+    {
+        using var peer = new LivePeer();
+        var world = new WorkerUnderTest(peer.EndPoint, options => options with { DrainTimeout = Short });
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        await world.Worker.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Deferred, true), (outcome.Kind, outcome.PossibleDuplicate));
+        await connection.DrainAsync();
+        await world.DisposeAsync();
+    }
+
+    /// <summary>Commands go in groups (RFC 2920), and each recipient has a result of its own.</summary>
+    [Fact]
+    public async Task Recipients_OfOneMessage_AreJudgedOneByOne()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net,b@example.net,c@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync("PIPELINING", "ENHANCEDSTATUSCODES");
+        foreach (var line in new[] { "MAIL", "RCPT", "RCPT", "RCPT", "DATA" }) await connection.HearAsync(line);
+        await connection.SayAsync("250 2.1.0 Ok", "250 2.1.5 Ok", "550 5.1.1 unknown", "451 4.7.1 later", "354 go");
+        await connection.ContentAsync();
+        await connection.SayAsync("250 2.0.0 kept");
+        var kinds = new Dictionary<int, OutcomeKind>();
+        while (kinds.Count < 3)
+        {
+            var outcome = await world.OutcomeAsync();
+            foreach (var key in outcome.Keys) kinds.Add(key.Ordinal, outcome.Kind);
+        }
+
+        Assert.Equal([OutcomeKind.Delivered, OutcomeKind.Failed, OutcomeKind.Deferred], kinds.OrderBy(k => k.Key).Select(k => k.Value));
+    }
+}

@@ -1,0 +1,163 @@
+using System.Net;
+using System.Threading.Channels;
+using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
+using Angarium.Egress;
+using Angarium.Egress.Routing;
+using Angarium.Egress.Sessions;
+using Angarium.Egress.Worker;
+using Angarium.Mail;
+using Angarium.Spool.Packs;
+using Angarium.TestKit.Peers;
+using Microsoft.Extensions.Logging.Abstractions;
+using FixedEgress = Angarium.Contracts.Configuration.FixedSettings<Angarium.Egress.EgressOptions>;
+
+namespace Angarium.Unit.Egress;
+
+/// <summary>The real worker, sessions and connections over a pool and a queue that the test plays, towards a peer on loopback that the test plays as well. Waits are on events; each is bounded.</summary>
+internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource, IAsyncDisposable
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+    private readonly Lock gate = new();
+    private readonly Dictionary<EntryPlace, MemoryEntry> spool = [];
+    private readonly Queue<Grant> due = new();
+    private readonly Queue<SessionOrder> orders = new();
+    private readonly Dictionary<(ulong, int), ExchangeAnswer> answers = [];
+    private readonly Channel<AttemptOutcome> outcomes = Channel.CreateUnbounded<AttemptOutcome>();
+    private readonly Channel<SessionReport> reports = Channel.CreateUnbounded<SessionReport>();
+    private readonly ConnectionWatch watch = new(TimeProvider.System);
+    private readonly RouteResolver routes;
+    private TaskCompletionSource<PollAnswer>? held;
+    private ulong leases;
+
+    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null)
+    {
+        var options = new EgressOptions { Hostname = "relay.test", NextHop = hop ?? $"{peer}?tls=none", QuitTimeout = TimeSpan.FromSeconds(1), DrainTimeout = TimeSpan.FromSeconds(10) };
+        var settings = new FixedEgress(change?.Invoke(options) ?? options);
+        routes = new RouteResolver(settings, this, TimeProvider.System, () => new HashSet<IPAddress>());
+        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, new Connector(routes, settings, watch, NullLogger<Connector>.Instance), settings, NullLogger.Instance);
+        Worker = new EgressWorker(Context);
+    }
+
+    public WorkerContext Context { get; }
+
+    public EgressWorker Worker { get; }
+
+    /// <summary>How long leases last; the real ones last 20 s.</summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Called before each exchange is looked at; what it throws is lost on the way there.</summary>
+    public Action<ExchangeRequest>? OnExchange { get; set; }
+
+    /// <summary>Called after each exchange has been taken; what it throws is lost on the way back.</summary>
+    public Action<ExchangeRequest>? OnAnswer { get; set; }
+
+    public List<ExchangeRequest> Exchanges { get; } = [];
+
+    public ulong Permit => 77;
+
+    /// <summary>Queues a message.</summary>
+    public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null)
+    {
+        lock (gate)
+        {
+            var place = new EntryPlace(new PackName(PackKind.Birth, 1, (uint)++leases), 16, 100);
+            if (missing is null) spool[place] = MemoryEntry.Of("me@example.org", to, content, damaged: damaged);
+            due.Enqueue(new Grant { Lease = leases, Place = place, Keys = [.. to.Split(',').Select((_, i) => new RecipientKey(1, 1, (ushort)i))], Attempt = 1, Message = new RecipientKey(1, 1, 0) });
+        }
+    }
+
+    public async Task StartAsync(params OrderKind[] kinds)
+    {
+        await Worker.StartAsync(CancellationToken.None);
+        Order(OrderKind.Open);
+    }
+
+    public void Order(OrderKind kind, string domain = "example.net")
+    {
+        lock (gate) orders.Enqueue(new SessionOrder { Kind = kind, Permit = Permit, Site = routes.ResolveSiteAsync(domain, CancellationToken.None).AsTask().Result.Site, Domain = domain, Idle = Limit });
+        Answer();
+    }
+
+    public async Task<AttemptOutcome> OutcomeAsync() => await outcomes.Reader.ReadAsync().AsTask().WaitAsync(Limit);
+
+    /// <summary>The next report of this kind; those before it are passed over.</summary>
+    public async Task<SessionReport> ReportAsync(params SessionEvent[] kinds)
+    {
+        while (true)
+        {
+            var report = await reports.Reader.ReadAsync().AsTask().WaitAsync(Limit);
+            if (kinds.Contains(report.Event)) return report;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Worker.StopAsync(CancellationToken.None);
+        Worker.Dispose();
+        routes.Dispose();
+        watch.Dispose();
+    }
+
+    public Task<PollAnswer> PollAsync(PollRequest request)
+    {
+        foreach (var report in request.Reports) reports.Writer.TryWrite(report);
+        lock (gate)
+        {
+            held?.TrySetResult(new PollAnswer { Accepted = true });
+            held = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var mine = held.Task;
+            if (request.Leaving) held.SetResult(new PollAnswer { Accepted = true });
+            else Answer();
+            return mine;
+        }
+    }
+
+    public async Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request)
+    {
+        await Task.Yield();
+        OnExchange?.Invoke(request);
+        ExchangeAnswer? answer;
+        lock (gate)
+        {
+            Exchanges.Add(request);
+            if (!answers.TryGetValue((request.Session, request.Number), out answer))
+            {
+                foreach (var outcome in request.Outcomes) outcomes.Writer.TryWrite(outcome);
+                var grants = new List<Grant>();
+                while (grants.Count < request.Want && due.TryDequeue(out var grant)) grants.Add(grant with { Deadline = request.SentAt + Lease });
+                answers[(request.Session, request.Number)] = answer = new ExchangeAnswer { Acknowledged = true, Grants = [.. grants], Next = grants.Count > 0 ? ExchangeNext.Send : ExchangeNext.Dry };
+            }
+        }
+
+        OnAnswer?.Invoke(request);
+        return answer;
+    }
+
+    /// <summary>Nothing is renewed: a lease lasts as long as the test says.</summary>
+    public Task<RenewAnswer> RenewAsync(string domain, RenewRequest request) => Task.FromResult(new RenewAnswer());
+
+    public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return Task.FromResult(spool.TryGetValue(place, out var entry) ? new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, entry.Reopen()) : new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null));
+        }
+    }
+
+    public Task<SpoolRead<PackToc>> ReadTocAsync(PackName name, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<DnsAnswer> QueryAsync(string name, DnsKind kind, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<IReadOnlyList<IPAddress>> SystemAddressesAsync(string name, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<IPAddress>>([IPAddress.Loopback]);
+
+    private void Answer()
+    {
+        lock (gate)
+        {
+            if (orders.Count == 0 || held is not { Task.IsCompleted: false }) return;
+            held.SetResult(new PollAnswer { Accepted = true, Orders = [.. orders] });
+            orders.Clear();
+        }
+    }
+}
