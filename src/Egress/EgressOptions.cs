@@ -41,6 +41,9 @@ public sealed record EgressOptions : IValidates
     [Setting("Hostname", "Name of this relay in banner, EHLO, Received and DSN.", DefaultText = "the machine's full name")]
     public string Hostname { get; init; } = "localhost";
 
+    [Setting("Log:Recipients", "How recipients appear in the log: full, domain or none.", Reloads = true)]
+    public LoggedRecipients LogRecipients { get; init; } = LoggedRecipients.Full;
+
     [Setting("Egress:MaxSessions", "Most connections that this process holds to receivers at once.", Min = 1, Max = 60000)]
     public int MaxSessions { get; init; } = 500;
 

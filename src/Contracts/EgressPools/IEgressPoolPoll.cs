@@ -10,7 +10,8 @@ namespace Angarium.Contracts.EgressPools;
 public interface IEgressPoolPoll : IGrainWithStringKey
 {
     /// <summary>
-    /// Takes the worker's reports and declarations at once; returns when there are orders, when a newer poll of the same worker arrived, or after 5 s with none.
+    /// Takes the worker's reports and declarations at once; returns when there are orders, when a newer poll of the same worker arrived, or after 5 s with none;
+    /// a worker's first at once, so that it knows that it is heard.
     /// </summary>
     [Alias("Poll")]
     Task<PollAnswer> Poll(PollRequest request);
@@ -22,7 +23,7 @@ public sealed record PollRequest
     /// <summary>Random, drawn at each start of a worker.</summary>
     [Id(0)] public required string Worker { get; init; }
 
-    /// <summary>Rising from 1; a repeat or an older one changes nothing and returns at once.</summary>
+    /// <summary>Rising from 1. A repeat changes nothing and returns at once; an older one, which another overtook, is refused, so that its reports come again.</summary>
     [Id(1)] public long Number { get; init; }
 
     [Id(2)] public StoreTime SentAt { get; init; }

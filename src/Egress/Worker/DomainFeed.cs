@@ -197,7 +197,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         if (verdict.Kind != OutcomeKind.Returned)
         {
             EgressInstruments.Attempts.WithLabels(NameOf(verdict.Kind)).Observe(took.TotalSeconds);
-            context.LogAttempt(entry.Message, domain, keys.Length, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, took);
+            context.LogAttempt(entry.Message, domain, summaries, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, took);
         }
 
         if (took > Slow)

@@ -12,6 +12,9 @@ namespace Angarium.Egress.Worker;
 /// <summary>What all sessions of a worker share. Any thread.</summary>
 internal sealed partial class WorkerContext
 {
+    /// <summary>Recipients that one line names; it counts them all.</summary>
+    private const int MostNamed = 10;
+
     private readonly ISettings<EgressOptions> settings;
     private volatile bool mayAsk = true;
     private volatile bool isOver;
@@ -59,12 +62,22 @@ internal sealed partial class WorkerContext
         set => isOver = value;
     }
 
-    public void LogAttempt(MessageId message, string domain, int recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan took) =>
-        Attempted(Logger, message, domain, recipients, attempt, verdict.Kind, connection?.Remote, connection?.Tls, verdict.Reply, verdict.Own, verdict.PossibleDuplicate,
-            (Clock.Now - accepted).TotalSeconds, took.TotalSeconds);
+    public void LogAttempt(MessageId message, string domain, RecipientSummary[] recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan took)
+    {
+        if (!Logger.IsEnabled(LogLevel.Information)) return;
+        var named = Options.LogRecipients switch
+        {
+            LoggedRecipients.Full when recipients.Length <= MostNamed => string.Join(',', recipients.Select(r => r.Recipient)),
+            LoggedRecipients.Full => string.Join(',', recipients.Take(MostNamed).Select(r => r.Recipient)) + ",…",
+            LoggedRecipients.Domain => domain,
+            _ => "",
+        };
+        Attempted(Logger, message, named, recipients.Length, attempt, verdict.Kind, connection?.Remote ?? "", verdict.Reply, verdict.Own, verdict.PossibleDuplicate, connection?.Tls ?? "",
+            Math.Round((Clock.Now - accepted).TotalSeconds, 3), Math.Round(took.TotalSeconds, 3));
+    }
 
     [LoggerMessage(4010, LogLevel.Information,
-        "Attempt: message {MessageId}, domain {Domain}, recipients {Recipients}, attempt {Attempt}, {Outcome}, remote {Remote}, TLS {Tls}, reply {Reply}, own {Own}, possible duplicate {PossibleDuplicate}, delay {Delay:0.000} s, took {Took:0.000} s")]
+        "Attempt message={MessageId} recipient={Recipient} recipients={Recipients} attempt={Attempt} outcome={Outcome} remote={RemoteHost} reply=\"{Reply}\" own={Own} duplicate={PossibleDuplicate} tls={Tls} delay={Delay}s took={Took}s")]
     private static partial void Attempted(
-        ILogger logger, MessageId messageId, string domain, int recipients, int attempt, OutcomeKind outcome, string? remote, string? tls, Reply reply, bool own, bool possibleDuplicate, double delay, double took);
+        ILogger logger, MessageId messageId, string recipient, int recipients, int attempt, OutcomeKind outcome, string remoteHost, Reply reply, bool own, bool possibleDuplicate, string tls, double delay, double took);
 }

@@ -1,3 +1,4 @@
+using Angarium.Contracts.Configuration;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
 using Microsoft.Extensions.Logging;
@@ -8,7 +9,8 @@ internal sealed partial class DomainQueue
 {
     private void LogOutcome(LedgerRecord record, QueueEntry? entry, StoreTime born)
     {
-        if (!_log.IsEnabled(LogLevel.Information)) return;
+        // The worker that made the attempt has logged a deferral already; here it changes nothing for good.
+        if (record.Kind == LedgerKind.Deferred || !_log.IsEnabled(LogLevel.Information)) return;
         var recipient = Options.LogRecipients switch
         {
             LoggedRecipients.None => "",
@@ -17,11 +19,11 @@ internal sealed partial class DomainQueue
             _ => _domain,
         };
         var delay = born == default ? -1 : Math.Round((record.Time - born).TotalSeconds, 3);
-        LogAttempt(entry?.Message ?? record.Summary?.Message.First ?? record.Key, recipient, record.Kind, record.Attempt, record.Remote ?? "", record.Reply, record.Tls ?? "", delay);
+        LogFinal(entry?.Message ?? record.Summary?.Message.First ?? record.Key, recipient, record.Kind, record.Attempt, record.Remote ?? "", record.Reply, record.Tls ?? "", delay);
     }
 
-    [LoggerMessage(2001, LogLevel.Information, "{Outcome} message={MessageId} recipient={Recipient} attempt={Attempt} remote={RemoteHost} reply=\"{Reply}\" tls={Tls} delay={Delay}s", EventName = "Attempt")]
-    private partial void LogAttempt(RecipientKey messageId, string recipient, LedgerKind outcome, int attempt, string remoteHost, Reply? reply, string tls, double delay);
+    [LoggerMessage(2001, LogLevel.Information, "{Outcome} message={MessageId} recipient={Recipient} attempt={Attempt} remote={RemoteHost} reply=\"{Reply}\" tls={Tls} delay={Delay}s", EventName = "Outcome")]
+    private partial void LogFinal(RecipientKey messageId, string recipient, LedgerKind outcome, int attempt, string remoteHost, Reply? reply, string tls, double delay);
 
     [LoggerMessage(2002, LogLevel.Information, "Domain {Domain}: this activation ends: {Why}")]
     private partial void LogDeposed(string domain, string why);

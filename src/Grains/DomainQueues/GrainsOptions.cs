@@ -3,9 +3,6 @@ using Angarium.Mail.Retry;
 
 namespace Angarium.Grains.DomainQueues;
 
-/// <summary>How much of a recipient's address the log shows.</summary>
-public enum LoggedRecipients { Full, Domain, None }
-
 /// <summary>Settings of the queues. A value; nothing survives a crash but the file it came from.</summary>
 public sealed record GrainsOptions : IValidates
 {

@@ -87,7 +87,9 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
             KnownVersion++;
         }
 
-        if (request.Number <= worker.Number) return PollStep.Repeated;
+        // One that was overtaken is told to bring its reports again.
+        if (request.Number < worker.Number) return PollStep.Refused;
+        if (request.Number == worker.Number) return PollStep.Repeated;
         worker.Number = request.Number;
         Heard(worker, now);
         foreach (var report in request.Reports) Take(worker, report);
