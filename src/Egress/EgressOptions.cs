@@ -85,19 +85,35 @@ public sealed record EgressOptions : IValidates
 
     public IEnumerable<string> Validate()
     {
-        if (NextHop is { Length: > 0 } && !Routing.NextHop.TryParse(NextHop, out _, out var error)) yield return $"Egress:NextHop: {error}.";
+        if (NextHop is { Length: > 0 } && MistakeOf(NextHop) is { } wrong) yield return $"Egress:NextHop: {wrong}.";
         foreach (var (domain, hop) in Routes)
         {
             var name = domain.StartsWith("*.", StringComparison.Ordinal) ? domain[2..] : domain;
             if (DnsName.Normalize(name) is null && !name.StartsWith('[')) yield return $"Egress:Routes:{domain}: not a domain; write it as in an address, in A-labels.";
-            if (!Routing.NextHop.TryParse(hop, out _, out error)) yield return $"Egress:Routes:{domain}: {error}.";
+            if (MistakeOf(hop) is { } mistake) yield return $"Egress:Routes:{domain}: {mistake}.";
         }
 
         foreach (var address in Source)
             if (!IPAddress.TryParse(address, out _)) yield return $"Egress:Source: `{address}` is not an IP address; list addresses of this machine.";
         foreach (var network in AllowedNetworks)
-            if (!IPNetwork.TryParse(network, out _)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
+            if (!IPNetwork.TryParse(network, out var parsed) || !network.StartsWith(parsed.BaseAddress + "/", StringComparison.OrdinalIgnoreCase)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
         foreach (var server in DnsServers)
             if (!DnsServer.TryParse(server, out _)) yield return $"Dns:Servers: `{server}` is not an address; write `ip` or `ip:port`, as 127.0.0.1:53.";
+    }
+
+    // A file that can be read now may be gone later: then the route rests, and says why.
+    private static string? MistakeOf(string text)
+    {
+        if (!Routing.NextHop.TryParse(text, out var hop, out var error)) return error;
+        try
+        {
+            if (hop.LoginFile is { } login) HopFiles.ReadLogin(login);
+            if (hop.AuthorityFile is { } authorities) HopFiles.ReadAuthorities(authorities).Clear();
+            return null;
+        }
+        catch (InvalidDataException e)
+        {
+            return e.Message;
+        }
     }
 }

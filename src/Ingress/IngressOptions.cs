@@ -75,6 +75,9 @@ public sealed record IngressOptions : IValidates
     [Setting("Ingress:MaxScratch", "Octets of content gathered in scratch files under `Data`, over all connections; beyond: 452 4.3.1.", Min = 0, Max = 1e13)]
     public long MaxScratch { get; init; } = 8_589_934_592;
 
+    [Setting("Log:Recipients", "How recipients appear in the log: full, domain or none.", Reloads = true)]
+    public LoggedRecipients LogRecipients { get; init; } = LoggedRecipients.Full;
+
     [Setting("Ingress:Drain", "Longest wait at shutdown for transactions to finish; `Egress:DrainTimeout` comes after it, within `Shutdown:Timeout`.", Min = 0, Max = 3600)]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(15);
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Egress.Routing;
@@ -16,7 +15,6 @@ namespace Angarium.Egress.Sessions;
 /// </summary>
 internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions options, TimeProvider time) : IDisposable
 {
-    private const int MaxLoginFile = 4096;
     private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(1);
 
     private PeerExtensions peer = PeerExtensions.None;
@@ -34,7 +32,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
     public async Task OpenAsync(string host, NextHop? hop, bool withoutTls, Action<AttemptStage> stage)
     {
         var policy = hop?.Tls ?? TlsPolicy.May;
-        var authorities = hop?.AuthorityFile is { } file ? ReadAuthorities(file) : null;
+        var authorities = hop?.AuthorityFile is { } file ? OfFile(HopFiles.ReadAuthorities, file) : null;
         if (hop is { ImplicitTls: true })
         {
             stage(AttemptStage.Tls);
@@ -214,7 +212,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
     private async Task LogInAsync(string file)
     {
         if (!Connection.CertificateValidated) throw new AttemptException(AttemptFault.TlsFailed, $"{Connection.Remote}: no login without a validated certificate");
-        var (user, password) = await ReadLoginAsync(file);
+        var (user, password) = OfFile(HopFiles.ReadLogin, file);
         if (peer.AuthPlain)
         {
             // RFC 4616 §2.
@@ -592,33 +590,15 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
 
     private static string Encode(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 
-    private static X509Certificate2Collection ReadAuthorities(string file)
-    {
-        var all = new X509Certificate2Collection();
-        try
-        {
-            all.ImportFromPemFile(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
-        {
-            throw new AttemptException(AttemptFault.TlsFailed, $"the authorities in {file} cannot be read", e);
-        }
-
-        return all;
-    }
-
-    private static async Task<(string User, string Password)> ReadLoginAsync(string file)
+    private static T OfFile<T>(Func<string, T> read, string file)
     {
         try
         {
-            if (new FileInfo(file).Length > MaxLoginFile) throw new InvalidDataException();
-            var lines = await File.ReadAllLinesAsync(file);
-            if (lines.Length < 2 || lines[0].Length == 0 || lines[0].Contains('\0', StringComparison.Ordinal) || lines[1].Contains('\0', StringComparison.Ordinal)) throw new InvalidDataException();
-            return (lines[0], lines[1]);
+            return read(file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (InvalidDataException e)
         {
-            throw new AttemptException(AttemptFault.TlsFailed, $"the login file {file} cannot be read; it holds user name and password on two lines", e);
+            throw new AttemptException(AttemptFault.TlsFailed, e.Message, e);
         }
     }
 }

@@ -12,9 +12,6 @@ namespace Angarium.Egress.Worker;
 /// <summary>What all sessions of a worker share. Any thread.</summary>
 internal sealed partial class WorkerContext
 {
-    /// <summary>Recipients that one line names; it counts them all.</summary>
-    private const int MostNamed = 10;
-
     private readonly ISettings<EgressOptions> settings;
     private volatile bool mayAsk = true;
     private volatile bool isOver;
@@ -65,13 +62,7 @@ internal sealed partial class WorkerContext
     public void LogAttempt(MessageId message, string domain, RecipientSummary[] recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan took)
     {
         if (!Logger.IsEnabled(LogLevel.Information)) return;
-        var named = Options.LogRecipients switch
-        {
-            LoggedRecipients.Full when recipients.Length <= MostNamed => string.Join(',', recipients.Select(r => r.Recipient)),
-            LoggedRecipients.Full => string.Join(',', recipients.Take(MostNamed).Select(r => r.Recipient)) + ",…",
-            LoggedRecipients.Domain => domain,
-            _ => "",
-        };
+        var named = Options.LogRecipients.Of(recipients.Length, i => recipients[i].Recipient, _ => domain);
         Attempted(Logger, message, named, recipients.Length, attempt, verdict.Kind, connection?.Remote ?? "", verdict.Reply, verdict.Own, verdict.PossibleDuplicate, connection?.Tls ?? "",
             Math.Round((Clock.Now - accepted).TotalSeconds, 3), Math.Round(took.TotalSeconds, 3));
     }

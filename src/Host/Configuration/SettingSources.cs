@@ -84,7 +84,8 @@ internal sealed record SettingSources
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            values.Mistakes.Add(e is FileNotFoundException or DirectoryNotFoundException
+            values.Mistakes.Add(Directory.Exists(file) ? $"{file}: is a folder; --config must name a file."
+                : e is FileNotFoundException or DirectoryNotFoundException
                 ? $"{file}: there is no such file; --config must name one that exists."
                 : $"{file}: cannot be read: {e.Message}");
         }

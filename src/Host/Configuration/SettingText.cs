@@ -63,7 +63,7 @@ internal static class SettingText
 
     private static T? Whole<T>(string text, T? parsed, out string expected) where T : struct
     {
-        expected = text.Length > 0 && text.All(char.IsAsciiDigit) ? "a smaller number" : "a whole number such as `100`";
+        expected = text.Length > 0 && text.All(char.IsAsciiDigit) ? "a number that fits" : "a whole number such as `100`";
         return parsed;
     }
 

@@ -117,7 +117,7 @@ internal sealed class Relay
         if (options.Runs("egress")) builder.Services.AddEgress();
         if (options.Runs("ingress")) builder.Services.AddIngress();
 
-        var wanted = WantedListeners(options, ingress).ToList();
+        var wanted = ListenerClashes.Wanted(options, ingress).ToList();
         Listeners.Probe(wanted.Select(one => (one.Setting, one.EndPoint)));
         var socket = ControlSocket.PathIn(options.Data);
         ControlSocket.Clear(socket);
@@ -157,14 +157,6 @@ internal sealed class Relay
                 endpoints.MapSink(sink, () => listeners.Find("Ingress:Smtp:Listen") is { } relay ? Greeting.FirstMail(Listeners.Reachable(relay)) : "");
         });
         return new Relay(app, stores, logging, listeners);
-    }
-
-    private static IEnumerable<(string Setting, IPEndPoint EndPoint, bool ImplicitTls)> WantedListeners(RelayOptions options, IngressOptions ingress)
-    {
-        foreach (var (setting, text) in new[] { ("Http:Listen", options.HttpListen), ("Admin:Listen", options.AdminListen), ("Sink:Listen", options.SinkListen) })
-            if (RelayOptions.TryParseEndPoint(text, out var endPoint)) yield return (setting, endPoint, false);
-        if (!options.Runs("ingress")) yield break;
-        foreach (var listener in ingress.Listeners()) yield return (listener.Setting, listener.EndPoint, listener.ImplicitTls);
     }
 
     private static void Map(WebApplication app, Surface surface, Action<IEndpointRouteBuilder> map) => app.MapWhen(context => context.CameBy(surface), branch =>

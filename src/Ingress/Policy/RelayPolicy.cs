@@ -47,6 +47,7 @@ internal sealed partial class RelayPolicy : IDisposable
     public static string? Validate(string domain, string source)
     {
         if (!QueueDomain.TryParse(domain, out var key) || key.IsLiteral) return "is not a domain name; write it as example.org";
+        if (source.Length == 0) return "is empty; name a readable file with one recipient a line, or *";
         try
         {
             RecipientList.Load(key.Value, source);

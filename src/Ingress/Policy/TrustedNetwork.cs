@@ -47,9 +47,9 @@ internal readonly record struct TrustedNetwork(IPNetwork Network, string Tenant)
         }
 
         // Bits below the prefix are a slip more often than not: a typing error must not trust a network nobody meant.
-        if (!IPNetwork.TryParse($"{address}/{length}", out var parsed))
+        if (!IPNetwork.TryParse($"{address}/{length}", out var parsed) || !parsed.BaseAddress.Equals(address))
         {
-            error = "has bits set below its prefix";
+            error = $"has bits set below its prefix: {parsed.BaseAddress}/{length} or {address}/{(address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)}?";
             return false;
         }
 

@@ -222,7 +222,7 @@ internal sealed partial class SmtpSession
         IngressInstruments.AcceptedRecipients.Inc(message.Domains.Count);
         IngressInstruments.AcceptedBytes.Inc(message.ContentLength);
         IngressInstruments.Commit.Observe(elapsed.TotalSeconds);
-        MessageAccepted(text, _facts.Remote.Address, _client.Tenant, message.Domains.Count, message.ContentLength, _tls?.Protocol ?? "none", (long)elapsed.TotalMilliseconds);
+        MessageAccepted(text, message, elapsed.TotalSeconds);
     }
 
     private NewMessage BuildMessage(ContentGatherer content)

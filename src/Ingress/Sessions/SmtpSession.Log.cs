@@ -1,4 +1,6 @@
 using System.Net;
+using Angarium.Contracts.Configuration;
+using Angarium.Spool.Packs;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Ingress.Sessions;
@@ -7,13 +9,18 @@ internal sealed partial class SmtpSession
 {
     private ILogger Log => _server.Log;
 
-    private void MessageAccepted(string id, IPAddress client, string tenant, int recipients, long octets, string tls, long milliseconds) =>
-        MessageAccepted(Log, id, client, tenant, recipients, octets, tls, milliseconds);
+    private void MessageAccepted(string id, NewMessage message, double seconds)
+    {
+        if (!Log.IsEnabled(LogLevel.Information)) return;
+        var recipients = message.Envelope.Recipients;
+        var named = _server.Options.LogRecipients.Of(recipients.Count, i => recipients[i].Address, i => message.Domains[i]);
+        MessageAccepted(Log, id, message.Envelope.ReversePath, named, recipients.Count, _facts.Remote.Address, _tls?.Protocol ?? "", message.ContentLength, _client.Tenant, Math.Round(seconds, 3));
+    }
 
     private void CommitFailed(Exception exception, IPAddress client) => CommitFailed(Log, exception, client);
 
-    [LoggerMessage(3001, LogLevel.Information, "Accepted {MessageId} from {Client} for {Tenant}: {Recipients} recipients, {Octets} octets, TLS {Tls}, stored in {Milliseconds} ms")]
-    private static partial void MessageAccepted(ILogger logger, string messageId, IPAddress client, string tenant, int recipients, long octets, string tls, long milliseconds);
+    [LoggerMessage(3001, LogLevel.Information, "Accepted message={MessageId} sender={Sender} recipient={Recipient} recipients={Recipients} remote={RemoteHost} reply=\"250\" tls={Tls} octets={Octets} tenant={Tenant} took={Took}s")]
+    private static partial void MessageAccepted(ILogger logger, string messageId, string sender, string recipient, int recipients, IPAddress remoteHost, string tls, long octets, string tenant, double took);
 
     [LoggerMessage(3002, LogLevel.Error, "A message from {Client} could not be stored and was answered 451")]
     private static partial void CommitFailed(ILogger logger, Exception exception, IPAddress client);

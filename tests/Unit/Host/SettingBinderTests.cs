@@ -52,7 +52,7 @@ public sealed class SettingBinderTests
     [Theory]
     [InlineData("Test:Flag", "yes", "Test:Flag: `yes` is not `true` or `false` (in test).")]
     [InlineData("Test:Count", "x", "Test:Count: `x` is not a whole number such as `100` (in test).")]
-    [InlineData("Test:Count", "99999999999", "Test:Count: `99999999999` is not a smaller number (in test).")]
+    [InlineData("Test:Count", "99999999999", "Test:Count: `99999999999` is not a number that fits (in test).")]
     [InlineData("Test:Count", "11", "Test:Count: `11` is out of range (in test); it must be between 1 and 10.")]
     [InlineData("Test:Size", "-1", "Test:Size: `-1` is out of range (in test); it must be at least 0.")]
     [InlineData("Test:Ratio", "NaN", "Test:Ratio: `NaN` is not a number such as `0.2` (in test).")]
