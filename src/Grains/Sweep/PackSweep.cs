@@ -249,7 +249,7 @@ internal sealed partial class PackSweep(
     [LoggerMessage(2305, LogLevel.Information, "Read back {Recipients} recipients, {Elapsed} after the start")]
     private static partial void LogRead(ILogger logger, long recipients, TimeSpan elapsed);
 
-    [LoggerMessage(2301, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
+    [LoggerMessage(2304, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
     private static partial void LogCorrupt(ILogger logger, PackName pack);
 
     [LoggerMessage(2302, LogLevel.Warning, "Pack {Pack} could not be swept and is tried again: {Error}")]
