@@ -23,9 +23,10 @@ internal enum VerdictScope : byte
 /// (RFC 5321 §4.2.1: a client must do so for codes that it does not know), with the exceptions named here.
 /// </summary>
 /// <param name="EndsSession">Nothing more is sent on this connection.</param>
+/// <param name="IsDamaged">The stored message fails its checksum: an alarm (design rule 13).</param>
 /// <param name="NextTransaction">The receiver takes no more recipients in this transaction: they have one of their own.</param>
 internal readonly record struct DeliveryVerdict(
-    OutcomeKind Kind, VerdictScope Scope, Reply Reply, bool Own = false, bool PossibleDuplicate = false, bool EndsSession = false, bool NextTransaction = false)
+    OutcomeKind Kind, VerdictScope Scope, Reply Reply, bool Own = false, bool PossibleDuplicate = false, bool EndsSession = false, bool NextTransaction = false, bool IsDamaged = false)
 {
     /// <param name="othersAccepted">Rcpt: a recipient of this transaction was accepted before.</param>
     public static DeliveryVerdict Of(AttemptStage stage, Reply reply, bool othersAccepted = false)
@@ -50,7 +51,7 @@ internal readonly record struct DeliveryVerdict(
         switch (fault)
         {
             case AttemptFault.Corrupt:
-                return new(OutcomeKind.Deferred, VerdictScope.Message, new Reply(451, new(4, 3, 0), "the stored message fails its checksum here"), Own: true, EndsSession: stage >= AttemptStage.Data);
+                return new(OutcomeKind.Deferred, VerdictScope.Message, new Reply(451, new(4, 3, 0), "the stored message fails its checksum here"), Own: true, EndsSession: stage >= AttemptStage.Data, IsDamaged: true);
             case AttemptFault.SpoolUnavailable:
                 return new(OutcomeKind.Deferred, VerdictScope.Message, new Reply(451, new(4, 3, 0), "the stored message could not be read here"), Own: true, EndsSession: stage >= AttemptStage.Data);
         }

@@ -200,6 +200,12 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             context.LogAttempt(entry.Message, domain, summaries, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, took);
         }
 
+        if (verdict.IsDamaged)
+        {
+            EntryCorrupt(transaction.Held.Grant.Place, entry.Message);
+            EgressInstruments.CorruptEntries.Inc();
+        }
+
         if (took > Slow)
         {
             lock (gate) appetite = 1;

@@ -183,6 +183,7 @@ public sealed class EgressWorkerTests
         await connection.SayAsync("354 go");
         var outcome = await world.OutcomeAsync();
         Assert.Equal((OutcomeKind.Deferred, true, false), (outcome.Kind, outcome.Own, outcome.PossibleDuplicate));
+        Assert.Single(world.Log.All, line => line.StartsWith("Critical: Stored message damaged", StringComparison.Ordinal));
         await connection.DrainAsync();
         Assert.DoesNotContain("\r\n.\r\n", connection.Heard.ToString(), StringComparison.Ordinal);
     }

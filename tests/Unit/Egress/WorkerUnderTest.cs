@@ -8,6 +8,7 @@ using Angarium.Egress.Sessions;
 using Angarium.Egress.Worker;
 using Angarium.Mail;
 using Angarium.Spool.Packs;
+using Angarium.TestKit.Logging;
 using Angarium.TestKit.Peers;
 using Microsoft.Extensions.Logging.Abstractions;
 using FixedEgress = Angarium.Contracts.Configuration.FixedSettings<Angarium.Egress.EgressOptions>;
@@ -35,9 +36,11 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         var options = new EgressOptions { Hostname = "relay.test", NextHop = hop ?? $"{peer}?tls=none", QuitTimeout = TimeSpan.FromSeconds(1), DrainTimeout = TimeSpan.FromSeconds(10) };
         var settings = new FixedEgress(change?.Invoke(options) ?? options);
         routes = new RouteResolver(settings, this, TimeProvider.System, () => new HashSet<IPAddress>());
-        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, new Connector(routes, settings, watch, NullLogger<Connector>.Instance), settings, NullLogger.Instance);
+        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, new Connector(routes, settings, watch, NullLogger<Connector>.Instance), settings, Log);
         Worker = new EgressWorker(Context);
     }
+
+    public LogLines<EgressWorker> Log { get; } = new();
 
     public WorkerContext Context { get; }
 
