@@ -120,16 +120,17 @@ internal sealed partial class RecordView(
     public async Task AddMovedAsync(PackToc toc, StoreTime listed, CancellationToken cancellationToken)
     {
         // Only a pack that was listed, or held by a moved one, ever since its first record has its time of creation here.
-        if (_forgot && toc.Entries.Any(e => e.Keys.Any(k => !_packs.TryGetValue(k.PackId, out var bits) || bits.Created == default))) await ReadAgainAsync(toc.Positions, cancellationToken);
+        if (_forgot && toc.Entries.Any(e => e.Keys.Any(k => !_packs.TryGetValue(k.PackId, out var bits) || bits.Created == default))) await ReadAgainAsync(toc, cancellationToken);
         AddMoved(toc, listed);
     }
 
-    private async Task ReadAgainAsync(IReadOnlyList<LedgerPosition> positions, CancellationToken cancellationToken)
+    private async Task ReadAgainAsync(PackToc toc, CancellationToken cancellationToken)
     {
-        var from = positions.ToDictionary(p => p.Stream, p => p.Offset);
+        var from = toc.Positions.ToDictionary(p => p.Stream, p => p.Offset);
         await foreach (var listing in ledger.ListAsync(cancellationToken))
         {
-            // One that they do not name was sealed and read by then, or began later.
+            // One that they do not name was sealed and read by then, which its age shows, or began later.
+            if (listing.Sealed && !from.ContainsKey(listing.Stream) && listing.Modified < toc.Created - ForgetAfter) continue;
             for (var offset = from.GetValueOrDefault(listing.Stream); ;)
             {
                 var read = await ledger.ReadAsync(listing.Stream, offset, ReadBytes, cancellationToken);
