@@ -26,6 +26,5 @@ public sealed record SpoolOptions
         if (Spacing < TimeSpan.Zero || Spacing > TimeSpan.FromSeconds(10)) yield return "Spool:Spacing: must be from 0s to 10s.";
         if (Cache < 0) yield return "Spool:Cache: must be 0 (none) or a number of octets.";
         if (!Files.MinFree.TryParse(MinFree, out _)) yield return $"Spool:MinFree: `{MinFree}` is neither a share of the disk up to 90%, such as `10%`, nor a number of octets.";
-        if (Azure.Length > 0) yield return "Spool:Azure: must be empty; this build keeps its stores in files under Data.";
     }
 }

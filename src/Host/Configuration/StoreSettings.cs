@@ -6,11 +6,14 @@ namespace Angarium.Host.Configuration;
 /// <summary>The settings of the stores, bound here because the spool knows no settings: <see cref="ToOptions"/> is what it takes. A value.</summary>
 public sealed record StoreSettings : IValidates
 {
-    [Setting("Spool:Azure", "Connection string, or account URI with workload identity; must be empty in this version: the stores are files under `Data`.", Secret = true)]
+    [Setting("Spool:Azure", "Azure Blob account of a cluster's stores: a connection string, or the account's URI to use the workload's identity.", Secret = true, DefaultText = "none: files under `Data`")]
     public string Azure { get; init; } = "";
 
-    [Setting("Spool:Container", "Prefix of the containers' names when the stores are blobs.")]
+    [Setting("Spool:Container", "Prefix of the containers' names: `<prefix>-spool`, `-moved`, `-ledger`, `-cluster`, `-private`.")]
     public string Container { get; init; } = "angarium";
+
+    [Setting("Spool:Containers:*", "URI with SAS of one container (`spool`, `moved`, `ledger`, `cluster`, `private`), in place of the account: what a role needs and no more, see `angarium storage keys`.", Secret = true)]
+    public IReadOnlyDictionary<string, string> Containers { get; init; } = new Dictionary<string, string>();
 
     [Setting("Spool:Spacing", "Least time between a writer's commits under load; an idle writer never waits.", Min = 0, Max = 10)]
     public TimeSpan Spacing { get; init; } = TimeSpan.Zero;
