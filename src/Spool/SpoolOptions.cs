@@ -2,11 +2,11 @@ using Angarium.Spool.Files;
 
 namespace Angarium.Spool;
 
-/// <summary>How the embedded stores behave. Plain values: the host binds them from the settings of the same names. Immutable.</summary>
+/// <summary>How the stores behave. Plain values: the host binds them from the settings of the same names. Immutable.</summary>
 public sealed record SpoolOptions
 {
-    /// <summary>`Spool:Spacing`: least time between the starts of a writer's commits under load.</summary>
-    public TimeSpan Spacing { get; init; } = TimeSpan.Zero;
+    /// <summary>`Spool:Spacing`: least time between the starts of a writer's commits under load; null = what suits the store.</summary>
+    public TimeSpan? Spacing { get; init; }
 
     /// <summary>`Spool:Cache`: octets of just-committed packs kept for their first attempts; 0 = none.</summary>
     public long Cache { get; init; } = 64L << 20;

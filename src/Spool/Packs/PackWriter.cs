@@ -33,7 +33,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     private readonly Queue<Waiting> _large = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _gatheredBytes;
-    private int _smallInFlight, _largeInFlight;
+    private int _smallInFlight, _largeInFlight, _lastCount;
     private long? _lastStart;
     private bool _closed;
     private ulong _writer;
@@ -155,7 +155,10 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     {
         if (_smallInFlight >= _store.MaxCreationsInFlight) return null;
         var now = _time.GetTimestamp();
-        if (_small.Count > 0 && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
+
+        // Under load starts keep their distance: a commit is in flight, or the last one found more than one message waiting. Who sends one message after the other never waits.
+        var isLoaded = _smallInFlight > 0 || _lastCount > 1;
+        if (isLoaded && _small.Count > 0 && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
         {
             _spacer.Change(wait, Timeout.InfiniteTimeSpan);
             return null;
@@ -176,7 +179,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
             (batch ??= []).Add(next);
         }
 
-        if (batch is not null) _lastStart = now;
+        if (batch is not null) (_lastStart, _lastCount) = (now, batch.Count);
         return batch;
     }
 
