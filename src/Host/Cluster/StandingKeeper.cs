@@ -1,3 +1,4 @@
+using Angarium.Grains.Membership;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -18,8 +19,9 @@ internal sealed partial class StandingKeeper : BackgroundService
     private long _lastSeen;
     private bool _failing;
 
-    public StandingKeeper(MembershipStore store, ClusterStanding standing, ILocalSiloDetails silo, TimeProvider time, ILogger<StandingKeeper> log)
+    public StandingKeeper(MembershipStore store, ClusterStanding standing, IStanding used, ILocalSiloDetails silo, TimeProvider time, ILogger<StandingKeeper> log)
     {
+        if (used != standing) throw new InvalidOperationException("The silo's grains would ask another standing than the cluster's: register the cluster after the queues.");
         (_store, _time, _log) = (store, time, log);
         _lastSeen = time.GetTimestamp();
         standing.Take(silo.SiloAddress);
