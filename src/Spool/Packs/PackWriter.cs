@@ -95,8 +95,8 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     {
         lock (_gate) _closed = true;
         Pump();
-        await _drained.Task.ConfigureAwait(false);
-        await _spacer.DisposeAsync().ConfigureAwait(false);
+        await _drained.Task.ConfigureAwait(Turns.Captured);
+        await _spacer.DisposeAsync().ConfigureAwait(Turns.Captured);
     }
 
     private static readonly int MessageIdLength = Base32.EncodedLength(RecipientKey.Size);
@@ -110,7 +110,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
                 self.Abandon(abandoned, token);
             },
             (this, waiting));
-        await using (registration.ConfigureAwait(false)) return await waiting.Task.ConfigureAwait(false);
+        await using (registration.ConfigureAwait(Turns.Captured)) return await waiting.Task.ConfigureAwait(Turns.Captured);
     }
 
     /// <summary>
@@ -201,7 +201,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
         var outcome = PackOutcome.Unavailable;
         try
         {
-            outcome = await CommitAsync(batch).ConfigureAwait(false);
+            outcome = await CommitAsync(batch).ConfigureAwait(Turns.Captured);
         }
         catch (Exception failure)
         {
@@ -239,7 +239,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
             try
             {
                 EndCopying(batch);
-                var (outcome, began) = await _creator.CreateAsync(name, new PackImage(head.Memory, batch[0].Message.Scratch)).ConfigureAwait(false);
+                var (outcome, began) = await _creator.CreateAsync(name, new PackImage(head.Memory, batch[0].Message.Scratch)).ConfigureAwait(Turns.Captured);
                 if (outcome == PackOutcome.Conflict)
                 {
                     // Design rule 1: somebody has used our id. It ends here; what is still wanted goes out under a new one.
