@@ -15,6 +15,7 @@ using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Grains;
@@ -55,7 +56,7 @@ public static class GrainsServices
         Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode)
     {
         services.AddSites();
-        services.AddSingleton<IStanding, SoleStanding>();
+        services.TryAddSingleton<IStanding, SoleStanding>();
         services.AddSingleton(new DecodeLedger(decode));
         if (services.All(s => s.ServiceType != typeof(IQueueIndex))) services.AddMemoryIndex();
         services.AddSingleton(s => new RecordView(

@@ -9,7 +9,7 @@ internal sealed class RoleOutgoingFilter(RoleSecrets secrets) : IOutgoingGrainCa
     // Async, so that what is set here is gone when the caller goes on.
     public async Task Invoke(IOutgoingGrainCallContext context)
     {
-        RequestContext.Set(RoleSecrets.ContextKey, secrets.Proof);
+        RequestContext.Set(RoleSecrets.ContextKey, secrets.ProofFor(context.Request.GetInterfaceType()));
         await context.Invoke();
     }
 }

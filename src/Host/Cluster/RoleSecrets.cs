@@ -23,18 +23,35 @@ internal sealed class RoleSecrets
 
     private readonly FrozenDictionary<string, (CallerRoles Role, byte[] Hash)>.AlternateLookup<ReadOnlySpan<char>> _hashes;
 
-    /// <param name="own">The role of this process; `grains` if it is a silo, whatever else it runs.</param>
+    private readonly (CallerRoles Role, string Proof)[] _own;
+
+    public RoleSecrets(string own, IReadOnlyDictionary<string, string> secrets)
+        : this([own], secrets)
+    {
+    }
+
+    /// <param name="own">The roles of this process; `grains` alone if it is a silo, whatever else it runs.</param>
     /// <param name="secrets">Secret by role; must contain this process's own.</param>
     /// <exception cref="ArgumentException">They are not usable; the message says which, not what they are.</exception>
-    public RoleSecrets(string own, IReadOnlyDictionary<string, string> secrets)
+    public RoleSecrets(IReadOnlyList<string> own, IReadOnlyDictionary<string, string> secrets)
     {
-        if (Problems(own, secrets).FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(secrets));
-        Proof = $"{own} {secrets[own]}";
+        if (own.SelectMany(role => Problems(role, secrets)).FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(secrets));
+        _own = [.. own.Select(role => (s_roles[role], $"{role} {secrets[role]}"))];
         _hashes = secrets.ToFrozenDictionary(one => one.Key, one => (s_roles[one.Key], SHA256.HashData(Encoding.UTF8.GetBytes(one.Value)))).GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
-    /// <summary>What this process puts into its calls.</summary>
-    public string Proof { get; }
+    /// <summary>What this process puts into its calls: of several roles, the first.</summary>
+    public string Proof => _own[0].Proof;
+
+    /// <summary>What it puts into a call of this interface: of several roles, one that may.</summary>
+    public string ProofFor(Type called)
+    {
+        if (_own.Length == 1) return _own[0].Proof;
+        var roles = RoleTable.RolesOf(called);
+        foreach (var (role, proof) in _own)
+            if ((role & roles) != 0) return proof;
+        return _own[0].Proof;
+    }
 
     /// <summary>What is wrong with them, in lines that an operator can act on and that show none.</summary>
     public static IEnumerable<string> Problems(string own, IReadOnlyDictionary<string, string> secrets)

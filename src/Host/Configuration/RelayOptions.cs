@@ -21,9 +21,6 @@ public sealed record RelayOptions : IValidates
     [Setting("Data", "Folder of the embedded stores, of scratch files and of the socket for commands; one process at a time, and not on a network file system.")]
     public string Data { get; init; } = "data";
 
-    [Setting("Redis", "Server of the queue's index in a cluster, as StackExchange.Redis reads it: `host:port,password=…,ssl=true`. Only with the role `grains`. Run it with `maxmemory-policy noeviction`; it may lose anything at any time.", Secret = true, DefaultText = "none: the index is in memory")]
-    public string Redis { get; init; } = "";
-
     [Setting("Http:Listen", "Address of the pages (the sink's, when there is one); empty = none.")]
     public string HttpListen { get; init; } = "[::]:8080";
 

@@ -15,8 +15,8 @@ public sealed record StoreSettings : IValidates
     [Setting("Spool:Containers:*", "URI with SAS of one container (`spool`, `moved`, `ledger`, `cluster`, `private`), in place of the account: what a role needs and no more, see `angarium storage keys`.", Secret = true)]
     public IReadOnlyDictionary<string, string> Containers { get; init; } = new Dictionary<string, string>();
 
-    [Setting("Spool:Spacing", "Least time between a writer's commits under load; an idle writer never waits.", Min = 0, Max = 10)]
-    public TimeSpan Spacing { get; init; } = TimeSpan.Zero;
+    [Setting("Spool:Spacing", "Least time between a writer's commits under load; an idle writer never waits.", Min = 0, Max = 10, DefaultText = "none for files, 25ms for blobs")]
+    public TimeSpan? Spacing { get; init; }
 
     [Setting("Spool:Cache", "Octets of just-committed packs kept for their first attempts; 0 = none.", Min = 0)]
     public long Cache { get; init; } = 64 << 20;
@@ -24,7 +24,9 @@ public sealed record StoreSettings : IValidates
     [Setting("Spool:MinFree", "Free disk space below which new mail is answered 452: a share such as `10%`, or octets.")]
     public string MinFree { get; init; } = "10%";
 
-    public SpoolOptions ToOptions() => new() { Azure = Azure, Container = Container, Spacing = Spacing, Cache = Cache, MinFree = MinFree };
+    public SpoolOptions ToOptions() => new() { Spacing = Spacing, Cache = Cache, MinFree = MinFree };
 
-    public IEnumerable<string> Validate() => ToOptions().Validate();
+    public AzureStoreOptions ToAzureOptions() => new() { Account = Azure, Prefix = Container, Containers = Containers };
+
+    public IEnumerable<string> Validate() => Azure.Length > 0 || Containers.Count > 0 ? [.. ToOptions().Validate(), .. ToAzureOptions().Validate()] : ToOptions().Validate();
 }
