@@ -49,7 +49,9 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
         if (connecting is null) return;
         try
         {
-            await (await connecting).DisposeAsync();
+            await using var redis = await connecting;
+            // What Redis has not answered by now, nobody waits for.
+            await redis.CloseAsync(allowCommandsToComplete: false);
         }
         catch (RedisException)
         {
@@ -66,7 +68,7 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
         // Nothing queues up while there is no connection: the callers' own memory is bounded, and they come again.
         fit.BacklogPolicy = BacklogPolicy.FailFast;
         fit.ReconnectRetryPolicy = new LinearRetry(1_000);
-        // A role that changed is noticed by READONLY, and within this time without.
+        // A role that changed is noticed by a call that fails, and within this time without.
         fit.ConfigCheckSeconds = 10;
         fit.ClientName ??= "angarium";
         fit.IncludeDetailInExceptions = false;
@@ -85,7 +87,7 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
         {
             return await database.ScriptEvaluateAsync(script.Text, keys, values, Primary | CommandFlags.NoScriptCache);
         }
-        catch (RedisServerException e) when (e.Message.Contains("READONLY", StringComparison.Ordinal))
+        catch (RedisException e) when (e is RedisConnectionException || e.Message.Contains("READONLY", StringComparison.Ordinal))
         {
             LookAgain(redis);
             throw;
@@ -115,7 +117,7 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
         return redis;
     }
 
-    // The primary is another now: found by asking all of them again, at most once a second.
+    // The primary may be another now: found by asking all of them again, at most once a second.
     private void LookAgain(ConnectionMultiplexer redis)
     {
         var now = Environment.TickCount64;

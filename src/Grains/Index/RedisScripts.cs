@@ -196,9 +196,9 @@ internal static class RedisScripts
         local rows = {}
         for _, lane in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
           local part = redis.call('ZRANGEBYSCORE', ARGV[3] .. lane, ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
-          for i = 1, #part, 2 do rows[#rows + 1] = {lane, part[i], part[i + 1], math.floor(tonumber(part[i + 1]) / 256)} end
+          for i = 1, #part, 2 do rows[#rows + 1] = {lane, part[i], part[i + 1], tonumber(part[i + 1])} end
         end
-        table.sort(rows, function(a, b) return a[4] < b[4] end)
+        table.sort(rows, function(a, b) return a[4] < b[4] or a[4] == b[4] and a[2] < b[2] end)
         local reply = {}
         for i = 1, math.min(#rows, tonumber(ARGV[2])) do
           for j = 1, 3 do reply[#reply + 1] = rows[i][j] end

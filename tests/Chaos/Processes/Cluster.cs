@@ -1,0 +1,207 @@
+using System.Text.Json;
+using Angarium.Chaos.Network;
+using Angarium.Chaos.Traffic;
+using Angarium.Integration.Harness;
+using Angarium.TestKit;
+
+namespace Angarium.Chaos.Processes;
+
+/// <summary>How many processes of each role there are. <see cref="Alone"/> = all roles in one, with the embedded stores.</summary>
+internal sealed record Shape(int Ingresses, int Silos, int Egresses)
+{
+    public static Shape Alone { get; } = new(0, 0, 0);
+
+    public static Shape Usual { get; } = new(2, 3, 2);
+
+    public bool IsAlone => Ingresses == 0;
+}
+
+/// <summary>
+/// All processes of a run, each on a host of its own: the relay's by role, and what they stand on (Redis, Azurite, DNS). Built once; any thread.
+/// </summary>
+internal sealed class Cluster
+{
+    public const string Account = "devstoreaccount1";
+
+    /// <summary>The emulator's published key.</summary>
+    private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+    private const string AzuriteAddress = "10.99.3.1", DnsAddress = "10.99.4.1";
+    private static readonly string executable = Locate();
+    private readonly string folder;
+    private readonly World world;
+    private readonly List<Node> relays = [];
+
+    private Cluster(Lan lan, string folder, World world)
+    {
+        Lan = lan;
+        this.folder = folder;
+        this.world = world;
+    }
+
+    public Lan Lan { get; }
+
+    public RedisPair? Redis { get; private set; }
+
+    public Node? Azurite { get; private set; }
+
+    public Node Dns { get; private set; } = null!;
+
+    public IReadOnlyList<Node> Relays => relays;
+
+    public IEnumerable<Node> All => [.. relays, Dns, .. Azurite is null ? [] : (Node[])[Azurite], .. Redis?.Nodes ?? []];
+
+    public IReadOnlyList<Node> With(string role) => relays.Where(n => n.Role == role || n.Role == "all").ToList();
+
+    /// <summary>File whose text says how far a process' clock is off; only those that have one can be stepped.</summary>
+    public static string ClockOf(Node node) => Path.Combine(node.Folder, "clock");
+
+    /// <summary>Small file system that a process' `Data` is on, where a disk can be full.</summary>
+    public static string DataOf(Node node) => Path.Combine(node.Folder, "data");
+
+    public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings)
+    {
+        var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world);
+        await cluster.StartDnsAsync();
+        if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: true);
+        else await cluster.StartRolesAsync(shape, settings);
+        return cluster;
+    }
+
+    /// <summary>Times of a recipient's delivered records, from `angarium trace`; the relay's own word, for doubles only.</summary>
+    public async Task<IReadOnlyList<DateTimeOffset>> DeliveredAsync(string messageId, string recipient)
+    {
+        var (code, output) = await CommandAsync("trace", messageId);
+        if (code != 0) return [];
+        var of = "";
+        var times = new List<DateTimeOffset>();
+        foreach (var line in output.Split('\n').Select(l => l.Trim()))
+        {
+            var words = line.Split(' ');
+            if (line.StartsWith('<')) of = line.Trim('<', '>');
+            else if (of == recipient && words.Length > 1 && words[1] == "delivered" && DateTimeOffset.TryParse(words[0], System.Globalization.CultureInfo.InvariantCulture, out var time)) times.Add(time);
+        }
+
+        return times;
+    }
+
+    /// <summary>One of the executable's own commands against the process that serves operators.</summary>
+    public Task<(int Code, string Output)> CommandAsync(params string[] arguments) =>
+        Child.RunAsync(executable, [.. arguments, "--config", ConfigOf(relays.First(r => r.Role is "api" or "all"))], TimeSpan.FromSeconds(60));
+
+    private async Task StartRolesAsync(Shape shape, IReadOnlyDictionary<string, string> settings)
+    {
+        var redis = RedisPair.StartAsync(Lan, folder);
+        await StartAzuriteAsync();
+        Redis = await redis;
+        var secrets = ((string[])["ingress", "grains", "egress", "api"]).ToDictionary(r => r, r => $"secret-of-{r}-{Guid.NewGuid():N}");
+        var account = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint=http://{AzuriteAddress}:10000/{Account};";
+        Dictionary<string, string> Own(string role) => new(settings) { ["Cluster:Id"] = "chaos", [$"Cluster:Secret:{role}"] = secrets[role] };
+        var silo = new Dictionary<string, string>(Own("grains")) { ["Redis"] = $"{RedisPair.FloatingAddress}:6379,abortConnect=false", ["Spool:Azure"] = account };
+        foreach (var (role, secret) in secrets) silo[$"Cluster:Secret:{role}"] = secret;
+        await Task.WhenAll(Enumerable.Range(1, shape.Silos).Select(i =>
+            AddRelayAsync($"silo{i}", "grains", $"10.99.6.{i}", new Dictionary<string, string>(silo) { ["Cluster:Advertise"] = $"10.99.6.{i}" }, clock: i == shape.Silos)));
+
+        // The last of each role has a clock that can be stepped; the first of each is as it is in production.
+        async Task AddAsync(string role, int count, int net)
+        {
+            var own = Own(role);
+            foreach (var (name, value) in await StorageAsync(role, account)) own[name] = value;
+            await Task.WhenAll(Enumerable.Range(1, count).Select(i => AddRelayAsync($"{role}{i}", role, $"10.99.{net}.{i}", own, clock: i == count && role != "api")));
+        }
+
+        await Task.WhenAll(AddAsync("ingress", shape.Ingresses, 5), AddAsync("egress", shape.Egresses, 7), AddAsync("api", 1, 8));
+    }
+
+    /// <summary>What a role may touch of the storage, as an operator gets it.</summary>
+    private static async Task<IReadOnlyDictionary<string, string>> StorageAsync(string role, string account)
+    {
+        var (code, output) = await Child.RunAsync(executable, ["storage", "keys", "--role", role, "--days", "2", "--set", "Spool:Azure=" + account], TimeSpan.FromSeconds(60));
+        var keys = output.Split('\n').Select(l => l.Trim().Split('=', 2)).Where(p => p.Length == 2 && p[0].StartsWith("Spool:Containers:", StringComparison.Ordinal)).ToDictionary(p => p[0], p => p[1].Trim());
+        if (code != 0 || keys.Count == 0) throw new InvalidOperationException($"angarium storage keys --role {role}: code {code}\n{output}");
+        return keys;
+    }
+
+    private async Task AddRelayAsync(string name, string role, string address, IReadOnlyDictionary<string, string> settings, bool clock)
+    {
+        var environment = new Dictionary<string, string> { ["DOTNET_ENVIRONMENT"] = "Production", ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0" };
+        var own = Path.Combine(folder, name);
+        var node = new Node(name, role, address, own, [executable, "serve", "--config", Path.Combine(own, "angarium.json")], environment,
+            stop => Probes.HttpAsync(address, 9464, "/readyz", stop));
+        if (clock && FakeTime() is { } library)
+        {
+            await File.WriteAllTextAsync(ClockOf(node), "+0\n");
+            environment["LD_PRELOAD"] = library;
+            environment["FAKETIME_TIMESTAMP_FILE"] = ClockOf(node);
+            environment["FAKETIME_CACHE_DURATION"] = "1";
+            environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+        }
+
+        Directory.CreateDirectory(DataOf(node));
+        if (role is "ingress" or "all") await Lan.CommandAsync("mount", "-t", "tmpfs", "-o", role == "all" ? "size=2g,mode=0700" : "size=32m,mode=0700", "tmpfs", DataOf(node));
+        var all = new Dictionary<string, string>(settings)
+        {
+            ["Data"] = DataOf(node),
+            ["Hostname"] = name + ".test",
+            ["Ingress:Smtp:Listen"] = $"{address}:25",
+            ["Ingress:TrustedNetworks"] = world.TrustedNetworks,
+            ["Admin:Listen"] = $"{address}:9464",
+            ["Http:Listen"] = "",
+            ["Dns:Servers"] = DnsAddress,
+            ["Egress:AllowedNetworks"] = Lan.Network,
+        };
+        if (role != "all") all["Roles"] = role;
+        await File.WriteAllTextAsync(ConfigOf(node), JsonSerializer.Serialize(all));
+        await Lan.AddAsync(name, address);
+        lock (relays) relays.Add(node);
+        await node.StartAsync();
+    }
+
+    private async Task StartDnsAsync()
+    {
+        var own = Directory.CreateDirectory(Path.Combine(folder, "dns")).FullName;
+        var file = Path.Combine(own, "unbound.conf");
+        await File.WriteAllTextAsync(file, $"""
+            server:
+              interface: {DnsAddress}
+              access-control: {Lan.Network} allow
+              do-daemonize: no
+              username: ""
+              chroot: ""
+              pidfile: "{own}/unbound.pid"
+              use-syslog: no
+              logfile: ""
+              module-config: "iterator"
+              local-zone: "." static
+            {string.Join('\n', world.Records().Select(r => $"  local-data: '{r}'"))}
+            remote-control:
+              control-enable: no
+            """);
+        Dns = new Node("dns", "dns", DnsAddress, own, ["/usr/sbin/unbound", "-d", "-p", "-c", file], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
+        await Lan.AddAsync("dns", DnsAddress);
+        await Dns.StartAsync();
+    }
+
+    private async Task StartAzuriteAsync()
+    {
+        var own = Directory.CreateDirectory(Path.Combine(folder, "azurite")).FullName;
+        Azurite = new Node("azurite", "azurite", AzuriteAddress, own,
+            ["node", Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
+                "--skipApiVersionCheck", "--disableTelemetry", "--silent"],
+            new Dictionary<string, string>(), stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
+        await Lan.AddAsync("azurite", AzuriteAddress);
+        await Azurite.StartAsync();
+    }
+
+    private static string ConfigOf(Node node) => Path.Combine(node.Folder, "angarium.json");
+
+    private static string Locate()
+    {
+        var here = new DirectoryInfo(AppContext.BaseDirectory);
+        var path = Path.Combine(here.Parent!.Parent!.FullName, "Host", here.Name, "angarium");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"build src/Host first: {path}");
+    }
+
+    private static string? FakeTime() =>
+        Directory.GetDirectories("/usr/lib", "*-linux-gnu*").Select(f => Path.Combine(f, "faketime", "libfaketime.so.1")).FirstOrDefault(File.Exists);
+}
