@@ -15,6 +15,7 @@ using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Grains;
@@ -26,6 +27,26 @@ namespace Angarium.Grains;
 /// </summary>
 public static class GrainsServices
 {
+    /// <summary>The queue index in memory: of one process, lost with it. What <see cref="AddQueues"/> takes when no other is registered.</summary>
+    public static IServiceCollection AddMemoryIndex(this IServiceCollection services)
+    {
+        services.AddSingleton(s => new MemoryQueueIndex(() => s.GetRequiredService<ISettings<GrainsOptions>>().Current.MaxRecipients, Draw));
+        services.AddSingleton<IQueueIndex>(s => s.GetRequiredService<MemoryQueueIndex>());
+        return services.AddSingleton<IIndexTotals>(s => s.GetRequiredService<MemoryQueueIndex>());
+    }
+
+    /// <summary>The queue index in Redis, shared by all silos of a cluster. Redis need not be there: it is connected to when it is first needed.</summary>
+    /// <param name="services">Where to register; before or after <see cref="AddQueues"/>.</param>
+    /// <param name="redis">Where Redis is: valid, as its settings are checked at the start.</param>
+    /// <param name="cluster">The cluster's id: what every key begins with.</param>
+    public static IServiceCollection AddRedisIndex(this IServiceCollection services, RedisOptions redis, string cluster)
+    {
+        var configuration = redis.TryParse() ?? throw new ArgumentException("not a connection string of Redis", nameof(redis));
+        services.AddSingleton(s => new RedisQueueIndex(configuration, cluster, Draw, s.GetRequiredService<ILogger<RedisQueueIndex>>()));
+        services.AddSingleton<IQueueIndex>(s => s.GetRequiredService<RedisQueueIndex>());
+        return services.AddSingleton<IIndexTotals>(s => s.GetRequiredService<RedisQueueIndex>());
+    }
+
     /// <param name="services">Where to register.</param>
     /// <param name="ownWriter">The writer id of this process's ledger streams, as it is now.</param>
     /// <param name="isOwnPackWriter">Whether packs of that writer id were made by this process.</param>
@@ -35,10 +56,9 @@ public static class GrainsServices
         Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode)
     {
         services.AddSites();
-        services.AddSingleton<IStanding, SoleStanding>();
+        services.TryAddSingleton<IStanding, SoleStanding>();
         services.AddSingleton(new DecodeLedger(decode));
-        services.AddSingleton(s => new MemoryQueueIndex(() => s.GetRequiredService<ISettings<GrainsOptions>>().Current.MaxRecipients, Draw));
-        services.AddSingleton<IQueueIndex>(s => s.GetRequiredService<MemoryQueueIndex>());
+        if (services.All(s => s.ServiceType != typeof(IQueueIndex))) services.AddMemoryIndex();
         services.AddSingleton(s => new RecordView(
             s.GetRequiredService<ILedgerStore>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(),
             s.GetRequiredService<DecodeLedger>(), () => ownWriter(s), s.GetRequiredService<ILogger<RecordView>>()));

@@ -75,6 +75,10 @@ public sealed record IngressOptions : IValidates
     [Setting("Ingress:MaxScratch", "Octets of content gathered in scratch files under `Data`, over all connections; beyond: 452 4.3.1.", Min = 0, Max = 1e13)]
     public long MaxScratch { get; init; } = 8_589_934_592;
 
+    [Setting("Ingress:MaxWorkingSet", "Percent of the memory that the process may use (its control group's limit, else the machine's) above which MAIL is answered 451 4.3.2 and a new connection 421; page cache is not counted.",
+        Min = 10, Max = 100, Reloads = true)]
+    public int MaxWorkingSet { get; init; } = 85;
+
     [Setting("Log:Recipients", "How recipients appear in the log: full, domain or none.", Reloads = true)]
     public LoggedRecipients LogRecipients { get; init; } = LoggedRecipients.Full;
 

@@ -4,6 +4,7 @@ using Angarium.Contracts.Intake;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.HandOver;
 using Angarium.Ingress.Listening;
+using Angarium.Ingress.Overload;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
 using Angarium.Ingress.Tls;
@@ -30,8 +31,7 @@ public static class IngressServices
     public static IServiceCollection AddIngress(this IServiceCollection services)
     {
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(provider => new OfferDispatcher(provider.GetRequiredService<IGrainFactory>(), () => provider.GetRequiredService<IStoreClock>().Now, provider.GetRequiredService<ILogger<OfferDispatcher>>()));
-        services.AddSingleton<ICommitListener, CommitHandOver>();
+        services.AddHandOver();
         services.AddSingleton(provider =>
         {
             var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
@@ -42,6 +42,10 @@ public static class IngressServices
             var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
             return new ServerCertificate(options.TlsCertificate, options.TlsKey, provider.GetRequiredService<ILogger<ServerCertificate>>());
         });
+        services.AddSingleton(provider => new MemoryGuard(
+            provider.GetRequiredService<ISettings<IngressOptions>>(), new WorkingSet().Read, static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<MemoryGuard>>()));
+        services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<MemoryGuard>());
         services.AddSingleton<RelayPolicy>();
         services.AddSingleton<ConnectionRegistry>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(
@@ -49,6 +53,14 @@ public static class IngressServices
         services.AddSingleton<IngressService>();
         services.AddSingleton<IIngressStatus>(provider => provider.GetRequiredService<IngressService>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<IngressService>());
+        return services;
+    }
+
+    /// <summary>The hand-over alone, for a process without the role that commits mail too: silos commit notices.</summary>
+    public static IServiceCollection AddHandOver(this IServiceCollection services)
+    {
+        services.TryAddSingleton(provider => new OfferDispatcher(provider.GetRequiredService<IGrainFactory>(), () => provider.GetRequiredService<IStoreClock>().Now, provider.GetRequiredService<ILogger<OfferDispatcher>>()));
+        services.TryAddSingleton<ICommitListener, CommitHandOver>();
         return services;
     }
 

@@ -1,8 +1,6 @@
 using Angarium.Mail;
-using Angarium.Spool.Documents;
 using Angarium.Spool.Files;
 using Angarium.Spool.Ledger;
-using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.Logging;
 
@@ -12,46 +10,17 @@ namespace Angarium.Spool;
 /// All stores of one process over files under `Data`, opened and closed together. It holds the lock on the folder: nothing of an earlier process lives, so the streams that one left are
 /// sealed here. Opened at start on one thread; its members may be used from any.
 /// </summary>
-public sealed class EmbeddedStores : IAsyncDisposable
+public sealed class EmbeddedStores : RelayStores
 {
     private readonly DataFolder _folder;
     private readonly FilePackStore _packs;
     private readonly FileLedgerStore _ledger;
-    private readonly PackWriter _writer;
-    private readonly PackMover _mover;
     private readonly EmbeddedStoreClock _clock;
-    private readonly TimeProvider _time;
-    private readonly ILoggerFactory _loggers;
 
     private EmbeddedStores(
         DataFolder folder, FilePackStore packs, FileLedgerStore ledger, EmbeddedStoreClock clock, ScratchFolder scratch, SpoolOptions options, TimeProvider time, ILoggerFactory loggers)
-    {
-        (_folder, _packs, _ledger, _clock, _time, _loggers) = (folder, packs, ledger, clock, time, loggers);
-        var cache = new PackCache(options.Cache);
-        var reader = new SpoolReader(packs, cache, loggers.CreateLogger<SpoolReader>());
-        Scratch = scratch;
-        Documents = new FileDocumentStore(LocalFileSystem.Instance, folder.Path);
-        Reader = reader;
-        _writer = new PackWriter(packs, cache, clock, time, options.Spacing, loggers.CreateLogger<PackWriter>());
-        _mover = new PackMover(packs, reader, scratch, clock, time, loggers.CreateLogger<PackMover>());
-    }
-
-    public IPackStore Packs => _packs;
-
-    public ILedgerStore LedgerStore => _ledger;
-
-    public IDocumentStore Documents { get; }
-
-    /// <summary>Its <see cref="PackWriter.Listener"/> is to be set before the first commit.</summary>
-    public PackWriter Writer => _writer;
-
-    public ISpoolReader Reader { get; }
-
-    public IPackMover Mover => _mover;
-
-    public IScratchFolder Scratch { get; }
-
-    public IStoreClock Clock => _clock;
+        : base(StoreRights.All, packs, ledger, new FileDocumentStore(LocalFileSystem.Instance, folder.Path), clock, scratch, options, options.Spacing ?? TimeSpan.Zero, time, loggers) =>
+        (_folder, _packs, _ledger, _clock) = (folder, packs, ledger, clock);
 
     /// <summary>Opens the stores in <paramref name="dataFolder"/>, making it when it is not there.</summary>
     /// <exception cref="StoreUnavailableException">One line says why not.</exception>
@@ -82,19 +51,13 @@ public sealed class EmbeddedStores : IAsyncDisposable
         }
     }
 
-    /// <summary>This process's stream of the ledger. Made once; dispose it before the stores.</summary>
-    /// <param name="onDurable">See <see cref="LedgerWriter"/>.</param>
-    public LedgerWriter CreateLedger(Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable) =>
-        new(_ledger, Documents, _clock, _time, _loggers.CreateLogger<LedgerWriter>(), onDurable);
-
-    public async ValueTask DisposeAsync()
+    private protected override ValueTask CloseAsync()
     {
-        await _writer.DisposeAsync().ConfigureAwait(false);
-        _mover.Dispose();
         _packs.Dispose();
         _ledger.Dispose();
         _clock.Dispose();
         _folder.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     /// <summary>Returns the newest time found: that of the last block of each stream that was still open.</summary>

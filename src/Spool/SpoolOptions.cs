@@ -2,11 +2,11 @@ using Angarium.Spool.Files;
 
 namespace Angarium.Spool;
 
-/// <summary>How the embedded stores behave. Plain values: the host binds them from the settings of the same names. Immutable.</summary>
+/// <summary>How the stores behave. Plain values: the host binds them from the settings of the same names. Immutable.</summary>
 public sealed record SpoolOptions
 {
-    /// <summary>`Spool:Spacing`: least time between the starts of a writer's commits under load.</summary>
-    public TimeSpan Spacing { get; init; } = TimeSpan.Zero;
+    /// <summary>`Spool:Spacing`: least time between the starts of a writer's commits under load; null = what suits the store.</summary>
+    public TimeSpan? Spacing { get; init; }
 
     /// <summary>`Spool:Cache`: octets of just-committed packs kept for their first attempts; 0 = none.</summary>
     public long Cache { get; init; } = 64L << 20;
@@ -26,6 +26,5 @@ public sealed record SpoolOptions
         if (Spacing < TimeSpan.Zero || Spacing > TimeSpan.FromSeconds(10)) yield return "Spool:Spacing: must be from 0s to 10s.";
         if (Cache < 0) yield return "Spool:Cache: must be 0 (none) or a number of octets.";
         if (!Files.MinFree.TryParse(MinFree, out _)) yield return $"Spool:MinFree: `{MinFree}` is neither a share of the disk up to 90%, such as `10%`, nor a number of octets.";
-        if (Azure.Length > 0) yield return "Spool:Azure: must be empty; this build keeps its stores in files under Data.";
     }
 }

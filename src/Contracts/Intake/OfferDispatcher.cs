@@ -44,7 +44,7 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
     public OfferDispatcher(Func<string, Offer, ValueTask<OfferAnswer>> send, Func<StoreTime> now, ILogger<OfferDispatcher> log)
     {
         (_send, _now, _log) = (send, now, log);
-        _loop = Task.Run(RunAsync);
+        _loop = RunAsync();
     }
 
     public OfferDispatcher(IGrainFactory grains, Func<StoreTime> now, ILogger<OfferDispatcher> log)

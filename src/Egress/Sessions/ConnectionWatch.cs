@@ -10,8 +10,9 @@ internal sealed class ConnectionWatch : IDisposable
 {
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(100);
 
-    private readonly ConcurrentDictionary<SmtpConnection, byte> connections = new();
+    private readonly ConcurrentDictionary<long, SmtpConnection> connections = new();
     private readonly ITimer timer;
+    private long last;
 
     public ConnectionWatch(TimeProvider time)
     {
@@ -23,15 +24,21 @@ internal sealed class ConnectionWatch : IDisposable
 
     public int Count => connections.Count;
 
-    public void Add(SmtpConnection connection) => connections.TryAdd(connection, 0);
+    /// <summary>Watches a connection under the number that is returned.</summary>
+    public long Add(SmtpConnection connection)
+    {
+        var number = Interlocked.Increment(ref last);
+        connections[number] = connection;
+        return number;
+    }
 
-    public void Remove(SmtpConnection connection) => connections.TryRemove(connection, out _);
+    public void Remove(long number) => connections.TryRemove(number, out _);
 
     public void Dispose() => timer.Dispose();
 
     private void Look()
     {
         var now = Time.GetTimestamp();
-        foreach (var (connection, _) in connections) connection.Check(now);
+        foreach (var (_, connection) in connections) connection.Check(now);
     }
 }

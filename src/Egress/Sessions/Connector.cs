@@ -16,6 +16,9 @@ internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble,
 /// </summary>
 internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger)
 {
+    /// <summary>How a target is reached: over TCP, but where a simulation has its own peers.</summary>
+    internal Func<RouteEndPoint, IPAddress?, TimeSpan, ConnectionWatch, CancellationToken, Task<SmtpConnection>> Dial { get; init; } = SmtpConnection.ConnectAsync;
+
     /// <summary>Connections tried for one session: beyond these the site rests.</summary>
     private const int MostTries = 10;
 
@@ -93,7 +96,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         SmtpClientSession? session = null;
         try
         {
-            var connection = await SmtpConnection.ConnectAsync(target, source, options.ConnectTimeout, watch, cancellationToken);
+            var connection = await Dial(target, source, options.ConnectTimeout, watch, cancellationToken);
             unreachable.Remove(target);
             session = new SmtpClientSession(connection, options, watch.Time);
             await using var stop = cancellationToken.UnsafeRegister(

@@ -21,6 +21,7 @@ internal sealed class SmtpConnection : IDisposable
 
     private readonly Socket? socket;
     private readonly ConnectionWatch watch;
+    private readonly long number;
     private readonly ReplyReader replies = new();
     private readonly ArrayBufferWriter<byte> output = new(4096);
     private Stream stream;
@@ -37,7 +38,7 @@ internal sealed class SmtpConnection : IDisposable
         this.socket = socket;
         this.watch = watch;
         Remote = remote;
-        watch.Add(this);
+        number = watch.Add(this);
     }
 
     /// <summary>`name[address]:port`, for people.</summary>
@@ -187,7 +188,7 @@ internal sealed class SmtpConnection : IDisposable
     public void Dispose()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0) return;
-        watch.Remove(this);
+        watch.Remove(number);
         try
         {
             stream.Dispose();

@@ -54,7 +54,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         this.context = context;
         this.domain = domain;
         this.site = site;
-        session = (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue);
+        session = context.Draw();
         budget = maxMessages > 0 ? maxMessages : int.MaxValue;
         timer = context.Time.CreateTimer(static self => ((DomainFeed)self!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }

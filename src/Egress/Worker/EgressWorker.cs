@@ -55,7 +55,10 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         Drained(context.Logger, context.Leases.Count);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => RunAsync(stoppingToken);
+
+    /// <summary>The worker's loop, until it is told to stop.</summary>
+    internal async Task RunAsync(CancellationToken stoppingToken)
     {
         using var tick = context.Time.CreateTimer(static self => ((EgressWorker)self!).Tick(), this, Second, Second);
         Task? held = null;
@@ -188,7 +191,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         if (report.Event is SessionEvent.Closed or SessionEvent.ConnectFailed or SessionEvent.Lost && sessions.TryRemove(report.Permit, out var ended))
         {
             settling.TryAdd(ended.Run, 0);
-            _ = ended.Run.ContinueWith(static (run, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(run, out _), settling, TaskScheduler.Default);
+            _ = ended.Run.ContinueWith(static (run, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(run, out _), settling, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
         lock (reports) reports.Add(report);

@@ -18,14 +18,19 @@ internal sealed partial class WorkerContext
 
     public WorkerContext(
         IQueueGateway gateway, ISpoolReader spool, IStoreClock clock, TimeProvider time, RouteResolver routes, Connector connector, ISettings<EgressOptions> settings,
-        ILogger logger)
+        ILogger logger, Func<ulong>? draw = null)
     {
+        Draw = draw ?? (static () => (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue));
+        Name = $"{Environment.MachineName}-{Draw():x16}";
         (Gateway, Spool, Clock, Time, Routes, Connector, Logger, this.settings) = (gateway, spool, clock, time, routes, connector, logger, settings);
         Leases = new LeaseKeeper(gateway, clock, time, Name, logger);
     }
 
     /// <summary>Random, drawn at each start.</summary>
-    public string Name { get; } = $"{Environment.MachineName}-{Random.Shared.NextInt64():x16}";
+    public string Name { get; }
+
+    /// <summary>Random 64-bit numbers.</summary>
+    public Func<ulong> Draw { get; }
 
     public IQueueGateway Gateway { get; }
 

@@ -9,11 +9,17 @@ namespace Angarium.Grains.Index;
 /// </summary>
 public interface IQueueIndex
 {
-    /// <summary>Fixed for ever: partition = first octet of the domain's hash.</summary>
+    /// <summary>Fixed for ever: partition = last octet of the domain's hash.</summary>
     const int Partitions = 256;
 
     /// <summary>Writes the owner token of a new activation over whatever was there.</summary>
     ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The owner ends: its token goes, if it still is its own, so that a domain without mail leaves nothing behind. To everybody a missing token means what another's
+    /// means (design rule 14), so this is safe at any time, however late it is carried out.
+    /// </summary>
+    ValueTask LeaveAsync(string domain, IndexOwner owner, CancellationToken cancellationToken);
 
     /// <summary>
     /// Under the token and the run id of <paramref name="owner"/>: removes, then puts (a put of a member that is there moves it), then sets lane and wake-up to what is
@@ -36,12 +42,28 @@ public interface IQueueIndex
     /// <summary>The partition's birth mark (a random value written if missing) and run id, as they are now.</summary>
     ValueTask<IndexStamp> StampAsync(int partition, CancellationToken cancellationToken);
 
+    /// <summary>The same of many partitions, in their order, in as few calls as the index allows.</summary>
+    async ValueTask<IReadOnlyList<IndexStamp>> StampsAsync(IReadOnlyList<int> partitions, CancellationToken cancellationToken)
+    {
+        var stamps = new IndexStamp[partitions.Count];
+        for (var i = 0; i < stamps.Length; i++) stamps[i] = await StampAsync(partitions[i], cancellationToken);
+        return stamps;
+    }
+
     /// <summary>Domains of a partition whose wake-up is at or before <paramref name="until"/>, earliest first.</summary>
     ValueTask<IReadOnlyList<IndexWake>> WakesAsync(int partition, StoreTime until, int limit, CancellationToken cancellationToken);
 
+    /// <summary>The same of many partitions, in as few calls as the index allows; <paramref name="limit"/> is for each.</summary>
+    async ValueTask<IReadOnlyList<IndexWake>> WakesAsync(IReadOnlyList<int> partitions, StoreTime until, int limit, CancellationToken cancellationToken)
+    {
+        var wakes = new List<IndexWake>();
+        foreach (var partition in partitions) wakes.AddRange(await WakesAsync(partition, until, limit, cancellationToken));
+        return wakes;
+    }
+
     ValueTask<long> CountAsync(string domain, CancellationToken cancellationToken);
 
-    /// <summary>Domains with queued recipients and how many, largest first.</summary>
+    /// <summary>Domains with queued recipients and how many, largest first; beyond a bound of each provider, of those that are due first.</summary>
     ValueTask<IReadOnlyList<(string Domain, long Queued)>> DomainsAsync(int limit, CancellationToken cancellationToken);
 }
 

@@ -7,7 +7,7 @@ namespace Angarium.Grains.Index;
 /// The embedded index: in memory, gone with the process, filled again by the sweep. A lock per partition; any thread. Bounded by a number of recipients, beyond which
 /// nothing new is put. Costs some 150 octets a recipient: a tree node with the row and a slot of the table that finds its score by key.
 /// </summary>
-internal sealed class MemoryQueueIndex : IQueueIndex
+internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
 {
     private readonly Partition[] _partitions;
     private readonly Func<long> _maxRecipients;
@@ -34,6 +34,16 @@ internal sealed class MemoryQueueIndex : IQueueIndex
         {
             partition.Domain(domain).Token = token;
             return new(new IndexStamp(_run, partition.Birth));
+        }
+    }
+
+    public ValueTask LeaveAsync(string domain, IndexOwner owner, CancellationToken cancellationToken)
+    {
+        var partition = PartitionOf(domain);
+        lock (partition)
+        {
+            if (Owns(partition, domain, owner, out var rows)) partition.Leave(rows);
+            return default;
         }
     }
 
@@ -178,8 +188,9 @@ internal sealed class MemoryQueueIndex : IQueueIndex
         return new(largest.UnorderedItems.Select(i => i.Element).OrderByDescending(d => d.Queued).ThenBy(d => d.Domain, StringComparer.Ordinal).ToList());
     }
 
-    /// <summary>When the earliest recipient of all domains is due; null = nothing is queued.</summary>
-    public StoreTime? OldestDue()
+    public TimeSpan SampleEvery => TimeSpan.FromSeconds(2);
+
+    public ValueTask<IndexTotals> TotalsAsync(IReadOnlyList<int> partitions, CancellationToken cancellationToken)
     {
         long? oldest = null;
         foreach (var partition in _partitions)
@@ -190,7 +201,7 @@ internal sealed class MemoryQueueIndex : IQueueIndex
             }
         }
 
-        return oldest is { } score ? IndexScore.Due(score) : null;
+        return new(new IndexTotals(Count, oldest is { } score ? IndexScore.Due(score) : null));
     }
 
     private Partition PartitionOf(string domain) => _partitions[IndexPartition.Of(domain)];
@@ -223,6 +234,12 @@ internal sealed class MemoryQueueIndex : IQueueIndex
             if (score is { } s) Wakes.Add((s, rows.Name));
         }
 
+        public void Leave(DomainRows rows)
+        {
+            rows.Token = null;
+            if (rows.Count == 0) Domains.Remove(rows.Name);
+        }
+
         // A domain that once had mail leaves an empty name with a token. An owner whose token went with it deactivates and loses nothing.
         private void Prune()
         {
@@ -237,7 +254,7 @@ internal sealed class MemoryQueueIndex : IQueueIndex
     {
         public readonly string Name = name;
         public readonly Dictionary<Lane, LaneRows> Lanes = [];
-        public ulong Token;
+        public ulong? Token;
         public long? Wake;
 
         public long Count

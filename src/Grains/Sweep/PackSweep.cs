@@ -54,7 +54,8 @@ internal sealed partial class PackSweep(
         foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) learned &= await LearnMovedAsync(pack, began, cancellationToken);
         if (learned) view.Listed(began, listed);
         var moved = SourcesMoved(began);
-        for (var partition = 0; partition < _stamps.Length; partition++) Note(partition, await index.StampAsync(partition, cancellationToken));
+        var stamps = await index.StampsAsync(IndexPartition.All, cancellationToken);
+        for (var partition = 0; partition < stamps.Count; partition++) Note(partition, stamps[partition]);
 
         var running = new List<Task>();
         foreach (var pack in listed)

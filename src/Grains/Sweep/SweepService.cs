@@ -2,6 +2,7 @@ using Angarium.Contracts.Configuration;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
 using Angarium.Grains.View;
+using Angarium.Mail;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,7 @@ namespace Angarium.Grains.Sweep;
 /// minutes. A background service; no state that a crash could lose.
 /// </summary>
 internal sealed partial class SweepService(
-    RecordView view, PackSweep sweep, MemoryQueueIndex index, ActiveDomains active, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
+    RecordView view, PackSweep sweep, IIndexTotals index, ActiveDomains active, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
     : BackgroundService
 {
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(10);
@@ -47,10 +48,18 @@ internal sealed partial class SweepService(
 
     private async Task GaugesAsync(CancellationToken stoppingToken)
     {
+        var totals = default(IndexTotals);
+        StoreTime? sampledAt = null;
         while (true)
         {
-            DomainQueueInstruments.QueueRecipients.Set(index.Count + active.Total);
-            DomainQueueInstruments.OldestDueSeconds.Set(index.OldestDue() is { } due && due < clock.Now ? (clock.Now - due).TotalSeconds : 0);
+            if (sampledAt is not { } at || clock.Now - at >= index.SampleEvery)
+            {
+                sampledAt = clock.Now;
+                await TryAsync(async () => totals = await index.TotalsAsync(IndexPartition.All, stoppingToken), stoppingToken);
+            }
+
+            DomainQueueInstruments.QueueRecipients.Set(totals.Queued + active.Total);
+            DomainQueueInstruments.OldestDueSeconds.Set(totals.OldestDue is { } due && due < clock.Now ? (clock.Now - due).TotalSeconds : 0);
             await Task.Delay(TimeSpan.FromSeconds(2), stoppingToken);
         }
     }

@@ -41,14 +41,11 @@ internal sealed partial class DomainWaker(IQueueIndex index, IGrainFactory grain
         var now = clock.Now;
         foreach (var old in _called.Where(c => now - c.Value >= Again).Select(c => c.Key).ToList()) _called.Remove(old);
         var until = standing.IsSoleProcess ? now : now + Ahead;
-        for (var partition = 0; partition < IQueueIndex.Partitions; partition++)
+        // Domains called just now are still in the list until they have read what is due: look behind them.
+        foreach (var wake in await index.WakesAsync(IndexPartition.All, until, PerPartition + _called.Count, cancellationToken))
         {
-            // Domains called just now are still in the list until they have read what is due: look behind them.
-            foreach (var wake in await index.WakesAsync(partition, until, PerPartition + _called.Count, cancellationToken))
-            {
-                if (!_called.TryAdd(wake.Domain, now)) continue;
-                await grains.GetGrain<IDomainQueueWake>(wake.Domain).Wake();
-            }
+            if (!_called.TryAdd(wake.Domain, now)) continue;
+            await grains.GetGrain<IDomainQueueWake>(wake.Domain).Wake();
         }
     }
 

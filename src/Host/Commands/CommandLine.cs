@@ -48,7 +48,7 @@ internal static class CommandLine
     internal static RootCommand Build()
     {
         var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
-        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Spool(), Settings(), Metrics() };
+        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Spool(), Storage(), Settings(), Metrics() };
         foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
         root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
         root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });
@@ -122,6 +122,15 @@ internal static class CommandLine
         var verify = new Command("verify", "Check every pack and every ledger stream, beside a running relay or without one. Exit code 1 = something is damaged.");
         verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(DataOf(line), line.GetValue(s_json), token)));
         return new Command("spool", "Look after the stored packs and ledger.") { verify };
+    }
+
+    private static Command Storage()
+    {
+        var role = new Option<string>("--role") { Description = "The role that the keys are for: ingress, egress or api.", Required = true };
+        var days = new Option<int>("--days") { Description = "How long they are good.", DefaultValueFactory = _ => 365 };
+        var keys = new Command("keys", "Print the settings by which processes of a role reach the stores of a cluster, and no more than they need (needs the account in Spool:Azure).") { role, days };
+        keys.SetAction((line, _) => GuardedAsync(() => Task.FromResult(StorageCommand.Keys(Sources(line), line.GetValue(role)!, line.GetValue(days), line.GetValue(s_json)))));
+        return new Command("storage", "Look after the stores of a cluster.") { keys };
     }
 
     private static Command Settings()

@@ -7,19 +7,19 @@ namespace Angarium.Host.Configuration;
 /// <summary>What the process itself needs to know, beside its roles. A value.</summary>
 public sealed record RelayOptions : IValidates
 {
-    private static readonly string[] s_roles = ["ingress", "grains", "egress"];
+    private static readonly string[] s_roles = ["ingress", "grains", "egress", "api"];
 
-    [Setting("Roles", "Which roles this process runs: `ingress`, `grains`, `egress`. `grains` must be among them while there is one process.", DefaultText = "all")]
+    /// <summary>Every role there is.</summary>
+    public static IReadOnlyList<string> AllRoles => s_roles;
+
+    [Setting("Roles", "Which roles this process runs: `ingress` (SMTP in), `grains` (the queues), `egress` (SMTP out), `api` (the operator's commands). A process that is alone needs `grains` among them.", DefaultText = "all")]
     public IReadOnlyList<string> Roles { get; init; } = s_roles;
 
     [Setting("Hostname", "Name of this relay in its banner, EHLO, Received fields and notices.", DefaultText = "the machine's full name")]
     public string Hostname { get; init; } = "";
 
-    [Setting("Data", "Folder of the embedded stores; one process at a time, and not on a network file system.")]
+    [Setting("Data", "Folder of the embedded stores, of scratch files and of the socket for commands; one process at a time, and not on a network file system.")]
     public string Data { get; init; } = "data";
-
-    [Setting("Redis", "Must be empty in this version: the queue's index is in memory, and there is one process.", Secret = true)]
-    public string Redis { get; init; } = "";
 
     [Setting("Http:Listen", "Address of the pages (the sink's, when there is one); empty = none.")]
     public string HttpListen { get; init; } = "[::]:8080";
@@ -51,11 +51,9 @@ public sealed record RelayOptions : IValidates
     {
         foreach (var role in Roles.Where(role => !s_roles.Append("all").Contains(role, StringComparer.OrdinalIgnoreCase)))
             yield return $"Roles: there is no role `{role}`; the roles are {string.Join(", ", s_roles)}.";
-        if (!Runs("grains")) yield return "Roles: must contain `grains`; several processes need the cluster, which this version does not have.";
         if (Hostname.Length is 0 or > 255 || Uri.CheckHostName(Hostname) is UriHostNameType.Unknown or UriHostNameType.Basic)
             yield return $"Hostname: `{Hostname}` is not a host name; set it to this machine's full name, such as `mx.example.org`.";
         if (Data.Length == 0) yield return "Data: must name a folder.";
-        if (Redis.Length > 0) yield return "Redis: must be empty in this version; the queue's index is kept in memory and rebuilt from the spool at start.";
         foreach (var (name, text) in new[] { ("Http:Listen", HttpListen), ("Admin:Listen", AdminListen), ("Sink:Listen", SinkListen) })
             if (text.Length > 0 && !TryParseEndPoint(text, out _)) yield return $"{name}: `{text}` is not an address with a port, such as `127.0.0.1:8080` or `[::]:8080`.";
     }

@@ -35,7 +35,7 @@ internal static class SettingBinder
         }
 
         // Rules across settings mean something only once each of them could be read.
-        if (mistakes.Count == 0) mistakes.AddRange([.. records.Values.OfType<IValidates>().SelectMany(record => record.Validate()), .. ShutdownBudget.Validate(records), .. ListenerClashes.Validate(records)]);
+        if (mistakes.Count == 0) mistakes.AddRange([.. records.Values.OfType<IValidates>().SelectMany(record => record.Validate()), .. ShutdownBudget.Validate(records), .. ClusterRules.Validate(records), .. ListenerClashes.Validate(records)]);
         return new BoundSettings(records, [.. mistakes.Distinct().Order(StringComparer.Ordinal)]);
     }
 

@@ -104,6 +104,10 @@ internal static class ControlEndpoints
         IDomainQueueAdmin Queue(string domain) => grains.GetGrain<IDomainQueueAdmin>(domain);
     }
 
+    /// <summary>A process without the role api: says so to whatever is asked.</summary>
+    public static void MapNoControl(this IEndpointRouteBuilder endpoints) => endpoints.MapFallback(() => Results.Text(
+        "this process does not serve commands; name the Data folder of one with `api` in its Roles.", statusCode: StatusCodes.Status404NotFound));
+
     private static IResult Unknown(string target) => Results.Text(
         MessageId.TryParse(target, out _) ? $"no queue holds {target}; `angarium trace` tells what became of a message." : $"`{Printable.Line(target)}` is neither a domain nor a message id.",
         statusCode: StatusCodes.Status404NotFound);

@@ -1,69 +1,94 @@
+using Angarium.Grains.View;
+using Angarium.Host.Configuration;
 using Angarium.Spool;
-using Angarium.Spool.Documents;
+using Angarium.Spool.Files;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
-using Angarium.Spool.Time;
-using Angarium.Grains.View;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Host.Serving;
 
 /// <summary>
-/// The stores of this process, opened before anything else is built (the lock on `Data` comes first), and this process's stream of the ledger, whose durable
-/// records go to the view before they are acknowledged. Closed last.
+/// The stores of this process, opened before anything else is built (the lock on `Data` comes first), and a silo's stream of the ledger, whose durable records go to the view before they
+/// are acknowledged. Closed last.
 /// </summary>
 internal sealed class OpenStores : IAsyncDisposable
 {
+    private readonly ProcessPlan _plan;
     private readonly HashSet<ulong> _earlier;
+    private readonly DataFolder? _folder;
     private LedgerFeed? _feed;
 
-    private OpenStores(EmbeddedStores stores, HashSet<ulong> earlier)
+    /// <param name="folder">Held by the stores themselves when they are in it.</param>
+    private OpenStores(ProcessPlan plan, RelayStores stores, HashSet<ulong> earlier, DataFolder? folder)
     {
-        Stores = stores;
-        _earlier = earlier;
-        Ledger = stores.CreateLedger((_, _, records) => _feed!.OnDurable(records));
+        (_plan, Stores, _earlier, _folder) = (plan, stores, earlier, folder);
+        if (plan.IsSilo) Ledger = stores.CreateLedger((_, _, records) => _feed!.OnDurable(records));
     }
 
-    public EmbeddedStores Stores { get; }
+    public RelayStores Stores { get; }
 
-    public LedgerWriter Ledger { get; }
+    /// <summary>Null = this process hosts no grains.</summary>
+    public LedgerWriter? Ledger { get; }
 
     /// <exception cref="Spool.Files.StoreUnavailableException">In one line, why not.</exception>
-    public static async Task<OpenStores> OpenAsync(string data, SpoolOptions options, ILoggerFactory loggers, CancellationToken cancellationToken)
+    public static async Task<OpenStores> OpenAsync(ProcessPlan plan, StoreSettings settings, ILoggerFactory loggers, CancellationToken cancellationToken)
     {
-        var stores = await EmbeddedStores.OpenAsync(data, options, loggers, TimeProvider.System, cancellationToken);
+        var data = plan.Options.Data;
+        if (!plan.IsAlone)
+        {
+            var folder = DataFolder.OpenWithoutStores(data);
+            try
+            {
+                var azure = await AzureStores.OpenAsync(settings.ToAzureOptions(), plan.Rights, data, settings.ToOptions(), loggers, TimeProvider.System, cancellationToken);
+                return new OpenStores(plan, azure, [], folder);
+            }
+            catch
+            {
+                folder.Dispose();
+                throw;
+            }
+        }
+
+        var embedded = await EmbeddedStores.OpenAsync(data, settings.ToOptions(), loggers, TimeProvider.System, cancellationToken);
         var earlier = new HashSet<ulong>();
-        await foreach (var pack in stores.Packs.ListAsync(cancellationToken)) earlier.Add(pack.Name.Writer);
-        return new OpenStores(stores, earlier);
+        await foreach (var pack in embedded.Packs.ListAsync(cancellationToken)) earlier.Add(pack.Name.Writer);
+        return new OpenStores(plan, embedded, earlier, null);
     }
 
-    /// <summary>Whether packs of that writer lay here when this process started: nobody hands them over any more (design rule 16).</summary>
+    /// <summary>Whether packs of that writer lay here when this process started: nobody hands them over any more (design rule 16). In a cluster that is never known.</summary>
     public bool IsEarlier(ulong writer) => _earlier.Contains(writer);
 
     public void AddTo(IServiceCollection services)
     {
+        services.AddSingleton(Stores.Clock);
+        if (_plan.IsSilo || _plan.RunsEgress) services.AddSingleton(Stores.Reader);
+        if (_plan.IsSilo || _plan.RunsIngress)
+        {
+            services.AddSingleton(Stores.Scratch);
+            services.AddSingleton<ISpoolWriter>(Stores.Writer);
+        }
+
+        if (Ledger is null) return;
         services.AddSingleton(Stores.Packs);
         services.AddSingleton(Stores.LedgerStore);
         services.AddSingleton(Stores.Documents);
-        services.AddSingleton(Stores.Reader);
         services.AddSingleton(Stores.Mover);
-        services.AddSingleton(Stores.Scratch);
-        services.AddSingleton(Stores.Clock);
-        services.AddSingleton<ISpoolWriter>(Stores.Writer);
         services.AddSingleton<ILedger>(Ledger);
     }
 
     /// <summary>Joins the stores with what listens to them; before the first commit and append.</summary>
     public void Start(IServiceProvider services)
     {
-        _feed = services.GetRequiredService<LedgerFeed>();
-        Stores.Writer.Listener = services.GetService<ICommitListener>();
+        _feed = services.GetService<LedgerFeed>();
+        if (_plan.IsSilo || _plan.RunsIngress) Stores.Writer.Listener = services.GetService<ICommitListener>();
     }
 
     public async ValueTask DisposeAsync()
     {
-        await Ledger.DisposeAsync();
+        if (Ledger is not null) await Ledger.DisposeAsync();
         await Stores.DisposeAsync();
+        _folder?.Dispose();
     }
 }

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Hosting;
 using Angarium.Egress;
+using Angarium.Grains.Membership;
 using Angarium.Ingress;
 
 namespace Angarium.Host.Serving;
 
 /// <summary>Whether the listeners of this process's roles accept, asked anew each time by `/readyz`; a role that this process does not run is null. Any thread; no state.</summary>
-internal sealed class Readiness(IHostApplicationLifetime lifetime, IIngressStatus? ingress, EgressReadiness? egress)
+internal sealed class Readiness(IHostApplicationLifetime lifetime, IIngressStatus? ingress, EgressReadiness? egress, IStanding? standing = null)
 {
     /// <summary>Null = ready; else the reason, in one line.</summary>
     public string? Trouble =>
@@ -13,5 +14,6 @@ internal sealed class Readiness(IHostApplicationLifetime lifetime, IIngressStatu
         : !lifetime.ApplicationStarted.IsCancellationRequested ? "the process is starting"
         : ingress is { IsAccepting: false } ? "ingress: the SMTP listeners do not accept"
         : egress is { IsReady: false } ? "egress: the pool has not heard this worker within 20 s"
+        : standing is { IsConfirmed: false } ? "grains: the membership row was not confirmed within 10 s"
         : null;
 }

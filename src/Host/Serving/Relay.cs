@@ -10,9 +10,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
-using Angarium.Contracts.Admin;
 using Angarium.Egress;
-using Angarium.Grains;
+using Angarium.Contracts.Admin;
+using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
 using Angarium.Host.Configuration;
 using Angarium.Host.Control;
 using Angarium.Host.Logging;
@@ -56,10 +57,11 @@ internal sealed class Relay
         var logging = new RelayLogging(live.Of<RelayOptions>());
         var loggers = LoggerFactory.Create(logging.Configure);
         ControlSocket.MakeFilesPrivate();
-        var stores = await OpenStores.OpenAsync(options.Data, live.Of<StoreSettings>().Current.ToOptions(), loggers, cancellationToken);
+        var plan = new ProcessPlan(options, live.Of<ClusterSettings>().Current);
+        var stores = await OpenStores.OpenAsync(plan, live.Of<StoreSettings>().Current, loggers, cancellationToken);
         try
         {
-            return Build(sources, live, stores, logging, loggers);
+            return Build(plan, sources, live, stores, logging, loggers);
         }
         catch
         {
@@ -96,9 +98,9 @@ internal sealed class Relay
         await _stores.DisposeAsync();
     }
 
-    private static Relay Build(SettingSources sources, LiveSettings live, OpenStores stores, RelayLogging logging, ILoggerFactory loggers)
+    private static Relay Build(ProcessPlan plan, SettingSources sources, LiveSettings live, OpenStores stores, RelayLogging logging, ILoggerFactory loggers)
     {
-        var options = live.Of<RelayOptions>().Current;
+        var options = plan.Options;
         var ingress = live.Of<IngressOptions>().Current;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = sources.Development ? Environments.Development : Environments.Production });
         builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
@@ -111,14 +113,14 @@ internal sealed class Relay
 
         // Hosted services start in this order and stop in reverse; Kestrel comes last by itself.
         stores.AddTo(builder.Services);
-        builder.AddSiloWithoutPorts();
-        EgressServices.AddRouting(builder.Services);
-        builder.Services.AddQueues(_ => stores.Ledger.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out _));
-        if (options.Runs("egress")) builder.Services.AddEgress();
-        if (options.Runs("ingress")) builder.Services.AddIngress();
+        builder.AddCluster(plan, stores.Stores);
+        if (plan.IsSilo || plan.RunsEgress) EgressServices.AddRouting(builder.Services);
+        if (plan.IsSilo) builder.AddGrains(plan, stores, live.Of<RedisOptions>().Current);
+        if (plan.RunsEgress) builder.Services.AddEgress();
+        if (plan.RunsIngress) builder.Services.AddIngress();
 
         var wanted = ListenerClashes.Wanted(options, ingress).ToList();
-        Listeners.Probe(wanted.Select(one => (one.Setting, one.EndPoint)));
+        Listeners.Probe([.. wanted.Select(one => (one.Setting, one.EndPoint)), .. plan.SiloListeners()]);
         var socket = ControlSocket.PathIn(options.Data);
         ControlSocket.Clear(socket);
 
@@ -143,14 +145,17 @@ internal sealed class Relay
         });
 
         var app = builder.Build();
-        var readiness = new Readiness(app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>());
+        var readiness = new Readiness(app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>(), app.Services.GetService<IStanding>());
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         });
         Map(app, Surface.Admin, endpoints => endpoints.MapAdmin(readiness));
-        Map(app, Surface.Control, endpoints => endpoints.MapControl(
-            app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore)));
+        Map(app, Surface.Control, endpoints =>
+        {
+            if (plan.RunsApi) endpoints.MapControl(app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore));
+            else endpoints.MapNoControl();
+        });
         Map(app, Surface.Pages, endpoints =>
         {
             if (options.SinkListen.Length > 0)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Angarium.Contracts.Configuration;
 using Angarium.Ingress.Content;
+using Angarium.Ingress.Overload;
 using Angarium.Mail;
 using Angarium.Mail.Status;
 
@@ -12,7 +13,7 @@ namespace Angarium.Ingress.Sessions;
 /// All connections of this process: how many there are in all and of one client, which of them have waited too long, and how they end on shutdown. Connections
 /// come and go on any thread; <see cref="Sweep"/> runs on one timer.
 /// </summary>
-internal sealed class ConnectionRegistry(ISettings<IngressOptions> settings, GatherBudget budget, TimeProvider time)
+internal sealed class ConnectionRegistry(ISettings<IngressOptions> settings, GatherBudget budget, TimeProvider time, MemoryGuard? memory = null)
 {
     public static readonly Reply TooMany = new(421, MailStatus.NotAccepting, "Too many connections, try again later");
     public static readonly Reply TooManyOfClient = new(421, new EnhancedStatus(4, 7, 0), "Too many connections from your address");
@@ -29,7 +30,7 @@ internal sealed class ConnectionRegistry(ISettings<IngressOptions> settings, Gat
     public bool IsDraining => _draining;
 
     /// <summary>Four fifths of the connections or of the memory are taken: clients get less patience.</summary>
-    public bool IsOverloaded => Count > settings.Current.MaxConnections / 5.0 * 4 || budget.IsTight;
+    public bool IsOverloaded => Count > settings.Current.MaxConnections / 5.0 * 4 || budget.IsTight || memory is { IsTight: true };
 
     /// <summary>Takes a connection in; null = <paramref name="refusal"/> is to be answered.</summary>
     public ConnectionWatch? TryAdd(IPAddress client, bool isTrusted, Action abort, out Reply? refusal)
@@ -43,6 +44,7 @@ internal sealed class ConnectionRegistry(ISettings<IngressOptions> settings, Gat
         }
 
         if (Interlocked.Increment(ref _count) > limits.MaxConnections) refusal = TooMany;
+        else if (memory is { IsTight: true }) refusal = MemoryGuard.Busy;
         else if (!isTrusted && !TryCount(Group(client), limits.MaxConnectionsPerClient)) refusal = TooManyOfClient;
         if (refusal is not null)
         {

@@ -30,7 +30,13 @@ public sealed class DataFolder : IDisposable
     /// <exception cref="StoreUnavailableException">It cannot be made, is locked by another process, or lies on a network file system.</exception>
     public static DataFolder Open(string path) => Open(path, FileSystemType);
 
-    internal static DataFolder Open(string path, Func<string, string?> fileSystemType)
+    /// <summary>The folder of a process whose stores are elsewhere: made and locked in the same way, for scratch files and the socket of commands; any file system will do.</summary>
+    /// <exception cref="StoreUnavailableException">It cannot be made, or is locked by another process.</exception>
+    public static DataFolder OpenWithoutStores(string path) => Open(path, static _ => null, []);
+
+    internal static DataFolder Open(string path, Func<string, string?> fileSystemType) => Open(path, fileSystemType, ["spool", "moved", "ledger", "private", "scratch"]);
+
+    private static DataFolder Open(string path, Func<string, string?> fileSystemType, string[] folders)
     {
         path = System.IO.Path.GetFullPath(path);
         try
@@ -39,7 +45,7 @@ public sealed class DataFolder : IDisposable
             if (fileSystemType(path) is { } type && IsNetwork(type))
                 throw new StoreUnavailableException($"Data: {path} is on a network file system ({type}), where locks and flushes cannot be relied on; name a folder on a local disk.");
             var file = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            foreach (var inner in new[] { "spool", "moved", "ledger", "private", "scratch" }) LocalFileSystem.Instance.CreateFolder(System.IO.Path.Combine(path, inner));
+            foreach (var inner in folders) LocalFileSystem.Instance.CreateFolder(System.IO.Path.Combine(path, inner));
             LocalFileSystem.Instance.SyncFolder(path);
             if (System.IO.Path.GetDirectoryName(path) is { } parent) LocalFileSystem.Instance.SyncFolder(parent);
             return new DataFolder(path, file);

@@ -29,6 +29,18 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
         lock (_gate) return Read(name, path);
     }
 
+    public async Task<DocumentRead> ReadIfChangedAsync(string name, string? tag, CancellationToken cancellationToken)
+    {
+        var path = PathOf(name);
+        await files.LeaveTurn();
+        lock (_gate)
+        {
+            if (tag is not null && StoredTag(path) == tag) return new DocumentRead(false, null);
+            var document = Read(name, path);
+            return document?.Tag == tag ? new DocumentRead(false, null) : new DocumentRead(true, document);
+        }
+    }
+
     public async Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
     {
         var path = PathOf(name);
@@ -137,15 +149,19 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
         }
     }
 
+    /// <summary>The tag in the header, without a look at the rest.</summary>
+    private string? StoredTag(string path)
+    {
+        using var file = Open(path);
+        Span<byte> header = stackalloc byte[HeaderSize];
+        if (file is null || file.Read(0, header) < HeaderSize) return null;
+        var reader = new ByteReader(header);
+        return reader.U64() == Magic ? ((long)reader.U64()).ToString(CultureInfo.InvariantCulture) : null;
+    }
+
     private string PathOf(string name)
     {
-        if (name.Length is 0 or > 200) throw new ArgumentException($"`{name}` cannot name a document", nameof(name));
-        foreach (var part in name.Split('/'))
-        {
-            if (part.Length == 0 || part[0] == '.' || !part.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' or '-' or '_'))
-                throw new ArgumentException($"`{name}` cannot name a document: lower-case letters, digits, `.`, `-`, `_` and `/` can", nameof(name));
-        }
-
+        DocumentName.Check(name);
         return Path.Combine(_folder, name.Replace('/', Path.DirectorySeparatorChar) + Suffix);
     }
 }

@@ -87,9 +87,9 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     {
         lock (_gate) _closed = true;
         Pump();
-        await _drained.Task.ConfigureAwait(false);
-        await _probe.DisposeAsync().ConfigureAwait(false);
-        await EndStreamAsync().ConfigureAwait(false);
+        await _drained.Task.ConfigureAwait(Turns.Captured);
+        await _probe.DisposeAsync().ConfigureAwait(Turns.Captured);
+        await EndStreamAsync().ConfigureAwait(Turns.Captured);
     }
 
     private void Pump()
@@ -130,7 +130,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     {
         try
         {
-            await AppendAsync(batch).ConfigureAwait(false);
+            await AppendAsync(batch).ConfigureAwait(Turns.Captured);
         }
         catch (Exception failure)
         {
@@ -147,12 +147,12 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         Exception? last = null;
         for (var attempt = 0; attempt < Pauses.Length; attempt++)
         {
-            if (Pauses[attempt] > TimeSpan.Zero) await Task.Delay(Pauses[attempt], _time).ConfigureAwait(false);
+            if (Pauses[attempt] > TimeSpan.Zero) await Task.Delay(Pauses[attempt], _time).ConfigureAwait(Turns.Captured);
             GiveUpLate(batch, attempt > 0);
             if (batch.Count == 0) return;
             try
             {
-                var records = await AppendOnceAsync(batch).ConfigureAwait(false);
+                var records = await AppendOnceAsync(batch).ConfigureAwait(Turns.Captured);
                 _isHealthy = true;
                 _onDurable?.Invoke(_stream, _end, records);
                 foreach (var pending in batch) pending.TrySetResult();
@@ -163,7 +163,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
                 last = failure;
                 SpoolInstruments.LedgerFailures.Inc();
                 LogAppendFailed(_logger, _stream, failure);
-                await EndStreamAsync().ConfigureAwait(false);
+                await EndStreamAsync().ConfigureAwait(Turns.Captured);
             }
         }
 
@@ -185,11 +185,11 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     {
         if (!_isRegistered)
         {
-            await WritersDocument.RegisterAsync(_documents, Writer, _clock.Now, CancellationToken.None).ConfigureAwait(false);
+            await WritersDocument.RegisterAsync(_documents, Writer, _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured);
             _isRegistered = true;
         }
 
-        if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) await EndStreamAsync().ConfigureAwait(false);
+        if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) await EndStreamAsync().ConfigureAwait(Turns.Captured);
         if (_stream.Writer == 0)
         {
             _stream = new LedgerStream(Writer, ++_lastNumber);
@@ -202,7 +202,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         try
         {
             var size = Encode(buffer, records, _stream, _end);
-            _end = await _store.AppendAsync(_stream, _end, buffer.AsMemory(0, size), CancellationToken.None).ConfigureAwait(false);
+            _end = await _store.AppendAsync(_stream, _end, buffer.AsMemory(0, size), CancellationToken.None).ConfigureAwait(Turns.Captured);
         }
         finally
         {
@@ -235,7 +235,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         if (stream.Writer == 0) return;
         try
         {
-            await _store.SealAsync(stream, CancellationToken.None).ConfigureAwait(false);
+            await _store.SealAsync(stream, CancellationToken.None).ConfigureAwait(Turns.Captured);
         }
         catch (IOException failure)
         {

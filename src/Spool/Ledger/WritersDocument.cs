@@ -18,7 +18,7 @@ public static class WritersDocument
 
     public static async Task<IReadOnlyDictionary<ulong, StoreTime>> ReadAsync(IDocumentStore documents, CancellationToken cancellationToken)
     {
-        var document = await documents.ReadAsync(Name, cancellationToken).ConfigureAwait(false);
+        var document = await documents.ReadAsync(Name, cancellationToken).ConfigureAwait(Turns.Captured);
         return document is null ? new Dictionary<ulong, StoreTime>() : Parse(document.Content.Span);
     }
 
@@ -33,10 +33,10 @@ public static class WritersDocument
     {
         for (var tries = 0; tries < MaxTries; tries++)
         {
-            var document = await documents.ReadAsync(Name, cancellationToken).ConfigureAwait(false);
+            var document = await documents.ReadAsync(Name, cancellationToken).ConfigureAwait(Turns.Captured);
             var writers = document is null ? [] : Parse(document.Content.Span);
             if (!change(writers)) return;
-            if (await documents.WriteAsync(Name, Format(writers), document?.Tag, cancellationToken).ConfigureAwait(false) is not null) return;
+            if (await documents.WriteAsync(Name, Format(writers), document?.Tag, cancellationToken).ConfigureAwait(Turns.Captured) is not null) return;
         }
 
         throw new IOException($"The document {Name} is changed by others all the time");

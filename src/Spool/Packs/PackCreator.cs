@@ -29,7 +29,7 @@ internal sealed partial class PackCreator(IPackStore store, IStoreClock clock, T
         for (var unknown = false; ; unknown = true)
         {
             var began = clock.Now;
-            var result = await AttemptAsync(name, image).ConfigureAwait(false);
+            var result = await AttemptAsync(name, image).ConfigureAwait(Turns.Captured);
             switch (result)
             {
                 case PackCreation.Created: return new(PackOutcome.Created, began);
@@ -45,7 +45,7 @@ internal sealed partial class PackCreator(IPackStore store, IStoreClock clock, T
                 return new(PackOutcome.Unavailable, began);
             }
 
-            await Task.Delay(pause < left ? pause : left, time).ConfigureAwait(false);
+            await Task.Delay(pause < left ? pause : left, time).ConfigureAwait(Turns.Captured);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
     }
@@ -55,7 +55,7 @@ internal sealed partial class PackCreator(IPackStore store, IStoreClock clock, T
         using var timeout = new CancellationTokenSource(RetryFor, time);
         try
         {
-            return await store.CreateAsync(name, image, timeout.Token).ConfigureAwait(false);
+            return await store.CreateAsync(name, image, timeout.Token).ConfigureAwait(Turns.Captured);
         }
         catch (Exception failure)
         {

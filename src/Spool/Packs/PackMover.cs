@@ -26,7 +26,7 @@ internal sealed class PackMover(
         IReadOnlyList<MovedEntry> entries, IReadOnlyList<PackName> sources, IReadOnlyList<LedgerPosition> positions, CancellationToken cancellationToken)
     {
         if (entries.Count == 0) throw new ArgumentException("There is nothing to move", nameof(entries));
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(Turns.Captured);
         var bodies = new Dictionary<(PackName, long), BodyDraft>();
         var rented = new List<byte[]>();
         ScratchContent? tail = null;
@@ -36,21 +36,21 @@ internal sealed class PackMover(
             long size = 0;
             foreach (var moved in entries.OrderBy(e => e.Entry.Domain, StringComparer.Ordinal))
             {
-                using var source = await OpenAsync(moved, cancellationToken).ConfigureAwait(false);
+                using var source = await OpenAsync(moved, cancellationToken).ConfigureAwait(Turns.Captured);
                 var record = source.Record;
                 if (!bodies.TryGetValue((moved.Source, record.BodyOffset), out var body))
                 {
                     size += record.BodyLength;
                     if (record.BodyLength > LargeBody)
                     {
-                        if (bodies.Count > 0 || await SpillAsync(source, cancellationToken).ConfigureAwait(false) is not { } spilt) return null;
+                        if (bodies.Count > 0 || await SpillAsync(source, cancellationToken).ConfigureAwait(Turns.Captured) is not { } spilt) return null;
                         tail = spilt;
                         body = new BodyDraft { Tail = tail, IsEightBit = record.IsEightBit };
                     }
                     else
                     {
                         if (tail is not null || size > PackFormat.MovedSize) return null;
-                        body = new BodyDraft { Bytes = await CopyAsync(source, rented, cancellationToken).ConfigureAwait(false), IsEightBit = record.IsEightBit };
+                        body = new BodyDraft { Bytes = await CopyAsync(source, rented, cancellationToken).ConfigureAwait(Turns.Captured), IsEightBit = record.IsEightBit };
                     }
 
                     bodies.Add((moved.Source, record.BodyOffset), body);
@@ -59,7 +59,7 @@ internal sealed class PackMover(
                 drafts.Add(Draft(moved, record, body));
             }
 
-            return await CreateAsync(drafts, sources, positions, tail).ConfigureAwait(false);
+            return await CreateAsync(drafts, sources, positions, tail).ConfigureAwait(Turns.Captured);
         }
         finally
         {
@@ -81,7 +81,7 @@ internal sealed class PackMover(
             var (head, _) = PackEncoder.Encode(name, clock.Now, drafts, sources, positions);
             try
             {
-                var (outcome, _) = await _creator.CreateAsync(name, new PackImage(head.Memory, tail)).ConfigureAwait(false);
+                var (outcome, _) = await _creator.CreateAsync(name, new PackImage(head.Memory, tail)).ConfigureAwait(Turns.Captured);
                 if (outcome == PackOutcome.Created) return name;
                 if (outcome != PackOutcome.Conflict) return null;
                 NewWriter();
@@ -103,7 +103,7 @@ internal sealed class PackMover(
 
     private async Task<StoredEntry> OpenAsync(MovedEntry moved, CancellationToken cancellationToken)
     {
-        var (status, entry) = await reader.OpenAsync(new EntryPlace(moved.Source, moved.Entry.Offset, moved.Entry.Length), cancellationToken).ConfigureAwait(false);
+        var (status, entry) = await reader.OpenAsync(new EntryPlace(moved.Source, moved.Entry.Offset, moved.Entry.Length), cancellationToken).ConfigureAwait(Turns.Captured);
         return entry ?? throw new InvalidDataException($"Entry {moved.Entry.Offset} of pack {moved.Source} cannot be moved: {status}");
     }
 
@@ -129,7 +129,7 @@ internal sealed class PackMover(
         rented.Add(array);
         for (var at = 0; ;)
         {
-            var part = await source.ReadBodyAsync(cancellationToken).ConfigureAwait(false);
+            var part = await source.ReadBodyAsync(cancellationToken).ConfigureAwait(Turns.Captured);
             if (part.IsEmpty) return array.AsMemory(0, length);
             part.Span.CopyTo(array.AsSpan(at));
             at += part.Length;
@@ -142,9 +142,9 @@ internal sealed class PackMover(
         if (file is null) return null;
         for (; ; )
         {
-            var part = await source.ReadBodyAsync(cancellationToken).ConfigureAwait(false);
+            var part = await source.ReadBodyAsync(cancellationToken).ConfigureAwait(Turns.Captured);
             if (part.IsEmpty) return file.Complete();
-            if (!await file.AppendAsync(part, cancellationToken).ConfigureAwait(false)) return null;
+            if (!await file.AppendAsync(part, cancellationToken).ConfigureAwait(Turns.Captured)) return null;
         }
     }
 }

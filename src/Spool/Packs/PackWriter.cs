@@ -33,7 +33,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     private readonly Queue<Waiting> _large = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _gatheredBytes;
-    private int _smallInFlight, _largeInFlight;
+    private int _smallInFlight, _largeInFlight, _lastCount;
     private long? _lastStart;
     private bool _closed;
     private ulong _writer;
@@ -95,8 +95,8 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     {
         lock (_gate) _closed = true;
         Pump();
-        await _drained.Task.ConfigureAwait(false);
-        await _spacer.DisposeAsync().ConfigureAwait(false);
+        await _drained.Task.ConfigureAwait(Turns.Captured);
+        await _spacer.DisposeAsync().ConfigureAwait(Turns.Captured);
     }
 
     private static readonly int MessageIdLength = Base32.EncodedLength(RecipientKey.Size);
@@ -110,7 +110,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
                 self.Abandon(abandoned, token);
             },
             (this, waiting));
-        await using (registration.ConfigureAwait(false)) return await waiting.Task.ConfigureAwait(false);
+        await using (registration.ConfigureAwait(Turns.Captured)) return await waiting.Task.ConfigureAwait(Turns.Captured);
     }
 
     /// <summary>
@@ -155,7 +155,10 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
     {
         if (_smallInFlight >= _store.MaxCreationsInFlight) return null;
         var now = _time.GetTimestamp();
-        if (_small.Count > 0 && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
+
+        // Under load starts keep their distance: a commit is in flight, or the last one found more than one message waiting. Who sends one message after the other never waits.
+        var isLoaded = _smallInFlight > 0 || _lastCount > 1;
+        if (isLoaded && _small.Count > 0 && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
         {
             _spacer.Change(wait, Timeout.InfiniteTimeSpan);
             return null;
@@ -176,7 +179,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
             (batch ??= []).Add(next);
         }
 
-        if (batch is not null) _lastStart = now;
+        if (batch is not null) (_lastStart, _lastCount) = (now, batch.Count);
         return batch;
     }
 
@@ -198,7 +201,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
         var outcome = PackOutcome.Unavailable;
         try
         {
-            outcome = await CommitAsync(batch).ConfigureAwait(false);
+            outcome = await CommitAsync(batch).ConfigureAwait(Turns.Captured);
         }
         catch (Exception failure)
         {
@@ -236,7 +239,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
             try
             {
                 EndCopying(batch);
-                var (outcome, began) = await _creator.CreateAsync(name, new PackImage(head.Memory, batch[0].Message.Scratch)).ConfigureAwait(false);
+                var (outcome, began) = await _creator.CreateAsync(name, new PackImage(head.Memory, batch[0].Message.Scratch)).ConfigureAwait(Turns.Captured);
                 if (outcome == PackOutcome.Conflict)
                 {
                     // Design rule 1: somebody has used our id. It ends here; what is still wanted goes out under a new one.

@@ -32,7 +32,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
         var buffer = ArrayPool<byte>.Shared.Rent(FirstTableRead);
         try
         {
-            var got = await store.ReadAsync(name, 0, buffer.AsMemory(0, FirstTableRead), cancellationToken).ConfigureAwait(false);
+            var got = await store.ReadAsync(name, 0, buffer.AsMemory(0, FirstTableRead), cancellationToken).ConfigureAwait(Turns.Captured);
             if (got < 0) return new(SpoolReadStatus.NotFound, null);
             if (!PackDecoder.TryReadHeader(buffer.AsSpan(0, got), out var header) || header.Name != name) return Corrupt<PackToc>(name, 0);
             var size = PackFormat.HeaderSize + header.TableLength;
@@ -43,7 +43,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
                 buffer.AsSpan(0, got).CopyTo(larger);
                 ArrayPool<byte>.Shared.Return(buffer);
                 buffer = larger;
-                var more = await store.ReadAsync(name, got, buffer.AsMemory(got, size - got), cancellationToken).ConfigureAwait(false);
+                var more = await store.ReadAsync(name, got, buffer.AsMemory(got, size - got), cancellationToken).ConfigureAwait(Turns.Captured);
                 if (more < 0) return new(SpoolReadStatus.NotFound, null);
                 if (more < size - got) return Corrupt<PackToc>(name, got);
             }
@@ -58,7 +58,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
 
     public async Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
     {
-        var (status, entry) = await OpenAsync(place, cancellationToken).ConfigureAwait(false);
+        var (status, entry) = await OpenAsync(place, cancellationToken).ConfigureAwait(Turns.Captured);
         return new(status, entry);
     }
 
@@ -79,7 +79,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
         try
         {
             var want = (int)Math.Min(place.Length, (uint)Window);
-            var got = await store.ReadAsync(place.Pack, place.Offset, buffer.Array.AsMemory(0, want), cancellationToken).ConfigureAwait(false);
+            var got = await store.ReadAsync(place.Pack, place.Offset, buffer.Array.AsMemory(0, want), cancellationToken).ConfigureAwait(Turns.Captured);
             if (got < 0) return new(SpoolReadStatus.NotFound, null);
             var length = PackDecoder.RecordLength(buffer.Array.AsSpan(0, got));
             if (length < 0 || length > place.Length || got < want) return Corrupt<StoredEntry>(place.Pack, place.Offset);
@@ -89,7 +89,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
                 buffer.Array.AsSpan(0, got).CopyTo(larger.Array);
                 buffer.Release();
                 buffer = larger;
-                var more = await store.ReadAsync(place.Pack, place.Offset + got, buffer.Array.AsMemory(got, length - got), cancellationToken).ConfigureAwait(false);
+                var more = await store.ReadAsync(place.Pack, place.Offset + got, buffer.Array.AsMemory(got, length - got), cancellationToken).ConfigureAwait(Turns.Captured);
                 if (more < 0) return new(SpoolReadStatus.NotFound, null);
                 if (more < length - got) return Corrupt<StoredEntry>(place.Pack, place.Offset);
                 got = length;

@@ -71,7 +71,7 @@ internal sealed class StoredEntry(IPackStore store, PackName pack, EntryRecord r
 
         _window ??= ArrayPool<byte>.Shared.Rent((int)Math.Min(SpoolReader.Window, left));
         var want = (int)Math.Min(Math.Min(_window.Length, SpoolReader.Window), left);
-        var got = await store.ReadAsync(pack, record.BodyOffset + _read, _window.AsMemory(0, want), cancellationToken).ConfigureAwait(false);
+        var got = await store.ReadAsync(pack, record.BodyOffset + _read, _window.AsMemory(0, want), cancellationToken).ConfigureAwait(Turns.Captured);
         if (got < 0) throw new IOException($"Pack {pack} has been deleted while an entry of it was read");
         if (got < want) throw Damaged();
         _read += got;

@@ -6,11 +6,15 @@ namespace Angarium.Contract.Index;
 /// <summary>The embedded index under the contract, its cap and what a queued recipient costs.</summary>
 public sealed class MemoryQueueIndexTests : QueueIndexContract
 {
-    private MemoryQueueIndex _index = New(1_000);
+    private MemoryQueueIndex _index = New(10_000);
 
     internal override IQueueIndex Index => _index;
 
-    protected override void Wipe() => _index = New(1_000);
+    protected override Task WipeAsync()
+    {
+        _index = New(10_000);
+        return Task.CompletedTask;
+    }
 
     [Fact]
     public async Task Write_AtTheCap_RefusesWhatIsNewAndStillMovesAndRemoves()

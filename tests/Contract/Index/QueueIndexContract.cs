@@ -13,8 +13,10 @@ public abstract class QueueIndexContract
 
     internal abstract IQueueIndex Index { get; }
 
+    internal IIndexTotals Totals => (IIndexTotals)Index;
+
     /// <summary>Takes all of it, as a flush of the server does.</summary>
-    protected abstract void Wipe();
+    protected abstract Task WipeAsync();
 
     [Fact]
     public async Task ReadDue_PutInTwoLanes_ReturnsWhatIsDueByTimeInEach()
@@ -84,13 +86,113 @@ public abstract class QueueIndexContract
         Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, new IndexOwner(1, (await Index.StampAsync(0, None)).Run), [], None));
 
     [Fact]
+    public async Task Leave_ByTheOwner_TakesTheTokenAndKeepsWhatIsQueued()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10));
+        await Index.LeaveAsync(_domain, owner, None);
+        Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, owner, [], None));
+        Assert.Equal(At(10), await WakeAsync());
+        Assert.Equal([1], (await Index.ReadDueAsync(_domain, await TakeAsync(), At(50), 10, None)).Rows.Select(r => (int)r.Member.Key.Ordinal));
+    }
+
+    [Fact]
+    public async Task Leave_BySomebodyDeposed_LeavesTheTokenOfTheOwner()
+    {
+        var first = await TakeAsync();
+        var second = await TakeAsync();
+        await Index.LeaveAsync(_domain, first, None);
+        await Index.LeaveAsync(_domain, second with { Run = second.Run + 1 }, None);
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, second, [], None));
+    }
+
+    [Fact]
+    public async Task Write_RemovalAndPutInOneCall_RemovesFirst()
+    {
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 10), Row(2, 20, Other));
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(
+            _domain, owner, [new IndexChange(Row(3, 30, Other), Remove: false), new IndexChange(Row(1, 10), Remove: true), new IndexChange(Row(1, 40, Other), Remove: false)], None));
+        Assert.Equal([2, 3, 1], (await Index.ListAsync(_domain, default, 10, None)).Select(r => (int)r.Member.Key.Ordinal));
+        Assert.Equal(At(20), await WakeAsync());
+    }
+
+    [Fact]
+    public async Task Write_RemovalOfWhatIsNotThere_IsDone()
+    {
+        var owner = await TakeAsync();
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, owner, [new IndexChange(Row(1, 10), Remove: true)], None));
+        Assert.Null(await WakeAsync());
+        Assert.Equal(new IndexRead(false, [], null).More, (await Index.ReadDueAsync(_domain, owner, At(50), 10, None)).More);
+    }
+
+    [Fact]
+    public async Task Write_AThousandChangesInManyLanes_AreAllThere()
+    {
+        var owner = await TakeAsync();
+        Lane[] lanes = [Lane, Other, new("acme", MessageClass.Bulk), new("a:b{c}", MessageClass.Bulk)];
+        var rows = Enumerable.Range(1, 1_000).Select(i => Row(i, i, lanes[i % 4])).ToArray();
+        await PutAsync(owner, rows);
+        var read = await Index.ReadDueAsync(_domain, owner, At(999), 1_000, None);
+        Assert.Equal(rows[..999].ToHashSet(), read.Rows.ToHashSet());
+        Assert.Equal(At(1_000), read.More);
+        Assert.All(read.Rows.GroupBy(r => r.Lane), lane => Assert.Equal(lane.OrderBy(r => r.Due), lane));
+        Assert.Equal(IndexWriteStatus.Done, await Index.WriteAsync(_domain, owner, [.. rows.Select(r => new IndexChange(r, Remove: true))], None));
+        Assert.Equal(0, await Index.CountAsync(_domain, None));
+        Assert.Null(await WakeAsync());
+    }
+
+    [Fact]
+    public async Task Row_AtTheEdges_ComesBackExactly()
+    {
+        var owner = await TakeAsync();
+        IndexRow[] rows =
+        [
+            new(Lane, new IndexMember(new RecipientKey(ulong.MaxValue, uint.MaxValue, ushort.MaxValue), uint.MaxValue, uint.MaxValue, ushort.MaxValue), new StoreTime((1L << 33) * 1000), 255),
+            new(Lane, new IndexMember(new RecipientKey(0, 0, 0), 0, 0, 0), new StoreTime(0), 0),
+            new(Lane, new IndexMember(new RecipientKey(0x0a0d_0000_2a24_0d0aUL, 0x0d0a_2424, 0x0d0a), 0x8080_8080, 0xffff_0000, 0x0a0a), At(7), 254),
+            new(Lane, new IndexMember(new RecipientKey(1, 2, 3), 4, 5, 6), new StoreTime((1L << 33) * 1000 - 1000), 254),
+        ];
+        await PutAsync(owner, rows);
+        var read = await Index.ReadDueAsync(_domain, owner, new StoreTime((1L << 33) * 1000), 10, None);
+        Assert.Equal([rows[1], rows[2], rows[3], rows[0]], read.Rows);
+        await PutAsync(owner, rows[1] with { Attempts = 4_000 });
+        Assert.Equal(255, (await Index.ListAsync(_domain, default, 1, None))[0].Attempts);
+    }
+
+    [Fact]
+    public async Task Batches_OverAllPartitions_AnswerAsEachByItself()
+    {
+        await PutAsync(await TakeAsync(), Row(1, 10));
+        var stamps = await Index.StampsAsync(IndexPartition.All, None);
+        for (var partition = 0; partition < stamps.Count; partition++) Assert.Equal(await Index.StampAsync(partition, None), stamps[partition]);
+        Assert.Contains(new IndexWake(_domain, At(10)), await Index.WakesAsync(IndexPartition.All, At(10), 1_000_000, None));
+        Assert.DoesNotContain(new IndexWake(_domain, At(10)), await Index.WakesAsync(IndexPartition.All, At(9), 1_000_000, None));
+        Assert.DoesNotContain(await Index.WakesAsync([(IndexPartition.Of(_domain) + 1) % 256], At(10), 1_000_000, None), w => w.Domain == _domain);
+    }
+
+    [Fact]
+    public async Task Totals_FollowWhatIsQueued()
+    {
+        await WipeAsync();
+        Assert.Equal(new IndexTotals(0, null), await Totals.TotalsAsync(IndexPartition.All, None));
+        var owner = await TakeAsync();
+        await PutAsync(owner, Row(1, 30), Row(2, 10, Other), Row(3, 20));
+        await PutAsync(owner, Row(2, 40, Other));
+        Assert.Equal(new IndexTotals(3, At(20)), await Totals.TotalsAsync(IndexPartition.All, None));
+        await Index.WriteAsync(_domain, owner, [new IndexChange(Row(3, 0), Remove: true), new IndexChange(Row(3, 0), Remove: true)], None);
+        Assert.Equal(new IndexTotals(2, At(30)), await Totals.TotalsAsync(IndexPartition.All, None));
+        Assert.False(Totals.IsFull);
+    }
+
+    [Fact]
     public async Task Wipe_LosesRowsAndTokens_AndTheStampChanges()
     {
         var owner = await TakeAsync();
         await PutAsync(owner, Row(1, 10));
         var partition = IndexPartition.Of(_domain);
         var before = await Index.StampAsync(partition, None);
-        Wipe();
+        await WipeAsync();
         Assert.NotEqual(before, await Index.StampAsync(partition, None));
         Assert.Equal(IndexWriteStatus.Deposed, await Index.WriteAsync(_domain, owner, [], None));
         Assert.Equal(0, await Index.CountAsync(_domain, None));

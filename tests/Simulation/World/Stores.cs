@@ -122,6 +122,8 @@ internal sealed class SimIndex(SimLoop loop, SimIndexServer server, Func<bool> a
 
     public ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken) => Call(i => i.TakeAsync(domain, token, cancellationToken));
 
+    public ValueTask LeaveAsync(string domain, IndexOwner owner, CancellationToken cancellationToken) => _index.LeaveAsync(domain, owner, cancellationToken);
+
     public ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken) =>
         breaks.HasFlag(Breaks.Confirm) && changes.Count == 0 ? new(IndexWriteStatus.Done)
             : Call(i => breaks.HasFlag(Breaks.Token) ? Forged(i, domain, changes) : i.WriteAsync(domain, owner, changes, cancellationToken));

@@ -51,7 +51,7 @@ public sealed partial class DocsTests
     [GeneratedRegex(@"\bangarium_[a-z_]+[a-z](?=[`{]|\b)")]
     private static partial Regex Metric();
 
-    [GeneratedRegex(@"`((?:Ingress|Egress|Spool|Retry|Ledger|Dns|Tls|Http|Admin|Sink|Log|Queue|Shutdown|Notice)(?::[A-Za-z*<>]+)+)`")]
+    [GeneratedRegex(@"`((?:Cluster|Ingress|Egress|Spool|Retry|Ledger|Dns|Tls|Http|Admin|Sink|Log|Queue|Shutdown|Notice)(?::[A-Za-z*<>]+)+)`")]
     private static partial Regex Setting();
 
     [GeneratedRegex(@"`((?:src|tests|docs)/[^`\s]+)`")]

@@ -25,8 +25,12 @@ public sealed class WrongSettingsTests : IDisposable
     [InlineData("Roles", "ingress,postman,grains", "`postman`")]
     [InlineData("Hostname", "bad host", "such as `mx.example.org`")]
     [InlineData("Hostname", "-x-.y", "such as `mx.example.org`")]
-    [InlineData("Redis", "localhost:6379", "must be empty in this version")]
-    [InlineData("Spool:Azure", "UseDevelopmentStorage=true", "must be empty")]
+    [InlineData("Redis", "localhost:6379", "must be empty while Cluster:Id is")]
+    [InlineData("Spool:Azure", "UseDevelopmentStorage=true", "must be empty while Cluster:Id is")]
+    [InlineData("Spool:Containers:spool", "https://x/y?sig=z", "must be empty while Cluster:Id is")]
+    [InlineData("Cluster:Advertise", "relay-1", "such as 10.1.2.3")]
+    [InlineData("Cluster:Secret:postman", "0123456789abcdef", "the roles are ingress, grains, egress, api")]
+    [InlineData("Cluster:Secret:egress", "short", "openssl rand -hex 16")]
     [InlineData("Spool:Spacing", "-1s", "such as `30s`")]
     [InlineData("Ingress:Smtp:Listen", "25", "write it as 0.0.0.0:25 or [::]:25")]
     [InlineData("Ingress:Smtp:Listen", "0.0.0.0:99999", "write it as 0.0.0.0:25 or [::]:25")]
@@ -69,5 +73,54 @@ public sealed class WrongSettingsTests : IDisposable
         Assert.StartsWith(setting, line, StringComparison.Ordinal);
         Assert.Contains(fix, line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
+    }
+
+    [Theory]
+    [InlineData("Cluster:Id", "Mail One", "up to 32 lower-case letters")]
+    [InlineData("Cluster:GatewayPort", "11111", "give each a port of its own")]
+    [InlineData("Redis", "", "must name the server")]
+    [InlineData("Cluster:Secret:api", "", "must be set in this process")]
+    [InlineData("Cluster:Secret:egress", "ingress-ingress-ingress", "give each role a secret of its own")]
+    [InlineData("Spool:Azure", "", "Spool:Containers:cluster: must be set while Spool:Azure is empty")]
+    public void Bind_AWrongSettingOfASilo_IsALineThatNamesItAndTheFix(string setting, string value, string fix) => AssertLine(Silo, setting, value, fix);
+
+    [Theory]
+    [InlineData("Redis", "redis:6379", "only silos may touch it")]
+    [InlineData("Cluster:Secret:egress", "egress-egress-egress", "take it out")]
+    [InlineData("Cluster:Secret:ingress", "", "must be set in this process")]
+    [InlineData("Spool:Containers:spool", "", "the URI of the container `angarium-spool` with its SAS")]
+    public void Bind_AWrongSettingOfAnIngress_IsALineThatNamesItAndTheFix(string setting, string value, string fix) => AssertLine(Ingress, setting, value, fix);
+
+    [Fact]
+    public void Bind_ARightClusterSettingOfEachRole_IsTaken()
+    {
+        Assert.Empty(Mistakes(Silo));
+        Assert.Empty(Mistakes(Ingress));
+    }
+
+    private static Dictionary<string, string> Silo => new()
+    {
+        ["Hostname"] = "mx.example.org", ["Roles"] = "grains", ["Cluster:Id"] = "mail-1", ["Redis"] = "redis:6379", ["Spool:Azure"] = "UseDevelopmentStorage=true",
+        ["Cluster:Secret:ingress"] = "ingress-ingress-ingress", ["Cluster:Secret:grains"] = "grains-grains-grains", ["Cluster:Secret:egress"] = "egress-egress-egress", ["Cluster:Secret:api"] = "api-api-api-api-api",
+    };
+
+    private static Dictionary<string, string> Ingress => new()
+    {
+        ["Hostname"] = "mx.example.org", ["Roles"] = "ingress", ["Cluster:Id"] = "mail-1", ["Cluster:Secret:ingress"] = "ingress-ingress-ingress",
+        ["Spool:Containers:spool"] = "https://account.example/angarium-spool?sig=x", ["Spool:Containers:cluster"] = "https://account.example/angarium-cluster?sig=y",
+    };
+
+    private static void AssertLine(Dictionary<string, string> right, string setting, string value, string fix)
+    {
+        var mistakes = Mistakes(new(right) { [setting] = value });
+        Assert.Contains(mistakes, line => line.Contains(fix, StringComparison.Ordinal));
+        Assert.DoesNotContain(mistakes, line => line.Contains('\n', StringComparison.Ordinal) || line.Contains("sig=", StringComparison.Ordinal));
+    }
+
+    private static IReadOnlyList<string> Mistakes(Dictionary<string, string> settings)
+    {
+        var values = new SettingValues();
+        foreach (var (name, text) in settings.Where(s => s.Value.Length > 0)) values.Set(name, text, "test");
+        return SettingBinder.Bind(SettingCatalog.All, values).Mistakes;
     }
 }

@@ -1,0 +1,61 @@
+using Angarium.Mail;
+using StackExchange.Redis;
+
+namespace Angarium.Grains.Index;
+
+// What people and gauges ask.
+internal sealed partial class RedisQueueIndex
+{
+    /// <summary>Domains that are counted of each partition: 256,000 in all. Beyond that the list of the largest is one of those that are due first.</summary>
+    private const int CountedDomains = 1_000;
+
+    public TimeSpan SampleEvery => TimeSpan.FromSeconds(30);
+
+    // What has no room stays with its domain, whose answers tell the ingress (design rule 23).
+    public bool IsFull => false;
+
+    public async ValueTask<IndexTotals> TotalsAsync(IReadOnlyList<int> partitions, CancellationToken cancellationToken)
+    {
+        var replies = await OverAsync(RedisScripts.Totals, partitions, p => [_keys.Wake(p), _keys.Count(p)], _ => [], cancellationToken);
+        var earliest = replies.Select(r => (long)r[1]).Where(s => s >= 0).DefaultIfEmpty(-1).Min();
+        return new IndexTotals(replies.Sum(r => (long)r[0]), Due(earliest));
+    }
+
+    public async ValueTask<IReadOnlyList<IndexRow>> ListAsync(string domain, StoreTime from, int limit, CancellationToken cancellationToken)
+    {
+        var of = _keys.Of(domain);
+        var reply = (RedisResult[])(await _link.EvaluateAsync(RedisScripts.List, [of.Lanes], [IndexScore.Of(from, 0), limit, of.Queues], cancellationToken))!;
+        var rows = new IndexRow[reply.Length / 3];
+        for (var i = 0; i < rows.Length; i++) rows[i] = Row(RedisKeys.Lane((byte[])reply[3 * i]!), reply[3 * i + 1], reply[3 * i + 2]);
+        return rows;
+    }
+
+    public async ValueTask<long> CountAsync(string domain, CancellationToken cancellationToken)
+    {
+        var of = _keys.Of(domain);
+        return (long)((RedisResult[])(await _link.EvaluateAsync(RedisScripts.Counts, [of.Lanes], [of.Queues], cancellationToken))!)[0];
+    }
+
+    public async ValueTask<IReadOnlyList<(string Domain, long Queued)>> DomainsAsync(int limit, CancellationToken cancellationToken)
+    {
+        var largest = new PriorityQueue<(string Domain, long Queued), long>();
+        // A partition at a time: each may be a thousand domains, and mail goes on meanwhile.
+        foreach (var partition in IndexPartition.All)
+        {
+            var names = (RedisResult[])((RedisResult[])(await _link.EvaluateAsync(RedisScripts.Domains, [_keys.Wake(partition)], [CountedDomains], cancellationToken))!)[0]!;
+            if (names.Length == 0) continue;
+            var domains = names.Select(n => _keys.Of((string)n!)).ToList();
+            var counts = (RedisResult[])(await _link.EvaluateAsync(
+                RedisScripts.Counts, [.. domains.Select(d => d.Lanes)], [.. domains.Select(d => (RedisValue)d.Queues)], cancellationToken))!;
+            for (var i = 0; i < domains.Count; i++)
+            {
+                var queued = (long)counts[i];
+                if (queued == 0) continue;
+                largest.Enqueue((domains[i].Name, queued), queued);
+                if (largest.Count > limit) largest.Dequeue();
+            }
+        }
+
+        return [.. largest.UnorderedItems.Select(i => i.Element).OrderByDescending(d => d.Queued).ThenBy(d => d.Domain, StringComparer.Ordinal)];
+    }
+}

@@ -1,0 +1,50 @@
+using Angarium.Grains.Membership;
+
+namespace Angarium.Host.Cluster;
+
+/// <summary>
+/// Whether this silo's own row was active in a membership document whose reading began within the last 10 s (design rules 14, 16, 21): who would replace it reads the same document. Told of
+/// every document that <see cref="MembershipStore"/> sees; any thread. Nothing survives a crash: a silo that starts again has a new row.
+/// </summary>
+internal sealed class ClusterStanding(TimeProvider time) : IStanding
+{
+    private static readonly TimeSpan s_confirmedFor = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+    private SiloAddress? _own;
+    private ReadMoment? _confirmed;
+    private int _version = -1;
+    private bool _dead;
+
+    public bool IsSoleProcess => false;
+
+    public bool IsConfirmed
+    {
+        get
+        {
+            lock (_gate) return !_dead && _confirmed is { } began && began.Elapsed(time) <= s_confirmedFor;
+        }
+    }
+
+    /// <summary>The row to look for, once the silo has its address. Before that nothing is confirmed.</summary>
+    public void Take(SiloAddress own)
+    {
+        lock (_gate) _own = own;
+    }
+
+    public void See(MembershipDocument document, ReadMoment began)
+    {
+        lock (_gate)
+        {
+            // A read that was overtaken says nothing new.
+            if (_own is null || document.Version < _version) return;
+            _version = document.Version;
+            var status = document.Find(_own)?.Status;
+
+            // Dead is for ever: the next life has another generation.
+            _dead |= status == SiloStatus.Dead;
+            if (status != SiloStatus.Active) _confirmed = null;
+            else if (_confirmed is not { } before || before.Monotonic < began.Monotonic) _confirmed = began;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using Angarium.Host.Configuration;
+using Angarium.Host.Control;
+using Angarium.Host.Serving;
+using Angarium.Spool.Azure;
+using Angarium.Spool.Files;
+
+namespace Angarium.Host.Commands;
+
+/// <summary>`angarium storage keys`: what processes of a role need of the stores and no more, as settings to give to them. One thread; calls nobody.</summary>
+internal static class StorageCommand
+{
+    public static int Keys(SettingSources sources, string role, int days, bool json)
+    {
+        var values = sources.Read();
+        if (values.Mistakes.Count > 0) throw new CommandException(values.Mistakes[0], ServeCommand.ExitBadSettings);
+        var account = values["Spool:Azure"]?.Text ?? "";
+        if (account.Length == 0) throw new CommandException("Spool:Azure: must be the connection string of the account, with its key, for keys to be made from it.", ServeCommand.ExitBadSettings);
+        if (days is < 1 or > 3_650) throw new CommandException("--days: must be from 1 to 3650.", ServeCommand.ExitBadSettings);
+        var prefix = values["Spool:Container"]?.Text is { Length: > 0 } named ? named : new StoreSettings().Container;
+        try
+        {
+            var keys = AzureRoleKeys.Make(account, prefix, TimeProvider.System.GetUtcNow().AddDays(days));
+            if (!keys.TryGetValue(role.ToLowerInvariant(), out var containers))
+                throw new CommandException($"--role: `{role}` needs no keys of its own; roles that do are {string.Join(", ", keys.Keys)}, and silos (`grains`) have the account.", ServeCommand.ExitBadSettings);
+            var settings = containers.OrderBy(one => one.Key, StringComparer.Ordinal).ToDictionary(one => $"Spool:Containers:{one.Key}", one => one.Value);
+            if (json) return QueueCommands.Print(settings);
+            foreach (var (name, value) in settings) Console.Out.WriteLine($"{name}={value}");
+            return 0;
+        }
+        catch (StoreUnavailableException e)
+        {
+            throw new CommandException(e.Message, ServeCommand.ExitBadSettings);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using System.Collections.Specialized;
+using System.Web;
+using Azure;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Identity;
+using Azure.Storage.Blobs;
+using Angarium.Spool.Files;
+
+namespace Angarium.Spool.Azure;
+
+/// <summary>
+/// The containers of the blob stores and the connections to them. A container that neither the account nor an address of its own gives is null: this process has nothing to do with it.
+/// Built at start; any thread.
+/// </summary>
+internal sealed class AzureContainers : IDisposable
+{
+    /// <summary>What is spoken on the wire: fixed, so that an update of the library changes nothing unseen.</summary>
+    private const BlobClientOptions.ServiceVersion Version = BlobClientOptions.ServiceVersion.V2024_11_04;
+
+    private const int MaxConnections = 128;
+
+    private readonly HttpClient _http;
+    private readonly HttpClientTransport _transport;
+    private readonly HttpPipelinePolicy[] _policies;
+    private readonly Dictionary<string, AzureContainer> _containers = [];
+
+    /// <param name="policies">See every request, repeated ones too.</param>
+    /// <exception cref="StoreUnavailableException">One line says which setting is wrong.</exception>
+    public AzureContainers(AzureStoreOptions options, params HttpPipelinePolicy[] policies)
+    {
+        if (options.Validate().FirstOrDefault() is { } mistake) throw new StoreUnavailableException(mistake);
+        _policies = policies;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            UseProxy = false, UseCookies = false, AllowAutoRedirect = false, MaxConnectionsPerServer = MaxConnections, ConnectTimeout = TimeSpan.FromSeconds(3),
+            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        }) { Timeout = Timeout.InfiniteTimeSpan };
+        _transport = new HttpClientTransport(_http);
+        try
+        {
+            var (reads, writes) = (Account(options, Options(retries: 2)), Account(options, Options(retries: 0)));
+            foreach (var name in AzureStoreOptions.Names)
+            {
+                if (options.Containers.TryGetValue(name, out var address)) _containers.Add(name, Own(name, new Uri(address)));
+                else if (reads is not null && writes is not null)
+                {
+                    var full = $"{options.Prefix}-{name}";
+                    _containers.Add(name, new AzureContainer(name, "Spool:Azure:Account", reads.GetBlobContainerClient(full), writes.GetBlobContainerClient(full), MayOnlyCreate: false, IsOwn: false));
+                }
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public AzureContainer? this[string name] => _containers.GetValueOrDefault(name);
+
+    /// <summary>Makes the containers of the account that are not there yet. Harmless when repeated, and beside others that do it.</summary>
+    /// <exception cref="RequestFailedException"/>
+    public async Task CreateAllAsync(CancellationToken cancellationToken)
+    {
+        foreach (var container in _containers.Values.Where(c => !c.IsOwn))
+        {
+            using var attempt = AzureErrors.Attempt(cancellationToken);
+            await container.Writes.CreateIfNotExistsAsync(cancellationToken: attempt.Token).ConfigureAwait(false);
+        }
+    }
+
+    public void Dispose()
+    {
+        _transport.Dispose();
+        _http.Dispose();
+    }
+
+    private static BlobServiceClient? Account(AzureStoreOptions options, BlobClientOptions client)
+    {
+        const string Setting = "Spool:Azure:Account";
+        if (options.Account.Length == 0) return null;
+        if (!Uri.TryCreate(options.Account, UriKind.Absolute, out var uri) || uri.Scheme is not ("https" or "http"))
+        {
+            try
+            {
+                return new BlobServiceClient(options.Account, client);
+            }
+            catch (Exception failure) when (failure is FormatException or ArgumentException or IndexOutOfRangeException)
+            {
+                // The library's text may quote what it could not read: the key.
+                throw new StoreUnavailableException($"{Setting}: is neither a connection string nor an address.");
+            }
+        }
+
+        if (uri.Query.Contains("sig=", StringComparison.Ordinal)) return new BlobServiceClient(Bare(uri), new AzureSasCredential(uri.Query), client);
+        if (uri.Scheme == "http") throw new StoreUnavailableException($"{Setting}: workload identity needs an https address.");
+        return new BlobServiceClient(uri, new DefaultAzureCredential(), client);
+    }
+
+    private AzureContainer Own(string name, Uri uri)
+    {
+        var credential = new AzureSasCredential(uri.Query);
+        var signed = HttpUtility.ParseQueryString(uri.Query);
+        return new AzureContainer(
+            name, $"Spool:Azure:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(retries: 0)),
+            MayOnlyCreate(signed), IsOwn: true);
+    }
+
+    /// <summary>Only a SAS signed with the account's key holds its permissions in itself: a delegated one (`skoid`) or one by a stored policy (`si`) may have lost them since.</summary>
+    private static bool MayOnlyCreate(NameValueCollection signed) =>
+        signed["sp"] is { } permissions && permissions.Contains('c', StringComparison.Ordinal) && !permissions.Contains('w', StringComparison.Ordinal) && signed["skoid"] is null && signed["si"] is null;
+
+    private static Uri Bare(Uri uri) => new UriBuilder(uri) { Query = "" }.Uri;
+
+    private BlobClientOptions Options(int retries)
+    {
+        var options = new BlobClientOptions(Version) { Transport = _transport };
+        options.Retry.MaxRetries = retries;
+        options.Retry.Mode = RetryMode.Exponential;
+        options.Retry.Delay = TimeSpan.FromMilliseconds(100);
+        options.Retry.MaxDelay = TimeSpan.FromSeconds(1);
+        options.Retry.NetworkTimeout = TimeSpan.FromSeconds(retries > 0 ? 10 : 60);
+        (options.Diagnostics.IsLoggingEnabled, options.Diagnostics.IsTelemetryEnabled, options.Diagnostics.IsDistributedTracingEnabled) = (false, false, false);
+        options.Request100ContinueOptions = new global::Azure.Storage.Request100ContinueOptions { Mode = global::Azure.Storage.Request100ContinueMode.Never };
+        foreach (var policy in _policies) options.AddPolicy(policy, HttpPipelinePosition.BeforeTransport);
+        return options;
+    }
+}
