@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Angarium.Chaos.Network;
 using Angarium.Chaos.Traffic;
+using Angarium.Host.Control;
 using Angarium.Integration.Harness;
+using Angarium.Spool.Ledger;
 using Angarium.TestKit;
 
 namespace Angarium.Chaos.Processes;
@@ -68,26 +70,25 @@ internal sealed class Cluster
         return cluster;
     }
 
-    /// <summary>Times of a recipient's delivered records, from `angarium trace`; the relay's own word, for doubles only.</summary>
-    public async Task<IReadOnlyList<DateTimeOffset>> DeliveredAsync(string messageId, string recipient)
+    /// <summary>Times of each recipient's delivered records, from the control socket that `angarium trace` asks: the relay's own word, for doubles only. Empty = it knows nothing.</summary>
+    public async Task<ILookup<string, DateTimeOffset>> DeliveredAsync(string messageId)
     {
-        var (code, output) = await CommandAsync("trace", messageId);
-        if (code != 0) return [];
-        var of = "";
-        var times = new List<DateTimeOffset>();
-        foreach (var line in output.Split('\n').Select(l => l.Trim()))
+        using var control = new ControlClient(DataOf(relays.First(r => r.Role is "api" or "all")));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        LedgerRecord[] records;
+        try
         {
-            var words = line.Split(' ');
-            if (line.StartsWith('<')) of = line.Trim('<', '>');
-            else if (of == recipient && words.Length > 1 && words[1] == "delivered" && DateTimeOffset.TryParse(words[0], System.Globalization.CultureInfo.InvariantCulture, out var time)) times.Add(time);
+            (records, _) = await control.GetAsync<MessageTrace>($"trace/{messageId}", limit.Token);
+        }
+        catch (CommandException)
+        {
+            records = [];
         }
 
-        return times;
+        // Only the first record of a recipient says who that is.
+        var names = records.Where(r => r.Summary is not null).DistinctBy(r => r.Key).ToDictionary(r => r.Key, r => r.Summary!.Recipient);
+        return records.Where(r => r.Kind == LedgerKind.Delivered).ToLookup(r => names.GetValueOrDefault(r.Key) ?? "", r => r.Time.ToDateTimeOffset());
     }
-
-    /// <summary>One of the executable's own commands against the process that serves operators.</summary>
-    public Task<(int Code, string Output)> CommandAsync(params string[] arguments) =>
-        Child.RunAsync(executable, [.. arguments, "--config", ConfigOf(relays.First(r => r.Role is "api" or "all"))], TimeSpan.FromSeconds(60));
 
     private async Task StartRolesAsync(Shape shape, IReadOnlyDictionary<string, string> settings)
     {

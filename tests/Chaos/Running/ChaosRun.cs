@@ -139,8 +139,13 @@ internal static class ChaosRun
     private static async Task<Dictionary<string, IReadOnlyList<DateTimeOffset>>> TraceAsync(Cluster cluster, IReadOnlyList<Arrival> arrivals)
     {
         var traced = new Dictionary<string, IReadOnlyList<DateTimeOffset>>(StringComparer.Ordinal);
-        foreach (var (_, second) in Account.Copies(arrivals).Where(c => c.First.MessageId == c.Second.MessageId && c.First.MessageId.Length > 0).Take(MaxTraces))
-            traced[second.Recipient] = await cluster.DeliveredAsync(second.MessageId, second.Recipient);
+        var copies = Account.Copies(arrivals).Where(c => c.First.MessageId == c.Second.MessageId && c.First.MessageId.Length > 0).Select(c => c.Second).GroupBy(c => c.MessageId);
+        foreach (var message in copies.Take(MaxTraces))
+        {
+            var delivered = await cluster.DeliveredAsync(message.Key);
+            foreach (var copy in message) traced[copy.Recipient] = delivered[copy.Recipient].ToList();
+        }
+
         return traced;
     }
 }
