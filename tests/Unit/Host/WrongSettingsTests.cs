@@ -26,7 +26,6 @@ public sealed class WrongSettingsTests : IDisposable
     [InlineData("Hostname", "bad host", "such as `mx.example.org`")]
     [InlineData("Hostname", "-x-.y", "such as `mx.example.org`")]
     [InlineData("Redis", "localhost:6379", "must be empty in this version")]
-    [InlineData("Spool:Azure", "UseDevelopmentStorage=true", "must be empty")]
     [InlineData("Spool:Spacing", "-1s", "such as `30s`")]
     [InlineData("Ingress:Smtp:Listen", "25", "write it as 0.0.0.0:25 or [::]:25")]
     [InlineData("Ingress:Smtp:Listen", "0.0.0.0:99999", "write it as 0.0.0.0:25 or [::]:25")]
