@@ -90,16 +90,19 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
     private async Task RunAsync()
     {
         var byDomain = new Dictionary<string, List<OfferedEntry>>(StringComparer.Ordinal);
-        await foreach (var pack in _posted.Reader.ReadAllAsync())
+        while (await _posted.Reader.WaitToReadAsync())
         {
-            foreach (var (domain, entry) in pack.Entries)
+            while (_posted.Reader.TryRead(out var pack))
             {
-                if (!byDomain.TryGetValue(domain, out var entries)) byDomain.Add(domain, entries = []);
-                entries.Add(entry);
-            }
+                foreach (var (domain, entry) in pack.Entries)
+                {
+                    if (!byDomain.TryGetValue(domain, out var entries)) byDomain.Add(domain, entries = []);
+                    entries.Add(entry);
+                }
 
-            foreach (var (domain, entries) in byDomain) await HandOverAsync(pack, domain, [.. entries]);
-            byDomain.Clear();
+                foreach (var (domain, entries) in byDomain) await HandOverAsync(pack, domain, [.. entries]);
+                byDomain.Clear();
+            }
         }
 
         for (var i = 0; i < MaxCalls; i++) await _calls.WaitAsync();

@@ -113,7 +113,7 @@ internal sealed partial class DomainQueue
         {
             // Rule 13: what is in no listing begun after the reading is struck.
             var located = _seams.View.Locate(entry.Keys[0], entry.Birth);
-            if (located is null && _seams.View.ListedFrom > entry.TakenUp)
+            if (located is null && _seams.View.ListedFrom > entry.TakenUp && !Without(Waived.Struck))
             {
                 Remove(entry);
                 return true;
@@ -187,7 +187,7 @@ internal sealed partial class DomainQueue
             {
                 if (lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
             }
-            else if (!HasToken || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
+            else if (!HasToken && !Without(Waived.HolderListens) || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
             {
                 continue;
             }
@@ -245,8 +245,9 @@ internal sealed partial class DomainQueue
         var piece = Piece(entry, keys, EntryState.Leased);
         var lost = _lost[keys[0]] = _lost.GetValueOrDefault(keys[0]) + 1;
         if (_lost.Count > 10_000) _lost.Clear();
-        SendToIndex(piece, Floor(Now));
-        if (lost < LostLeasesUntilHold) return;
+        if (Without(Waived.ConfirmAgain)) _ready.Add(piece);
+        else SendToIndex(piece, Floor(Now));
+        if (lost < LostLeasesUntilHold || Without(Waived.LostLeases)) return;
         LogWalking(_domain, entry.Message, lost);
         try
         {

@@ -89,7 +89,7 @@ internal sealed partial class DomainQueue
         var token = _seams.Draw();
         var stamp = await _seams.Index.TakeAsync(_domain, token, CancellationToken.None);
         _confirmedAt = Now;
-        _readFrom = _seams.Standing.IsSoleProcess ? _confirmedAt : _confirmedAt + TokenWait;
+        _readFrom = _seams.Standing.IsSoleProcess || Without(Waived.TokenWait) ? _confirmedAt : _confirmedAt + TokenWait;
         _owner = new IndexOwner(token, stamp.Run);
     }
 
@@ -213,7 +213,7 @@ internal sealed partial class DomainQueue
 
         if (_deposed || _stopping) return;
         // Rule 15: a lease of a former activation ended meanwhile; its entry needs a confirmation since then.
-        if (_foreignEndedAt >= sent)
+        if (_foreignEndedAt >= sent && !Without(Waived.ConfirmAgain))
         {
             _nextRead = StoreTime.Min(_nextRead, sent);
             return;

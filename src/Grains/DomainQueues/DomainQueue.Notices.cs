@@ -73,9 +73,9 @@ internal sealed partial class DomainQueue
     /// </summary>
     private void ExpireReady(StoreTime now)
     {
-        if (!MayGrant || _siteState is not { } state) return;
+        if (!MayGrant && !Without(Waived.OwnerDecides) || _siteState is not { } state) return;
         _expiryDue = false;
-        var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && state.LastFailure > e.TakenUp
+        var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
             && (e.FreshUntil > now || HasToken) && !_control!.HeldMessages.Contains(e.Message)).Take(1_000).ToList();
         foreach (var entry in old)
         {

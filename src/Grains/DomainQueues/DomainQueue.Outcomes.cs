@@ -22,13 +22,13 @@ internal sealed partial class DomainQueue
                 else if (lease.IsOwn) complete &= Gather(lease, lease.Entry!, outcome, reports);
                 else foreign = true;
             }
-            else if (outcome.Kind == OutcomeKind.Delivered || !_done.Contains(outcome.Lease))
+            else if (outcome.Kind == OutcomeKind.Delivered || !_done.Contains(outcome.Lease) || Without(Waived.StaleDecides))
             {
                 foreign = true;
             }
         }
 
-        if (foreign && !await ConfirmAsync()) complete = false;
+        if (foreign && !await ConfirmAsync() && !Without(Waived.HolderListens)) complete = false;
         if (foreign)
         {
             foreach (var outcome in outcomes)
@@ -93,7 +93,7 @@ internal sealed partial class DomainQueue
         }
 
         // Rule 6: a decision is the owner's alone. The worker repeats its report until somebody may take it.
-        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayAct) return false;
+        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayAct && !Without(Waived.OwnerDecides)) return false;
         var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;
         var recorded = outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Deferred or OutcomeKind.Failed;
         reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now) : []));
@@ -107,12 +107,13 @@ internal sealed partial class DomainQueue
     /// </summary>
     private void GatherForeign(Lease? lease, AttemptOutcome outcome, List<Report> reports)
     {
-        if (lease is null && _done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered) return;
+        if (lease is null && _done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered && !Without(Waived.StaleDecides)) return;
         // A lease held for its worker ends with the report, and not before that is durable.
         var keys = lease is null ? outcome.Keys : [.. outcome.Keys.Where(lease.Open.Contains)];
         if (keys.Length == 0) return;
         var open = keys.Where(k => !IsFinished(k)).ToArray();
-        var kind = outcome.Kind != OutcomeKind.Delivered ? LedgerKind.StaleReport : outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered;
+        var kind = outcome.Kind == OutcomeKind.Failed && Without(Waived.StaleDecides) ? LedgerKind.Failed
+            : outcome.Kind != OutcomeKind.Delivered ? LedgerKind.StaleReport : outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered;
         var records = outcome.Kind is OutcomeKind.Returned or OutcomeKind.NotFound ? [] : Records(kind, outcome, open, 1, default, Now);
         if (lease is null && records.Length == 0) return;
         reports.Add(new Report(lease, null, outcome, keys, kind, default, default, records));

@@ -33,7 +33,7 @@ internal sealed partial class DomainQueue
         {
             if (!await ConfirmAsync()) return false;
             found = await _seams.Index.ContainsAsync(_domain, [.. sights.Select(s => s.Sight)], CancellationToken.None);
-            await _seams.View.RefreshAsync(CancellationToken.None);
+            if (!Without(Waived.JudgeView)) await _seams.View.RefreshAsync(CancellationToken.None);
         }
         catch (IOException e)
         {

@@ -122,7 +122,7 @@ internal sealed partial class DomainQueue
             if (a.Entry.State == EntryState.Ready) SendToIndex(a.Entry, a.Entry.Due);
         }
 
-        if (_expiryDue) ExpireReady(now);
+        if (_expiryDue || Without(Waived.ExpiryNeedsFailure)) ExpireReady(now);
         ForgetSessions(now);
         SendDemand(now);
         Pump();
@@ -181,7 +181,7 @@ internal sealed partial class DomainQueue
             room--;
             Enter(entry);
             _ready.Add(entry);
-            _unwritten.Enqueue((entry, now + IndexAfter));
+            if (!Without(Waived.IndexAfter)) _unwritten.Enqueue((entry, now + IndexAfter));
             _aging.Enqueue((entry, entry.FreshUntil));
         }
 
@@ -249,6 +249,8 @@ internal sealed partial class DomainQueue
             Depose("an unexpected error");
         }
     }
+
+    private bool Without(Waived clause) => (_seams.Without & clause) != 0;
 
     private bool IsFinished(RecipientKey key) => (_seams.View.Bits(key) & RecipientBits.Finished) != 0;
 }

@@ -39,6 +39,9 @@ internal sealed record DomainQueueSeams
     public required Func<ulong> Draw { get; init; }
 
     public required ILogger Log { get; init; }
+
+    /// <summary>For the simulation alone.</summary>
+    public Waived Without { get; init; }
 }
 
 /// <summary>How a domain's queue reaches the site that its mail goes to.</summary>

@@ -13,7 +13,7 @@ namespace Angarium.Grains.EgressPools;
 /// interleave; the machine is changed only between awaits. Nothing survives a crash but the list of workers.
 /// </summary>
 [GrainType("egress-pool"), Reentrant]
-internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, ILogger<EgressPoolGrain> log)
+internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log)
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
@@ -138,7 +138,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         catch (Exception error)
         {
             WorkersNotSaved(log, error, Name);
-            await Task.Delay(TimeSpan.FromSeconds(1));
+            await Task.Delay(TimeSpan.FromSeconds(1), time);
         }
 
         _saving = false;

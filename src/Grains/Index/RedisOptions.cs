@@ -1,15 +1,16 @@
+using Angarium.Contracts.Configuration;
 using StackExchange.Redis;
 
 namespace Angarium.Grains.Index;
 
-/// <summary>The setting `Redis`: where the queue index of a cluster is. The host binds it; nothing survives a crash but the file it came from.</summary>
-public sealed record RedisOptions
+/// <summary>The setting `Redis`: where the queue index of a cluster is. Nothing survives a crash but the file it came from.</summary>
+public sealed record RedisOptions : IValidates
 {
-    /// <summary>For the reference of settings.</summary>
-    public const string Help = "Redis (6.2 or later, `noeviction`) of the queue index, for silos only: host:port[,host:port][,user=…][,password=…][,ssl=true], as StackExchange.Redis takes it. "
-        + "Empty = the index is in memory, and there is one process.";
+    private const string Help = "Redis (6.2 or later, with `maxmemory-policy noeviction`; it may lose anything at any time) of the queue index, for silos only: host:port[,host:port][,user=…][,password=…][,ssl=true], as StackExchange.Redis takes it. "
+        + "Empty = the index is in memory; a cluster needs it.";
 
     /// <summary>A connection string of StackExchange.Redis.</summary>
+    [Setting("Redis", Help, Secret = true)]
     public string Redis { get; init; } = "";
 
     public IEnumerable<string> Validate()

@@ -15,7 +15,7 @@ namespace Angarium.Grains.Sites;
 /// grant it takes the declared permits from its pool (design rule 21).
 /// </summary>
 [GrainType("site"), Reentrant]
-internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, ISettings<SiteOptions> options, ISettings<GrainsOptions> grains, ILogger<SiteGrain> log)
+internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, ISettings<SiteOptions> options, ISettings<GrainsOptions> grains, ILogger<SiteGrain> log, Random? random = null)
     : Grain, ISite, ISiteReports
 {
     private const int TellAtOnce = 128;
@@ -39,7 +39,8 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         (_pool, _name) = this.GetPrimaryKeyString().Split('|', 2) is [var pool, var name] ? (pool, name) : throw new ArgumentException("The key of a site is pool|site.");
-        _site = new Site(_name, Limits, () => (ulong)Random.Shared.NextInt64(long.MinValue, long.MaxValue), Random.Shared.NextDouble);
+        var drawn = random ?? Random.Shared;
+        _site = new Site(_name, Limits, () => (ulong)drawn.NextInt64(long.MinValue, long.MaxValue), drawn.NextDouble);
         _timer = this.RegisterGrainTimer(Wake, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { Interleave = true });
         _compareAt = clock.Now;
         return Task.CompletedTask;

@@ -36,7 +36,7 @@ internal sealed partial class DomainWaker(IQueueIndex index, IGrainFactory grain
         }
     }
 
-    private async Task PassAsync(CancellationToken cancellationToken)
+    internal async Task PassAsync(CancellationToken cancellationToken)
     {
         var now = clock.Now;
         foreach (var old in _called.Where(c => now - c.Value >= Again).Select(c => c.Key).ToList()) _called.Remove(old);

@@ -1,215 +1,240 @@
 using Angarium.Contracts.Configuration;
-using Angarium.Contracts.Routing;
+using Angarium.Contracts.Intake;
+using Angarium.Egress.Routing;
+using Angarium.Grains.Cleaner;
 using Angarium.Grains.Control;
 using Angarium.Grains.DomainQueues;
+using Angarium.Grains.EgressPools;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Notices;
 using Angarium.Grains.Sites;
 using Angarium.Grains.Sweep;
 using Angarium.Grains.View;
+using Angarium.Grains.Waker;
+using Angarium.Ingress.HandOver;
 using Angarium.Mail;
+using Angarium.Simulation.Cluster;
 using Angarium.Simulation.Kernel;
+using Angarium.Simulation.Stores;
 using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
 using Microsoft.Extensions.Logging.Abstractions;
+using Orleans;
+using Orleans.Runtime;
 
 namespace Angarium.Simulation.World;
 
-/// <summary>One grain host: real queues, view and sweep over doubles. Its death loses everything in it.</summary>
-internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDocuments, IRouteResolver, ISweepOffers
+/// <summary>One silo: the real grains, view, sweep, cleaner, waker, ledger and notices over the stores' doubles. All of it is lost with its process.</summary>
+internal sealed class SimSilo : IStanding, ISiteCalls, ISweepOffers
 {
     private readonly SimWorld _world;
+    private readonly Dictionary<(GrainKind, string), Activation> _activations = [];
+    private readonly SimGrains _grains;
     private readonly DomainQueueSeams _seams;
+    private readonly WorkerRegister _register;
+    private readonly RecordView _view;
+    private readonly PackSweep _sweep;
+    private readonly ISettings<GrainsOptions> _settings;
+    private readonly ISettings<SiteOptions> _sites;
+    private readonly ActiveDomains _active = new();
+    private readonly SpooledAddresses _addresses;
+    private long _confirmedAt;
 
-    public SimSilo(SimWorld world, ulong id)
+    public SimSilo(SimWorld world, string name)
     {
         _world = world;
-        Id = id;
-        // Rule 18 allows 5 s between any two.
-        Clock = new SimClock(world.Loop) { Offset = TimeSpan.FromMilliseconds(world.Loop.Random.Next(-2_000, 2_001)) };
-        View = new RecordView(world.LedgerStore, new SimDocuments(), Clock, new NotAlone(), world.LedgerStore.Decode, () => id, NullLogger<RecordView>.Instance);
-        Ledger = new SimLedger(world, this);
-        var index = new SimIndex(world.Loop, world.IndexServer, () => Alive, () => world.Trouble, world.Breaks);
+        var process = Process = new SimProcess(world.Loop, name);
+        world.KeepTime(process);
+        _grains = new SimGrains(world, process);
+        _settings = new FixedSettings<GrainsOptions>(world.GrainsOptions);
+        _sites = new FixedSettings<SiteOptions>(world.SiteOptions);
+        var (clock, time) = (process.Clock, process.Time);
+        IPackStore packs = new SimPackStore(world, process);
+        var documents = new SimDocuments(world, process);
+        var ledgerStore = new SimLedgerStore(world, process);
+        var index = new SimIndex(world, process);
+        var cache = new PackCache(world.Loop.Random.Next(2) * 65_536);
+        var reader = new SpoolReader(packs, cache, NullLogger.Instance);
+        ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace ? new ForgedTables(world, reader) : reader;
+
+        RecordView? view = null;
+        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (_, _, records) => view!.OnDurable(records), world.Loop.Draw());
+        _view = view = new RecordView(ledgerStore, documents, clock, this, world.Decode, () => Writer.Writer, NullLogger<RecordView>.Instance);
+        var writer = new PackWriter(packs, cache, clock, time, TimeSpan.Zero, NullLogger.Instance, world.DrawWriter);
+        process.Run(() => writer.Listener = new CommitHandOver(new OfferDispatcher(_grains, () => clock.Now, NullLogger<OfferDispatcher>.Instance)));
+        var routes = new RouteResolver(new FixedSettings<Egress.EgressOptions>(world.EgressOptions), world.Dns, time, static () => new HashSet<System.Net.IPAddress>());
+        INoticeWriter notices = new NoticeWriter(reader, writer, clock, new FixedSettings<NoticeOptions>(new NoticeOptions()), _settings, NullLogger<NoticeWriter>.Instance);
+        _register = new WorkerRegister(documents, this);
+        _addresses = new SpooledAddresses(reader);
         _seams = new DomainQueueSeams
         {
-            Clock = Clock, Standing = this, Ledger = Ledger, Index = index, View = world.Breaks.HasFlag(Breaks.Refresh) ? new StaleView(View) : View, Notices = this, Control = this,
-            Routes = this, Sites = this, Settings = new FixedSettings<GrainsOptions>(world.Options), Draw = () => (ulong)world.Loop.Random.NextInt64(), Log = NullLogger.Instance,
+            Clock = clock, Standing = this, Ledger = new BrokenLedger(world, this, Writer), Index = index, View = world.Breaks == Breaks.LedgerDecides ? new StaleView(_view) : _view,
+            Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = new ControlDocuments(documents), Routes = routes, Sites = this,
+            Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without,
         };
-        Sweep = new PackSweep(world.Packs, world.Packs, index, View, Clock, new NotAlone(), this, _ => false, NullLogger<PackSweep>.Instance);
-        world.Loop.Start(() => View.OpenAsync(default));
-        world.Loop.Start(SweepAsync);
-        world.Loop.Start(async () =>
+        _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, _ => false, NullLogger<PackSweep>.Instance);
+        IPackMover mover = new PackMover(packs, reader, new NoScratch(), clock, time, NullLogger.Instance, world.Loop.Draw);
+        if (world.Breaks == Breaks.CopyFirst) mover = new DeleteFirst(packs, mover);
+        var cleaner = new PackCleaner(packs, tables, mover, _view, clock, NullLogger<PackCleaner>.Instance);
+        var waker = new DomainWaker(index, _grains, clock, this, NullLogger<DomainWaker>.Instance);
+
+        _confirmedAt = time.GetTimestamp();
+        process.Start(ConfirmAsync);
+        process.Start(SweepAsync);
+        Every(1_000, () => waker.PassAsync(default));
+        Every(60_000, () => cleaner.PassAsync(_settings.Current.LedgerRetention, default));
+        Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, _sweep.NamedPositions, default));
+    }
+
+    public SimProcess Process { get; }
+
+    public LedgerWriter Writer { get; }
+
+    public bool IsConfirmed => _world.Breaks == Breaks.Confirmation || Process.Time.GetTimestamp() - _confirmedAt < 10_000;
+
+    public bool IsSoleProcess => false;
+
+    public bool Has(GrainKind kind, string key) => _activations.ContainsKey((kind, key));
+
+    /// <summary>A call that has arrived here.</summary>
+    public async Task<T> Receive<T>(GrainKind kind, string key, Func<object, Task<T>> call)
+    {
+        while (true)
         {
-            while (Alive)
+            if (!_activations.TryGetValue((kind, key), out var activation))
             {
-                foreach (var domain in world.Domains)
-                {
-                    var until = Clock.Now + TimeSpan.FromSeconds(40);
-                    foreach (var wake in await index.WakesAsync(Grains.Index.IndexPartition.Of(domain), until, 10, default))
-                    {
-                        if (Alive) world.Send(() => world.Owner(wake.Domain).Queue(wake.Domain)?.Wake());
-                    }
-                }
-
-                await world.Loop.Delay(3_000);
+                if (!_world.Cluster.MayActivate(this, kind, key)) throw new InvalidOperationException($"{kind} {key} is not on {Process.Name}");
+                activation = Activate(kind, key);
             }
-        });
+
+            await activation.Ready;
+            if (activation.Ended is not { } ended) return await call(activation.Grain);
+            await ended;
+        }
     }
 
-    public ulong Id { get; }
+    public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => _grains.GetGrain<ISite>("default|" + site).Demand(demand);
 
-    public SimClock Clock { get; }
+    public ValueTask<SiteState> RetryAsync(string site) => _grains.GetGrain<ISite>("default|" + site).Retry();
 
-    public RecordView View { get; }
+    public Task<bool> OfferAsync(string domain, SweptOffer offer) => _grains.GetGrain<IDomainQueueWake>(domain).OfferSwept(offer);
 
-    public SimLedger Ledger { get; }
-
-    public PackSweep Sweep { get; }
-
-    public Dictionary<string, DomainQueue> Queues { get; } = [];
-
-    public bool Alive { get; private set; } = true;
-
-    /// <summary>When its membership row was last read alive; null = just now, always.</summary>
-    public StoreTime? CutAt { get; set; }
-
-    /// <summary>Workers that were cut off together with it: they reach this silo alone while it lives.</summary>
-    public HashSet<SimWorker> CutWith { get; } = [];
-
-    public bool IsConfirmed => _world.Breaks.HasFlag(Breaks.Confirm) || CutAt is not { } cut || _world.Loop.Now - cut < TimeSpan.FromSeconds(10);
-
-    public bool IsSoleProcess => _world.Breaks.HasFlag(Breaks.Wait);
-
-    public void Crash() => Alive = false;
-
-    /// <summary>The domain's activation here, made if need be; null = the silo is gone.</summary>
-    public DomainQueue? Queue(string domain)
+    private Activation Activate(GrainKind kind, string key)
     {
-        if (!Alive) return null;
-        if (Queues.TryGetValue(domain, out var queue) && !queue.IsDeposed) return queue;
-        queue = Queues[domain] = new DomainQueue(domain, _seams);
-        _world.Loop.Start(() => DriveAsync(queue));
-        return queue;
-    }
-
-    private async Task DriveAsync(DomainQueue queue)
-    {
-        while (Alive && !queue.IsDeposed)
+        Activation? activation = null;
+        var context = new SimGrainContext(Process, GrainId.Create(kind.ToString(), key), _grains, () => Deactivate(kind, key, activation!));
+        Grain grain = kind switch
         {
-            queue.Tick();
-            var wait = (queue.NextTick - Clock.Now).TotalMilliseconds;
-            await _world.Loop.Delay((long)Math.Clamp(wait, 20, 1_000));
+            GrainKind.Domain => context.Create(() => new DomainQueueGrain(_seams, _active, _addresses)),
+            GrainKind.Site => context.Create(() => new SiteGrain(Process.Clock, this, _sites, _settings, NullLogger<SiteGrain>.Instance, _world.Loop.Random)),
+            _ => context.Create(() => new EgressPoolGrain(Process.Clock, this, _register, Process.Time, NullLogger<EgressPoolGrain>.Instance)),
+        };
+        activation = _activations[(kind, key)] = new Activation(context, grain);
+        activation.Ready = ReadyAsync(kind, key, activation);
+        return activation;
+    }
+
+    private async Task ReadyAsync(GrainKind kind, string key, Activation activation)
+    {
+        try
+        {
+            await activation.Grain.OnActivateAsync(default);
+        }
+        catch
+        {
+            // As Orleans: who called it hears of it, and the next call tries anew.
+            activation.Context.End();
+            _activations.Remove((kind, key));
+            _world.Cluster.Deactivated(this, kind, key);
+            throw;
+        }
+    }
+
+    private void Deactivate(GrainKind kind, string key, Activation activation)
+    {
+        if (activation.Ended is not null) return;
+        activation.Ended = EndAsync();
+
+        async Task EndAsync()
+        {
+            await Task.Yield();
+            await activation.Grain.OnDeactivateAsync(new DeactivationReason(DeactivationReasonCode.ApplicationRequested, ""), default);
+            activation.Context.End();
+            _activations.Remove((kind, key));
+            _world.Cluster.Deactivated(this, kind, key);
+        }
+    }
+
+    // Reads its row every 2 s; a silo whose row is dead ends itself.
+    private async Task ConfirmAsync()
+    {
+        while (true)
+        {
+            var sent = Process.Time.GetTimestamp();
+            try
+            {
+                if (!await _world.Net.AskAsync(Process, _world.Blobs.Link, () => _world.Cluster.Active.Contains(this)))
+                {
+                    if (_world.Breaks != Breaks.Confirmation) Process.Kill();
+                }
+                else
+                {
+                    _confirmedAt = sent;
+                }
+            }
+            catch (IOException)
+            {
+                // Not confirmed, then.
+            }
+
+            await Process.Delay(2_000);
         }
     }
 
     private async Task SweepAsync()
     {
-        await _world.Loop.Delay(0, 10_000);
-        while (Alive)
+        while (!await TryAsync(() => _view.OpenAsync(default))) await Process.Delay(1_000);
+        await Process.Delay(0, 10_000);
+        while (true)
         {
-            var work = await Sweep.PassAsync(default);
-            await _world.Loop.Delay(work ? 10_000 : 30_000);
+            var work = true;
+            await TryAsync(async () => work = await _sweep.PassAsync(default));
+            await Process.Delay(work ? 10_000 : 30_000);
         }
     }
 
-    public async Task<bool> OfferAsync(string domain, SweptOffer offer)
+    private void Every(int milliseconds, Func<Task> work) => Process.Start(async () =>
     {
-        if (!Alive) await SimLoop.Never;
-        return await _world.Call(() => _world.Owner(domain), domain, q => q.OfferSweptAsync(offer));
-    }
-
-    public async ValueTask<SiteState> DemandAsync(string site, SiteDemand demand)
-    {
-        await _world.Loop.Delay(1, 10);
-        return new SiteState();
-    }
-
-    public ValueTask<SiteState> RetryAsync(string site) => throw new NotSupportedException();
-
-    public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute("site", true, 20, TimeSpan.FromHours(1)));
-
-    public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken)
-    {
-        await _world.Loop.Delay(1, 20);
-        if (!Alive) await SimLoop.Never;
-        return _world.Control.GetValueOrDefault(domain, DomainControl.None);
-    }
-
-    public async Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken)
-    {
-        await _world.Loop.Delay(1, 20);
-        if (!Alive) await SimLoop.Never;
-        return _world.Control[domain] = change(_world.Control.GetValueOrDefault(domain, DomainControl.None));
-    }
-
-    public async Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
-    {
-        await _world.Loop.Delay(1, 2_000);
-        if (!Alive) await SimLoop.Never;
-        if (_world.Loop.Random.NextDouble() < _world.Trouble) throw new IOException("notice: not written");
-        foreach (var outcome in outcomes) _world.Told(outcome.Key, kind);
-        await _world.Loop.Delay(1, 500);
-        if (!Alive) await SimLoop.Never;
-        return true;
-    }
-
-    private sealed class NotAlone : IStanding
-    {
-        public bool IsConfirmed => true;
-
-        public bool IsSoleProcess => false;
-    }
-
-    /// <summary>A view that says what it knows without looking.</summary>
-    private sealed class StaleView(IRecordView view) : IRecordView
-    {
-        public IReadOnlyList<LedgerPosition> Positions => view.Positions;
-
-        public StoreTime ListedFrom => view.ListedFrom;
-
-        public RecipientBits Bits(RecipientKey key) => view.Bits(key);
-
-        public Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => view.Locate(key, birth);
-
-        public StoreTime? Born(RecipientKey key) => view.Born(key);
-
-        public LedgerRecord? Decision(RecipientKey key) => view.Decision(key);
-    }
-}
-
-/// <summary>A silo's group commit: takes time, fails before or after the write, ends when its stream was sealed.</summary>
-internal sealed class SimLedger(SimWorld world, SimSilo silo) : ILedger
-{
-    private bool _over;
-
-    public bool IsHealthy => !_over;
-
-    public async Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
-    {
-        if (world.Breaks.HasFlag(Breaks.AppendFirst))
+        await Process.Delay(1, milliseconds);
+        while (true)
         {
-            silo.View.OnDurable(records);
-            world.Loop.At(world.Loop.Random.Next(1, 3_000), () => _ = silo.Alive && world.LedgerStore.Write(silo.Id, records));
-            return;
+            await TryAsync(work);
+            await Process.Delay(milliseconds);
         }
+    });
 
-        var slow = world.Loop.Random.NextDouble() < world.Trouble * 2;
-        var wait = slow ? world.Loop.Random.Next(0, 15_000) : world.Loop.Random.Next(1, 20);
-        await world.Loop.Delay(wait);
-        if (!silo.Alive) await SimLoop.Never;
-        if (beginBy is { } by && wait > by.TotalMilliseconds) throw new TimeoutException("ledger: not begun in time");
-        if (world.Loop.Random.NextDouble() < world.Trouble) throw new IOException("ledger: not written");
-        var write = world.Breaks.HasFlag(Breaks.DecidedFirst) ? [.. records.Where(r => !r.Decides)] : records;
-        if (_over || !world.LedgerStore.Write(silo.Id, write))
+    // What the services around these catch and log.
+    private static async Task<bool> TryAsync(Func<Task> work)
+    {
+        try
         {
-            _over = true;
-            throw new IOException("ledger: sealed");
+            await work();
+            return true;
         }
+        catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
-        silo.View.OnDurable(records);
-        await world.Loop.Delay(1, 10);
-        if (!silo.Alive) await SimLoop.Never;
-        if (world.Loop.Random.NextDouble() < world.Trouble) throw new IOException("ledger: written, but the reply was lost");
+    private sealed class Activation(SimGrainContext context, Grain grain)
+    {
+        public SimGrainContext Context => context;
+
+        public Grain Grain => grain;
+
+        public Task Ready { get; set; } = Task.CompletedTask;
+
+        public Task? Ended { get; set; }
     }
 }

@@ -1,290 +1,237 @@
-using Angarium.Contracts.DomainQueues;
-using Angarium.Grains.Control;
+using System.Text;
+using Angarium.Contracts.Admin;
+using Angarium.Egress;
 using Angarium.Grains.DomainQueues;
-using Angarium.Grains.Notices;
+using Angarium.Grains.Index;
+using Angarium.Grains.Sites;
 using Angarium.Mail;
+using Angarium.Simulation.Cluster;
 using Angarium.Simulation.Kernel;
+using Angarium.Simulation.Stores;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
 
 namespace Angarium.Simulation.World;
 
-/// <summary>
-/// A whole relay in one thread: ingress, silos, workers, stores, and the faults that a seed draws. It keeps account of every recipient and says what went wrong.
-/// </summary>
+/// <summary>A whole relay in one thread: two ingresses, two silos, two workers, stores, peers and clients, for as long as its seed makes faults and then until all is done.</summary>
 internal sealed class SimWorld
 {
-    private static readonly TimeSpan FaultsFor = TimeSpan.FromMinutes(4);
-    private readonly Dictionary<string, (SimSilo Silo, SimSilo Before, StoreTime Since)> _owners = [];
-    private readonly List<SimSilo> _silos = [];
-    private readonly List<SimWorker> _workers = [];
-    private readonly Dictionary<RecipientKey, Account> _accounts = [];
-    private readonly StoreTime _start;
-    private ulong _ids;
-    private uint _packs;
+    private const string Padding = "Lorem ipsum dolor sit amet, consectetur adipiscing elit.\r\n";
 
-    public SimWorld(int seed, Breaks breaks)
+    private readonly Dictionary<string, StoreTime> _held = [];
+    private readonly SimFaults _faults;
+    private int _names;
+    private int _messages;
+
+    public SimWorld(int seed, Breaks breaks, bool isVerbose = false)
     {
-        Breaks = breaks;
+        (Breaks, IsVerbose) = (breaks, isVerbose);
         Loop = new SimLoop(seed);
-        _start = Loop.Now;
-        Packs = new SimPacks(Loop);
-        LedgerStore = new SimLedgerStore(Loop);
-        IndexServer = new SimIndexServer(Loop);
+        Start = Loop.Now;
+        Net = new SimNet(Loop);
+        Account = new SimAccount(this);
+        Blobs = new SimBlobs(Loop, Account, breaks);
+        Index = new SimIndexServer(Loop);
+        Cluster = new SimCluster(this);
+        Peers = new SimPeers(this);
+        Partitions = [.. Domains.Select(IndexPartition.Of), IndexPartition.Of("s.test")];
+        // One world in sixteen lives for hours, for the sake of the cleaner.
+        IsLong = Loop.Random.Next(16) == 0;
+        FaultsFor = IsLong ? TimeSpan.FromMinutes(100) : TimeSpan.FromMinutes(3);
+        Pipelining = Loop.Random.Next(4) > 0;
+        var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(20)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
+        GrainsOptions = new GrainsOptions
+        {
+            RetrySchedule = schedule, Window = 16, RetryExpire = !IsLong && Loop.Random.Next(2) == 0 ? TimeSpan.FromMinutes(2) : TimeSpan.FromDays(4),
+        };
+        Net.Trouble = Loop.Random.Next(4) switch { 0 => 0.005, 1 => 0.08, _ => 0.025 };
+        Rudeness = Loop.Random.NextDouble() * 0.2;
+        Peers.Unreachable = Loop.Random.Next(3) == 0 ? 0.2 : 0.02;
+        _faults = new SimFaults(this);
     }
 
     public Breaks Breaks { get; }
 
+    public bool IsVerbose { get; }
+
+    public bool IsLong { get; }
+
+    public StoreTime Start { get; }
+
+    public TimeSpan FaultsFor { get; }
+
+    public bool Pipelining { get; }
+
     public SimLoop Loop { get; }
 
-    public SimPacks Packs { get; }
+    public SimNet Net { get; }
 
-    public SimLedgerStore LedgerStore { get; }
+    public SimAccount Account { get; }
 
-    public SimIndexServer IndexServer { get; }
+    public SimBlobs Blobs { get; }
+
+    public SimIndexServer Index { get; }
+
+    public SimCluster Cluster { get; }
+
+    public SimPeers Peers { get; }
+
+    public SimDns Dns { get; } = new();
 
     public string[] Domains { get; } = ["a.test", "b.test"];
 
-    public Dictionary<string, DomainControl> Control { get; } = [];
+    /// <summary>Partitions of the index in which there can be anything.</summary>
+    public HashSet<int> Partitions { get; }
 
-    public GrainsOptions Options { get; private set; } = new() { RetrySchedule = [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)], Window = 16 };
+    public GrainsOptions GrainsOptions { get; }
 
-    /// <summary>Likelihood that a call fails on either way.</summary>
-    public double Trouble { get; private set; }
+    public SiteOptions SiteOptions { get; } = new()
+    {
+        Connections = 3, InitialConnections = 2, ConnectionsPerMinute = 600, MessagesPerSecond = 1_000, MessagesPerConnection = 20, Idle = TimeSpan.FromSeconds(20),
+        Suspension = TimeSpan.FromSeconds(5), MaxSuspension = TimeSpan.FromSeconds(20),
+    };
 
-    /// <summary>What broke an invariant, in words.</summary>
-    public List<string> Wrongs { get; } = [];
+    public EgressOptions EgressOptions { get; } = new() { MaxSessions = 6, Batch = 4, MaxRecipients = 2, AllowedNetworks = ["10.0.0.0/8"], Hostname = "relay.test" };
 
-    public int Delivered => _accounts.Values.Count(a => a.Dots.Count > 0);
+    /// <summary>Silos that live, whatever their row says.</summary>
+    public List<SimSilo> Silos { get; } = [];
 
-    public int Duplicates => _accounts.Values.Sum(a => Math.Max(0, a.Dots.Count - 1));
+    public List<SimWorker> Workers { get; } = [];
 
-    public int Recipients => _accounts.Count;
+    public List<SimIngress> Ingresses { get; } = [];
+
+    /// <summary>Likelihood that a receiver says no, or worse.</summary>
+    public double Rudeness { get; set; }
+
+    /// <summary>Whoever sends to this address dies of it.</summary>
+    public string? Poison { get; private set; }
+
+    public int PoisonDeaths { get; private set; }
+
+    public Waived Without => Breaks switch
+    {
+        Breaks.StaleDecides => Waived.StaleDecides,
+        Breaks.OwnerDecides => Waived.OwnerDecides,
+        Breaks.ExpiryNeedsFailure => Waived.ExpiryNeedsFailure,
+        Breaks.IndexAfter => Waived.IndexAfter,
+        Breaks.JudgeView => Waived.JudgeView,
+        Breaks.Struck => Waived.Struck,
+        Breaks.ConfirmAgain => Waived.ConfirmAgain,
+        Breaks.TokenWait => Waived.TokenWait,
+        Breaks.HolderListens => Waived.HolderListens,
+        Breaks.LostLeases => Waived.LostLeases,
+        _ => Waived.None,
+    };
 
     public void Run()
     {
-        Loop.Run(() => false, TimeSpan.Zero);
-        var before = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(Loop);
-        try
-        {
-            if (Loop.Random.Next(2) == 0) Options = Options with { RetryExpire = TimeSpan.FromMinutes(2) };
-            Trouble = Loop.Random.NextDouble() < 0.5 ? 0.02 : 0.08;
-            for (var i = 0; i < 2; i++) _silos.Add(new SimSilo(this, ++_ids));
-            foreach (var domain in Domains) _owners[domain] = (_silos[0], _silos[0], Loop.Now);
-            for (var i = 0; i < 2; i++) _workers.Add(new SimWorker(this, "w" + ++_ids));
-            Loop.Start(IngressAsync);
-            Loop.Start(FaultsAsync);
-        }
-        finally
-        {
-            SynchronizationContext.SetSynchronizationContext(before);
-        }
-
-        Loop.Run(() => Wrongs.Count > 0 || (Loop.Steps % 256 == 0 && Loop.Now - _start > FaultsFor && IsSettled()), TimeSpan.FromMinutes(90));
-        if (Loop.Fault is { } fault) Wrongs.Add("fault: " + fault);
-        if (Wrongs.Count > 0) return;
-        foreach (var (key, account) in _accounts)
-        {
-            var records = Records(key);
-            if (!records.Any(r => r.Finishes)) Wrongs.Add($"{key} of pack {key.Pack} was acknowledged and never finished: {account}");
-            else if (account.Dots.Count == 0 && account.ToldAt is null) Wrongs.Add($"{key} of pack {key.Pack} was neither delivered nor its sender told");
-        }
+        for (var i = 0; i < 2; i++) AddSilo();
+        for (var i = 0; i < 2; i++) AddWorker();
+        for (var i = 0; i < 2; i++) AddIngress();
+        Loop.Outside.Start(SendAsync);
+        Loop.Outside.Start(_faults.RunAsync);
+        Loop.Run(() => Account.Wrongs.Count > 0 || _faults.IsOver && Account.Open == 0, FaultsFor + TimeSpan.FromMinutes(IsLong ? 90 : 40));
+        if (Loop.Fault is { } fault) Account.Wrongs.Add("fault: " + fault);
+        if (Account.Wrongs.Count == 0) Account.Close();
     }
 
-    public SimSilo Owner(string domain) => _owners[domain].Silo;
+    public IEnumerable<LedgerRecord> Decode(ReadOnlyMemory<byte> blocks) => LedgerReader.Decode(blocks.Span, out _);
 
-    /// <summary>Whom a caller takes for the owner: for a while after a move it may be the one before.</summary>
-    public SimSilo Believed(string domain, SimWorker? worker = null)
+    public ulong DrawWriter() => Breaks == Breaks.WriterId ? 1 : Loop.Draw();
+
+    public SimSilo AddSilo()
     {
-        var (silo, before, since) = _owners[domain];
-        if (before.Alive && worker is not null && before.CutWith.Contains(worker)) return before;
-        return before.Alive && Loop.Now - since < TimeSpan.FromSeconds(20) && Loop.Random.Next(2) == 0 ? before : silo;
+        var silo = new SimSilo(this, "silo" + ++_names);
+        Silos.Add(silo);
+        Cluster.Active.Add(silo);
+        return silo;
     }
 
-    public void Send(Action call) => Loop.At(Loop.Random.Next(1, 20), call);
+    public void AddWorker() => Workers.Add(new SimWorker(this, "worker" + ++_names));
 
-    /// <summary>A call over the network: late, lost on the way there or back, come twice if that is allowed, or answered. Default = no answer.</summary>
-    public async Task<T?> Call<T>(Func<SimSilo> to, string domain, Func<DomainQueue, Task<T>> call, bool mayRepeat = false)
+    public void AddIngress() => Ingresses.Add(new SimIngress(this, "ingress" + ++_names));
+
+    /// <summary>A process's clock of the store: two seconds off at most, measured every 10 s.</summary>
+    public void KeepTime(SimProcess process)
     {
-        var silo = to();
-        await Loop.Delay(Loop.Random.NextDouble() < Trouble ? Loop.Random.Next(0, 4_000) : Loop.Random.Next(1, 20));
-        if (Loop.Random.NextDouble() < Trouble || silo.Queue(domain) is not { } queue)
+        var error = TimeSpan.FromMilliseconds(Loop.Random.Next(-2_000, 2_001));
+        process.Clock.Begin(error);
+        process.Start(async () =>
         {
-            await Loop.Delay(3_000);
-            return default;
-        }
-
-        var work = call(queue);
-        if (mayRepeat && Loop.Random.NextDouble() < Trouble) Loop.At(Loop.Random.Next(0, 6_000), () => Loop.Start(() => silo.Queue(domain) is { } again ? call(again) : Task.CompletedTask));
-        await Task.WhenAny(work, Loop.Delay(30_000));
-        if (Loop.Random.NextDouble() < Trouble || !silo.Alive || !work.IsCompleted)
-        {
-            await Loop.Delay(3_000);
-            return default;
-        }
-
-        await Loop.Delay(1, 20);
-        return await work;
-    }
-
-    /// <summary>A receiver took a recipient's mail.</summary>
-    public void Dot(RecipientKey key, SimWorker.Held held, SimWorker worker)
-    {
-        var account = _accounts[key];
-        var records = LedgerStore.ByKey.GetValueOrDefault(key) ?? [];
-        if (account.ToldAt is { } told && told < held.AskedAt) Wrongs.Add($"{key} was bounced and delivered: {account}");
-        if (records.Any(r => r.Record.Decides && r.At < held.AskedAt)) Wrongs.Add($"{key} was decided and leased again");
-        if (records.Any(r => r.Record.Decides && r.At > held.ReceivedAt)) Wrongs.Add($"{key} was decided while another's lease of it ran: {account}");
-        foreach (var earlier in account.Dots)
-        {
-            if (records.Any(r => r.Record.Finishes && r.At < held.AskedAt)) Wrongs.Add($"{key} was recorded as delivered and leased again: {account}");
-            else if (earlier.At >= earlier.Held.Until) Wrongs.Add($"{key} was sent after its lease had ended, and again: {account}");
-            else if (!earlier.Held.Cut && earlier.Worker.Alive && earlier.Held.Until > held.ReceivedAt) Wrongs.Add($"{key} was leased twice at a time: {account}");
-        }
-
-        account.Dots.Add((Loop.Now, held, worker));
-    }
-
-    /// <summary>The lease of another worker under which a recipient is in work now.</summary>
-    public (SimWorker Worker, SimWorker.Held Held)? Holder(RecipientKey key, SimWorker besides) =>
-        _workers.Where(w => w != besides).SelectMany(w => w.Current(key).Select(h => ((SimWorker, SimWorker.Held)?)(w, h))).FirstOrDefault();
-
-    /// <summary>An attempt of a recipient failed: refused for now or for good, or cut after the dot.</summary>
-    public void Tried(RecipientKey key) => _accounts[key].Refusals++;
-
-    public void Told(RecipientKey key, NoticeKind kind)
-    {
-        if (kind == NoticeKind.Expired && _accounts[key].Refusals == 0) Wrongs.Add($"{key} expired without an attempt that failed");
-        if (kind is NoticeKind.Failed or NoticeKind.Expired) _accounts[key].ToldAt ??= Loop.Now;
-    }
-
-    private IEnumerable<LedgerRecord> Records(RecipientKey key) => (LedgerStore.ByKey.GetValueOrDefault(key) ?? []).Select(r => r.Record);
-
-    private bool IsSettled() => _accounts.Keys.All(k => Records(k).Any(r => r.Finishes));
-
-    private async Task IngressAsync()
-    {
-        while (Loop.Now - _start < FaultsFor - TimeSpan.FromSeconds(20))
-        {
-            await Loop.Delay(500, 8_000);
-            var id = new PackId(99, ++_packs);
-            var began = Loop.Now;
-            var entries = new List<PackEntry>();
-            ushort ordinal = 0;
-            foreach (var domain in Domains.Where(_ => Loop.Random.Next(3) > 0))
+            while (true)
             {
-                for (var m = Loop.Random.Next(1, 4); m > 0; m--)
+                await process.Delay(10_000);
+                var sent = process.Time.GetTimestamp();
+                try
                 {
-                    var keys = Enumerable.Range(ordinal, Loop.Random.Next(1, 4)).Select(o => id.Recipient((ushort)o)).ToArray();
-                    ordinal += (ushort)keys.Length;
-                    entries.Add(new PackEntry
-                    {
-                        Domain = domain, Tenant = "t" + Loop.Random.Next(2), Offset = (uint)keys[0].Ordinal * 100, Length = 100, Keys = keys, Born = began, Message = new MessageId(keys[0]),
-                    });
+                    var store = await Net.AskAsync(process, Blobs.Link, () => Loop.Now);
+                    var way = process.Time.GetTimestamp() - sent;
+                    if (way < 1_000) process.Clock.Measured(store + TimeSpan.FromMilliseconds(way / 2), error);
+                }
+                catch (IOException)
+                {
+                    // Next time.
                 }
             }
-
-            if (entries.Count == 0) continue;
-            await Loop.Delay(1, 200);
-            Packs.Add(new PackToc { Name = PackName.Birth(id), Created = began, Entries = entries });
-            foreach (var key in entries.SelectMany(e => e.Keys)) _accounts[key] = new Account();
-            foreach (var domain in entries.GroupBy(e => e.Domain)) Loop.Start(() => HandOverAsync(id, began, domain.Key, [.. domain]));
-        }
+        });
     }
 
-    private async Task HandOverAsync(PackId id, StoreTime began, string domain, PackEntry[] entries)
-    {
-        var sent = Loop.Now;
-        if (Loop.Random.Next(8) == 0) await Loop.Delay(0, Loop.Random.Next(2) == 0 ? 30_000 : 200_000);
-        var forged = Breaks.HasFlag(Breaks.LateHandOver);
-        var offer = new Offer
-        {
-            SentAt = forged ? Loop.Now : sent, CommitBegan = forged ? Loop.Now : began, Pack = PackName.Birth(id),
-            Entries = [.. entries.Select(e => new OfferedEntry { Offset = e.Offset, Length = e.Length, Tenant = e.Tenant, Keys = [.. e.Keys], Born = e.Born, Message = e.Message.First })],
-        };
-        await Call(() => Believed(domain), domain, q => Task.FromResult(q.Offer(offer)));
-    }
+    public StoreTime? HeldSince(SimRecipient recipient) => _held.TryGetValue(recipient.Address[(recipient.Address.IndexOf('@') + 1)..], out var since) ? since : null;
 
-    private async Task FaultsAsync()
+    /// <summary>An operator holds or releases a domain, and notes when that was confirmed.</summary>
+    public async Task HoldAsync(string domain, bool hold)
     {
-        while (true)
+        var queue = new SimGrains(this, Loop.Outside).GetGrain<IDomainQueueAdmin>(domain);
+        for (; ; )
         {
-            await Loop.Delay(2_000, 40_000);
-            if (Loop.Now - _start > FaultsFor) break;
-            switch (Loop.Random.Next(8))
+            if (!hold) _held.Remove(domain);
+            try
             {
-                case 0:
-                    await LoseSiloAsync(cut: false);
-                    break;
-                case 1:
-                    await LoseSiloAsync(cut: true);
-                    break;
-                case 2:
-                    Move(Domains[Loop.Random.Next(2)], _silos[Loop.Random.Next(_silos.Count)]);
-                    break;
-                case 3:
-                    IndexServer.Wipe();
-                    break;
-                case 4:
-                    // Its peers hear from it, the silos do not.
-                    _workers[Loop.Random.Next(_workers.Count)].CutUntil = Loop.Now + TimeSpan.FromSeconds(Loop.Random.Next(5, 90));
-                    break;
-                case 5:
-                    var clock = _silos[Loop.Random.Next(_silos.Count)].Clock;
-                    clock.IsSettled = false;
-                    Loop.At(Loop.Random.Next(1_000, 60_000), () => clock.IsSettled = true);
-                    break;
-                default:
-                    var worker = Loop.Random.Next(_workers.Count);
-                    _workers[worker].Crash();
-                    _workers[worker] = new SimWorker(this, "w" + ++_ids);
-                    break;
+                await (hold ? queue.Hold(null) : queue.Release(null));
+                break;
+            }
+            catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
+            {
+                await Loop.Outside.Delay(1_000);
             }
         }
 
-        Trouble = 0;
+        Account.NoteAll(hold ? $"{domain} is held" : $"{domain} is released");
+        if (hold) _held[domain] = Loop.Now;
     }
 
-    private void Move(string domain, SimSilo to)
+    public void Poisoned(SimWorker worker)
     {
-        var from = _owners[domain].Silo;
-        if (from == to) to = _silos.First(s => s != from);
-        _owners[domain] = (to, from, Loop.Now);
+        PoisonDeaths++;
+        _faults.KillWorker(worker);
     }
 
-    // Killed, or cut off: then it lives on and does not know for up to 10 s that its row is dead.
-    private async Task LoseSiloAsync(bool cut)
+    private async Task SendAsync()
     {
-        var lost = _silos[Loop.Random.Next(_silos.Count)];
-        if (cut)
+        while (Loop.Now - Start < FaultsFor - TimeSpan.FromSeconds(20))
         {
-            lost.CutAt = Loop.Now;
-            lost.CutWith.UnionWith(_workers.Where(_ => Loop.Random.Next(2) == 0));
+            await Loop.Outside.Delay(500, IsLong ? 200_000 : 8_000);
+            for (var count = Loop.Random.Next(1, 4); count > 0; count--) Ingresses[Loop.Random.Next(Ingresses.Count)].Send(Message());
         }
-        else lost.Crash();
-        await Loop.Delay(cut ? 1 : 1_000, 8_000);
-        _silos.Remove(lost);
-        _silos.Add(new SimSilo(this, ++_ids));
-        LedgerStore.Seal(lost.Id);
-        foreach (var domain in Domains)
-        {
-            if (_owners[domain].Silo == lost) Move(domain, _silos[Loop.Random.Next(_silos.Count)]);
-        }
-
-        if (!cut) return;
-        Loop.At(Loop.Random.Next(20_000, 90_000), lost.Crash);
     }
 
-    /// <summary>What happened to one recipient.</summary>
-    private sealed class Account
+    private NewMessage Message()
     {
-        public List<(StoreTime At, SimWorker.Held Held, SimWorker Worker)> Dots { get; } = [];
-
-        public StoreTime? ToldAt { get; set; }
-
-        public int Refusals { get; set; }
-
-        public override string ToString() => $"{Dots.Count} dots ({string.Join(", ", Dots.Select(d => $"granted {d.Held.AskedAt} to {d.Held.ReceivedAt} sent {d.At} until {d.Held.Until} alive {d.Worker.Alive}"))}), told {ToldAt}";
+        var number = ++_messages;
+        var recipients = Enumerable.Range(0, Loop.Random.Next(1, 5)).Select(i => $"r{number}-{i}@{Domains[Loop.Random.Next(Domains.Length)]}").ToArray();
+        var trace = "Received: from client by relay.test id " + new string('_', 23) + ";\r\n";
+        return new NewMessage
+        {
+            Envelope = new Envelope
+            {
+                ReversePath = $"s{Loop.Random.Next(4)}@s.test", NoticesAllowed = true, Tenant = "t" + Loop.Random.Next(2), Class = (MessageClass)Loop.Random.Next(2),
+                NotBefore = Loop.Random.Next(20) == 0 ? Loop.Now + TimeSpan.FromSeconds(30) : default,
+                Recipients = [.. recipients.Select(r => new EnvelopeRecipient(r))],
+            },
+            Domains = [.. recipients.Select(r => r[(r.IndexOf('@') + 1)..])],
+            Trace = Encoding.ASCII.GetBytes(trace),
+            IdOffset = trace.IndexOf('_', StringComparison.Ordinal),
+            Content = Encoding.ASCII.GetBytes($"Subject: {number}\r\n\r\n{Padding}"),
+        };
     }
 }

@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using Angarium.Simulation.World;
+
+namespace Angarium.Simulation;
+
+/// <summary>
+/// The real relay under virtual time and seeded faults keeps its promises. ANGARIUM_SEEDS and ANGARIUM_FIRST_SEED choose the seeds; a seed that fails prints what happened to the recipient in question.
+/// </summary>
+public class SimulationTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void Relay_ManySeeds_KeepsItsPromises()
+    {
+        var count = Number("ANGARIUM_SEEDS", 3_000);
+        var first = Number("ANGARIUM_FIRST_SEED", 1);
+        var wrongs = new List<string>();
+        long steps = 0, recipients = 0, second = 0;
+        var clock = Stopwatch.StartNew();
+        for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
+        {
+            var world = Replay(seed, Breaks.None);
+            steps += world.Loop.Steps;
+            recipients += world.Account.All.Count();
+            second += world.Account.Second;
+            if (world.Account.Wrongs.Count == 0) continue;
+            wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1): {Replay(seed, Breaks.None, isVerbose: true).Account.Wrongs[0]}");
+        }
+
+        output.WriteLine($"{count} seeds, {steps} steps, {recipients} recipients, {second} allowed second copies, {clock.Elapsed.TotalSeconds:f1} s");
+        Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
+        Assert.True(recipients > count * 30L, "the simulation carried hardly any mail");
+    }
+
+    [Fact]
+    public void Seed_RunTwice_TakesTheSameSteps()
+    {
+        for (var seed = 1; seed <= 40; seed++)
+        {
+            if (Environment.GetEnvironmentVariable("ANGARIUM_TRACE") is not null) Compare(seed);
+            var (first, again) = (Replay(seed, Breaks.None), Replay(seed, Breaks.None, isVerbose: true));
+            Assert.Equal((first.Loop.Steps, first.Loop.Trail), (again.Loop.Steps, again.Loop.Trail));
+        }
+    }
+
+    private static void Compare(int seed)
+    {
+        List<string>[] traces = [[], []];
+        foreach (var trace in traces)
+        {
+            Spool.Turns.Captured = true;
+            var world = new SimWorld(seed, Breaks.None);
+            world.Loop.Trace = trace;
+            world.Run();
+        }
+
+        for (var i = 0; i < traces[0].Count && i < traces[1].Count; i++)
+            if (traces[0][i] != traces[1][i]) Assert.Fail($"seed {seed} step {i}:\n" + string.Join("\n", traces[0].Skip(i - 5).Take(10)) + "\n---\n" + string.Join("\n", traces[1].Skip(i - 5).Take(10)));
+    }
+
+    internal static SimWorld Replay(int seed, Breaks breaks, bool isVerbose = false)
+    {
+        Spool.Turns.Captured = true;
+        var world = new SimWorld(seed, breaks, isVerbose);
+        world.Run();
+        return world;
+    }
+
+    private static int Number(string name, int otherwise) => int.Parse(Environment.GetEnvironmentVariable(name) ?? otherwise.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,29 @@
+using Angarium.Simulation.Kernel;
+using Angarium.Simulation.World;
+using Angarium.Spool.Documents;
+
+namespace Angarium.Simulation.Stores;
+
+/// <summary>The documents as one process reaches them.</summary>
+internal sealed class SimDocuments(SimWorld world, SimProcess process) : IDocumentStore
+{
+    public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
+    {
+        if (world.Breaks == Breaks.ControlDocuments && name.StartsWith("control/", StringComparison.Ordinal)) return Task.FromResult<Document?>(null);
+        if (world.Breaks == Breaks.WorkerList && name.StartsWith("pools/", StringComparison.Ordinal)) return Task.FromResult<Document?>(null);
+        return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ReadDocument(name));
+    }
+
+    public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
+    {
+        if (world.Breaks is Breaks.ControlDocuments or Breaks.WorkerList && (name.StartsWith("control/", StringComparison.Ordinal) || name.StartsWith("pools/", StringComparison.Ordinal)))
+            return Task.FromResult<string?>("1");
+        var bytes = content.ToArray();
+        return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.WriteDocument(name, bytes, tag));
+    }
+
+    public Task DeleteAsync(string name, CancellationToken cancellationToken) => world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.DeleteDocument(name));
+
+    public async Task<IReadOnlyList<string>> ListAsync(string prefix, CancellationToken cancellationToken) =>
+        await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ListDocuments(prefix));
+}
