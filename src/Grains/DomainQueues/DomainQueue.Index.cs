@@ -93,6 +93,20 @@ internal sealed partial class DomainQueue
         _owner = new IndexOwner(token, stamp.Run);
     }
 
+    // A token that nobody holds would stay for as long as the domain gets no mail. Where it stays none the less (a kill, no index) it is one small key.
+    private async Task LeaveAsync()
+    {
+        if (_deposed || _owner is not { } owner) return;
+        try
+        {
+            await _seams.Index.LeaveAsync(_domain, owner, CancellationToken.None);
+        }
+        catch (IOException e)
+        {
+            LogIndexUnreachable(_domain, e.Message);
+        }
+    }
+
     /// <summary>Makes sure that the token was confirmed not long ago; false = it was not.</summary>
     private async ValueTask<bool> ConfirmAsync()
     {

@@ -136,7 +136,7 @@ internal sealed partial class DomainQueue
         Tick();
     }
 
-    /// <summary>Grants nothing more and writes to the index what is only in memory. What cannot be written is left to the sweep.</summary>
+    /// <summary>Grants nothing more, writes to the index what is only in memory, and takes its token away. What cannot be written is left to the sweep.</summary>
     public async Task StopAsync()
     {
         _stopping = true;
@@ -145,6 +145,7 @@ internal sealed partial class DomainQueue
         _indexRetryAt = default;
         Pump();
         await _pump;
+        await LeaveAsync();
     }
 
     /// <summary>Takes a hand-over: synchronous, no awaits (design rule 11).</summary>

@@ -19,6 +19,7 @@ internal static class RoleTable
         [typeof(IDomainQueueExchange)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 
     public static bool Admits(CallerRoles caller, Type called) => (caller & RolesOf(called)) != 0;

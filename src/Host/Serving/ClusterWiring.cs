@@ -1,12 +1,15 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
+using Angarium.Contracts.Admin;
 using Angarium.Grains;
 using Angarium.Grains.Index;
 using Angarium.Host.Cluster;
+using Angarium.Host.Control;
 using Angarium.Ingress;
 using Angarium.Spool;
 using Angarium.Spool.Ledger;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace Angarium.Host.Serving;
@@ -25,6 +28,7 @@ internal static class ClusterWiring
         var secrets = new RoleSecrets(plan.ProvenRoles, plan.Cluster.Secrets);
         if (plan.IsSilo) builder.UseOrleans(silo => silo.UseCluster(Address(plan), stores.Documents, secrets));
         else builder.UseOrleansClient(client => client.UseCluster(plan.Cluster.Id, stores.Documents, secrets));
+        if (!plan.IsSilo) builder.Services.AddSingleton<IQueueDirectory, ClusterQueueDirectory>();
     }
 
     public static void AddGrains(this IHostApplicationBuilder builder, ProcessPlan plan, OpenStores stores, RedisOptions redis)

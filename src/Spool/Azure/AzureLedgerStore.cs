@@ -21,7 +21,9 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
     private const string SealedAt = "sealed";
 
     private const int MaxTails = 10_000;
-    private const int MaxSealTries = 20;
+
+    /// <summary>Octets of a tail that are searched for seals at a time: mostly there is one.</summary>
+    private const int SealsRead = 8 * LedgerSeal.Size;
 
     /// <summary>How much is searched at a time for the next good block behind a damaged one: two of the largest.</summary>
     private const int SearchWindow = 2 * LedgerBlock.MaxSize;
@@ -60,7 +62,7 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
             {
                 if (isSealed) _tails.TryRemove(stream, out _);
                 else if (offset + size == piece.Total) Remember(stream, offset + size, piece.Tag);
-                return new LedgerRead(bytes[..size], offset + size, isSealed);
+                return new LedgerRead(size > 0 ? bytes[..size] : default, offset + size, isSealed);
             }
 
             // One block is larger than what was asked for, or it is none.
@@ -79,40 +81,35 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
     public async Task<long> SealAsync(LedgerStream stream, CancellationToken cancellationToken)
     {
         var blob = Writes(stream);
+        using var attempt = AzureErrors.Attempt(cancellationToken);
         try
         {
-            for (var tries = 0; tries < MaxSealTries; tries++)
+            var length = await LengthAsync(blob, attempt.Token).ConfigureAwait(false);
+            if (length < 0)
             {
-                using var attempt = AzureErrors.Attempt(cancellationToken);
-                var length = await LengthAsync(blob, attempt.Token).ConfigureAwait(false);
-                if (length < 0)
-                {
-                    // So that its writer can never begin it.
-                    await CreateAsync(blob, attempt.Token).ConfigureAwait(false);
-                    length = 0;
-                }
-
-                if (length >= LedgerSeal.Size && await IsSealedAsync(stream, length - LedgerSeal.Size, cancellationToken).ConfigureAwait(false)) return length - LedgerSeal.Size;
-                try
-                {
-                    await AppendAsync(blob, length, LedgerSeal.Make(stream, length), attempt.Token).ConfigureAwait(false);
-                }
-                catch (RequestFailedException refused) when (refused.Status == 412 || refused.Is(404, AzureErrors.BlobNotFound))
-                {
-                    continue;
-                }
-
-                _tails.TryRemove(stream, out _);
-                await MarkAsync(blob, stream, length, attempt.Token).ConfigureAwait(false);
-                return length;
+                // So that its writer can never begin it.
+                await CreateAsync(blob, attempt.Token).ConfigureAwait(false);
+                length = 0;
             }
+
+            if (await SealedEndAsync(stream, length, cancellationToken).ConfigureAwait(false) is { } before) return before;
+            if (await TryAppendAsync(blob, length, LedgerSeal.Make(stream), attempt.Token).ConfigureAwait(false) is { } end)
+            {
+                await MarkAsync(blob, stream, end, attempt.Token).ConfigureAwait(false);
+                return end;
+            }
+
+            // Its writer lives, and appends: the seal goes wherever the end is when it comes, and nothing but seals can follow.
+            await AppendAsync(blob, null, LedgerSeal.Make(stream), attempt.Token).ConfigureAwait(false);
+            length = await LengthAsync(blob, attempt.Token).ConfigureAwait(false);
+            end = await SealedEndAsync(stream, length, cancellationToken).ConfigureAwait(false) ?? throw new IOException($"{stream} was sealed and is not");
+            await MarkAsync(blob, stream, end, attempt.Token).ConfigureAwait(false);
+            return end;
         }
         catch (Exception failure) when (AzureErrors.IsFailure(failure, cancellationToken))
         {
             throw AzureErrors.Failed($"{stream} may not have been sealed", failure);
         }
-
-        throw new IOException($"{stream} grows faster than it can be sealed");
     }
 
     public async IAsyncEnumerable<LedgerStreamListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -130,8 +127,8 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
             }
 
             var isKnownOpen = _tails.TryGetValue(stream, out var tail) && tail.Tag == TagOf(blob.Properties.ETag);
-            var isSealed = !isKnownOpen && length >= LedgerSeal.Size && await IsSealedAsync(stream, length - LedgerSeal.Size, cancellationToken).ConfigureAwait(false);
-            yield return new LedgerStreamListing(stream, isSealed ? length - LedgerSeal.Size : length, isSealed, modified);
+            var sealedEnd = isKnownOpen ? null : await SealedEndAsync(stream, length, cancellationToken).ConfigureAwait(false);
+            yield return new LedgerStreamListing(stream, sealedEnd ?? length, sealedEnd is not null, modified);
         }
     }
 
@@ -167,11 +164,26 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
         }
     }
 
-    private static async Task AppendAsync(AppendBlobClient blob, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
+    /// <param name="offset">Null = wherever the end is.</param>
+    private static async Task AppendAsync(AppendBlobClient blob, long? offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
     {
         using var body = BinaryData.FromBytes(block).ToStream();
         var options = new AppendBlobAppendBlockOptions { Conditions = new AppendBlobRequestConditions { IfAppendPositionEqual = offset } };
         await blob.AppendBlockAsync(body, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Returns the offset, or null when the stream does not end there.</summary>
+    private static async Task<long?> TryAppendAsync(AppendBlobClient blob, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AppendAsync(blob, offset, block, cancellationToken).ConfigureAwait(false);
+            return offset;
+        }
+        catch (RequestFailedException refused) when (refused.Status == 412)
+        {
+            return null;
+        }
     }
 
     private static async Task<long> LengthAsync(AppendBlobClient blob, CancellationToken cancellationToken)
@@ -200,15 +212,24 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
         }
     }
 
-    private async Task<bool> IsSealedAsync(LedgerStream stream, long offset, CancellationToken cancellationToken) =>
-        await GetAsync(stream, offset, LedgerSeal.Size, cancellationToken).ConfigureAwait(false) is { } piece && LedgerSeal.Is(piece.Bytes.Span, stream, offset);
+    /// <summary>Where the stream of that length ends, if it ends in seals.</summary>
+    private async Task<long?> SealedEndAsync(LedgerStream stream, long length, CancellationToken cancellationToken)
+    {
+        for (var end = length; ; end -= SealsRead)
+        {
+            var from = Math.Max(0, end - SealsRead);
+            if (end == from || await GetAsync(stream, from, (int)(end - from), cancellationToken).ConfigureAwait(false) is not { } piece) return end < length ? end : null;
+            var seals = LedgerSeal.CountAtEnd(piece.Bytes.Span, stream);
+            if (seals * LedgerSeal.Size < SealsRead) return seals > 0 || end < length ? end - seals * LedgerSeal.Size : null;
+        }
+    }
 
     /// <summary>Octets of the whole, intact blocks at the begin, and whether the seal follows them.</summary>
     private static int Whole(LedgerStream stream, ReadOnlySpan<byte> bytes, long offset, out bool isSealed)
     {
         var at = 0;
         while (LedgerBlock.Read(bytes[at..], stream, offset + at, out _, out _) is > 0 and var size) at += size;
-        isSealed = LedgerSeal.Is(bytes[at..], stream, offset + at);
+        isSealed = LedgerSeal.Is(bytes[at..], stream);
         return at;
     }
 

@@ -41,6 +41,32 @@ public abstract class DocumentStoreContract
     }
 
     [Fact]
+    public async Task ReadIfChanged_SinceATag_ReadsWhatIsNew()
+    {
+        var store = Reopen();
+        Assert.Equal(new DocumentRead(false, null), await store.ReadIfChangedAsync("control/a", null, None));
+        var first = await store.WriteAsync("control/a", new byte[] { 1 }, null, None);
+        var read = await store.ReadIfChangedAsync("control/a", null, None);
+        Assert.Equal((true, first), (read.HasChanged, read.Document!.Tag));
+        Assert.Equal((byte[])[1], read.Document.Content.ToArray());
+        Assert.Equal(new DocumentRead(false, null), await Reopen().ReadIfChangedAsync("control/a", first, None));
+        var second = await Reopen().WriteAsync("control/a", new byte[] { 2 }, first, None);
+        Assert.Equal(second, (await store.ReadIfChangedAsync("control/a", first, None)).Document!.Tag);
+        await Reopen().DeleteAsync("control/a", None);
+        Assert.Equal(new DocumentRead(true, null), await store.ReadIfChangedAsync("control/a", second, None));
+    }
+
+    [Fact]
+    public async Task Write_OfADocumentThatIsGone_ChangesNothing()
+    {
+        var store = Reopen();
+        var tag = await store.WriteAsync("a", new byte[] { 1 }, null, None);
+        await store.DeleteAsync("a", None);
+        Assert.Null(await store.WriteAsync("a", new byte[] { 2 }, tag, None));
+        Assert.Null(await store.ReadAsync("a", None));
+    }
+
+    [Fact]
     public async Task List_ByPrefix_IsSorted()
     {
         var store = Reopen();

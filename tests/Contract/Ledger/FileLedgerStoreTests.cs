@@ -47,6 +47,14 @@ public sealed class FileLedgerStoreTests : LedgerStoreContract, IDisposable
     }
 
     [Fact]
+    public async Task Append_ToTheEndOfAStreamOfAnEarlierProcess_Conflicts()
+    {
+        // A file may end in what was never acknowledged. (Blobs cannot tell who appends, nor need they: every process draws a random id for its streams.)
+        var end = await AppendAsync(Reopen(), 0, 1);
+        await Assert.ThrowsAsync<LedgerConflictException>(() => AppendAsync(Reopen(), end, 2));
+    }
+
+    [Fact]
     public async Task Seal_OfATornTail_EndsAtTheLastIntactBlock()
     {
         var end = await AppendAsync(Reopen(), 0, 1);

@@ -36,11 +36,38 @@ public abstract class LedgerStoreContract
     }
 
     [Fact]
-    public async Task Append_ToAStreamOfAnEarlierProcess_Conflicts()
+    public async Task Append_ToTheBeginOfAStreamOfAnEarlierProcess_Conflicts()
     {
-        var end = await AppendAsync(Reopen(), 0, 1);
-        await Assert.ThrowsAsync<LedgerConflictException>(() => AppendAsync(Reopen(), end, 2));
+        await AppendAsync(Reopen(), 0, 1);
         await Assert.ThrowsAsync<LedgerConflictException>(() => AppendAsync(Reopen(), 0, 2));
+    }
+
+    [Fact]
+    public async Task Seal_OfAStreamThatNeverBegan_KeepsItsWriterFromBeginningIt()
+    {
+        Assert.Equal(0, await Reopen().SealAsync(Stream, None));
+        var store = Reopen();
+        await Assert.ThrowsAsync<LedgerConflictException>(() => AppendAsync(store, 0, 1));
+        Assert.Equal(new LedgerRead(default, 0, true), await store.ReadAsync(Stream, 0, 100, None));
+        Assert.Equal(0, await store.SealAsync(Stream, None));
+    }
+
+    [Fact]
+    public async Task Read_InPieces_EndsInTheSeal()
+    {
+        var store = Reopen();
+        var end = await AppendAsync(store, 0, 1);
+        end = await AppendAsync(store, end, 2);
+        await store.SealAsync(Stream, None);
+        var (at, isSealed) = (0L, false);
+        while (!isSealed)
+        {
+            var read = await store.ReadAsync(Stream, at, 1, None);
+            Assert.True(read.Next > at || read.Sealed);
+            (at, isSealed) = (read.Next, read.Sealed);
+        }
+
+        Assert.Equal(end, at);
     }
 
     [Fact]
@@ -83,11 +110,12 @@ public abstract class LedgerStoreContract
         Assert.Empty(await store.ListAsync(None).ToListAsync());
     }
 
-    protected static Task<long> AppendAsync(ILedgerStore store, long offset, ushort ordinal)
+    protected static Task<long> AppendAsync(ILedgerStore store, long offset, ushort ordinal, LedgerStream? to = null)
     {
+        var stream = to ?? Stream;
         var buffer = new byte[1024];
         var record = new LedgerRecord { Key = new RecipientKey(1, 2, ordinal), Kind = LedgerKind.Delivered, Time = new StoreTime(5) };
-        return store.AppendAsync(Stream, offset, buffer.AsMemory(0, LedgerWriter.Encode(buffer, [record], Stream, offset)), None);
+        return store.AppendAsync(stream, offset, buffer.AsMemory(0, LedgerWriter.Encode(buffer, [record], stream, offset)), None);
     }
 
     protected static async Task<List<int>> OrdinalsAsync(ILedgerStore store) =>

@@ -1,5 +1,6 @@
 using Angarium.Contracts.DomainQueues;
 using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
 using Angarium.Grains.Notices;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
@@ -341,5 +342,18 @@ public class DomainQueueTests
         Assert.Equal(default, (await q.Queue.ShowAsync(1)).SuspendedUntil);
         await q.Queue.RetryAsync(null);
         Assert.Equal(1, q.SiteRetries);
+    }
+
+    [Fact]
+    public async Task Stop_WithMailInMemory_WritesIt_AndLeavesNoToken()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(3);
+        await q.Queue.StopAsync();
+        Assert.Equal(3, await q.Index.CountAsync("one.test", default));
+        var run = (await q.Index.StampAsync(0, default)).Run;
+        // Drawn numbers count from 1: no token of them all is there any more.
+        for (var token = 0UL; token < 400; token++)
+            Assert.Equal(IndexWriteStatus.Deposed, await q.Index.WriteAsync("one.test", new IndexOwner(token, run), [], default));
     }
 }
