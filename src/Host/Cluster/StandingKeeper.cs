@@ -32,19 +32,22 @@ internal sealed partial class StandingKeeper : BackgroundService
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(s_look, _time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (await timer.WaitForNextTickAsync(stoppingToken)) await LookAsync();
+    }
+
+    /// <summary>Reads if nobody has for a while.</summary>
+    public async Task LookAsync()
+    {
+        if (_time.GetElapsedTime(Interlocked.Read(ref _lastSeen)) < s_quiet) return;
+        try
         {
-            if (_time.GetElapsedTime(Interlocked.Read(ref _lastSeen)) < s_quiet) continue;
-            try
-            {
-                await _store.ReadAsync();
-                _failing = false;
-            }
-            catch (Exception failure) when (failure is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
-            {
-                if (!_failing) CannotRead(_log, failure.Message);
-                _failing = true;
-            }
+            await _store.ReadAsync();
+            _failing = false;
+        }
+        catch (Exception failure)
+        {
+            if (!_failing) CannotRead(_log, failure.Message);
+            _failing = true;
         }
     }
 

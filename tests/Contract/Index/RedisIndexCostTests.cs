@@ -117,6 +117,38 @@ public sealed class RedisIndexCostTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task See_OfAMemberWhoseLaneAndWakeUpAreGone_SetsBoth_AndNeverLater()
+    {
+        var owner = new IndexOwner(5, (await _index.TakeAsync(Domain, 5, default)).Run);
+        await _index.WriteAsync(Domain, owner, [.. new[] { 30, 10, 20 }.Select(n => new IndexChange(Row(n, n), Remove: false))], default);
+        foreach (var key in (await KeysAsync()).Where(k => k.EndsWith(":wake", StringComparison.Ordinal) || k.Contains("}:l:", StringComparison.Ordinal))) await _server.SendAsync("DEL", key);
+        Assert.Empty(await _index.WakesAsync(IndexPartition.All, At(100), 10, default));
+
+        Assert.Equal([true, false, true], (await SeeAsync(30, 7, 20)).Found);
+        Assert.Equal(At(20), Assert.Single(await _index.WakesAsync(IndexPartition.All, At(100), 10, default)).Due);
+        await SeeAsync(30);
+        Assert.Equal(At(20), Assert.Single(await _index.WakesAsync(IndexPartition.All, At(100), 10, default)).Due);
+        Assert.Equal(3, (await _index.ReadDueAsync(Domain, owner, At(100), 10, default)).Rows.Count);
+        await SeeAsync(10);
+        Assert.Equal(At(10), Assert.Single(await _index.WakesAsync(IndexPartition.All, At(100), 10, default)).Due);
+
+        async Task<IndexSeen> SeeAsync(params int[] ordinals) =>
+            await _index.SeeAsync(Domain, [.. ordinals.Select(n => new IndexSight(Row(n, n).Lane, Row(n, n).Member))], default);
+    }
+
+    [Fact]
+    public async Task Batch_OfMoreThanLuaTakesAtOnce_IsAllThere()
+    {
+        var owner = new IndexOwner(5, (await _index.TakeAsync(Domain, 5, default)).Run);
+        var rows = Enumerable.Range(1, 20_001).Select(i => Row(i, i)).ToArray();
+        Assert.Equal(IndexWriteStatus.Done, await _index.WriteAsync(Domain, owner, [.. rows.Select(r => new IndexChange(r, Remove: false))], default));
+        Assert.Equal(rows, (await _index.ReadDueAsync(Domain, owner, At(30_000), 30_000, default)).Rows);
+        Assert.DoesNotContain(false, (await _index.SeeAsync(Domain, [.. rows.Select(r => new IndexSight(r.Lane, r.Member))], default)).Found);
+        Assert.Equal(IndexWriteStatus.Done, await _index.WriteAsync(Domain, owner, [.. rows.Skip(1).Select(r => new IndexChange(r, Remove: true))], default));
+        Assert.Equal(new IndexTotals(1, At(1)), await _index.TotalsAsync(IndexPartition.All, default));
+    }
+
+    [Fact]
     public async Task AHundredThousandRecipientsOfAThousandDomains_CostAtMost300OctetsEach()
     {
         const int domains = 1_000;

@@ -10,7 +10,8 @@ namespace Angarium.TestKit.Servers;
 /// </summary>
 public sealed class Azurite : IDisposable
 {
-    private const string Guard = "\"$@\" >&2 & p=$!; echo $p; read -r _; kill -9 $p";
+    /// <summary>A line of input asks it to end and waits for that; the end of the input, which that of this process is, ends it at once.</summary>
+    private const string Guard = "\"$@\" >&2 & p=$!; echo $p; if read -r _; then kill $p; i=0; while kill -0 $p && [ $((i += 1)) -lt 100 ]; do sleep 0.1; done; fi; kill -9 $p";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly Lazy<Task<Azurite>> Shared = new(async () =>
     {
@@ -72,20 +73,26 @@ public sealed class Azurite : IDisposable
         }
     }
 
-    /// <summary>Ends it at once, as a power cut would; what it stored stays.</summary>
-    public void Kill()
+    /// <summary>Ends it. What it stored stays: it is asked to end, because it keeps for seconds in memory what it has acknowledged, and what is killed has lost that.</summary>
+    public void Stop()
     {
-        if (_guard is not { } guard) return;
-        _guard = null;
-        guard.StandardInput.Close();
-        if (!guard.WaitForExit(10_000)) guard.Kill(entireProcessTree: true);
-        guard.Dispose();
+        _guard?.StandardInput.WriteLine();
+        End();
     }
 
     public void Dispose()
     {
-        Kill();
+        End();
         if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
+    }
+
+    private void End()
+    {
+        if (_guard is not { } guard) return;
+        _guard = null;
+        guard.StandardInput.Close();
+        if (!guard.WaitForExit(20_000)) guard.Kill(entireProcessTree: true);
+        guard.Dispose();
     }
 
     private static int FreePort()

@@ -21,7 +21,7 @@ public class RedisOptionsTests
     public void Connection_OfAnother_IsRefusedInOneLineThatNamesTheSettingAndNoSecret(string text)
     {
         var line = Assert.Single(new RedisOptions { Redis = text }.Validate());
-        Assert.StartsWith("Redis ", line, StringComparison.Ordinal);
+        Assert.StartsWith("Redis: ", line, StringComparison.Ordinal);
         Assert.DoesNotContain("opensesame", line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
     }

@@ -1,0 +1,191 @@
+using Angarium.Mail;
+using Angarium.Spool;
+using Angarium.Spool.Azure;
+using Angarium.Spool.Files;
+using Angarium.Spool.Ledger;
+using Angarium.Spool.Packs;
+using Angarium.Spool.Time;
+using Angarium.TestKit.Servers;
+using Angarium.TestKit.Storage;
+using Azure.Storage.Blobs.Specialized;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Angarium.Contract.Blobs;
+
+/// <summary>All stores of a process together, as the host opens them for its roles.</summary>
+public sealed class AzureStoresTests : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+    private static readonly SpoolOptions Options = new() { MinFree = "1" };
+    private readonly string _data = Path.Combine(Path.GetTempPath(), "angarium-test-" + Guid.NewGuid().ToString("n"));
+    private AzureStoresUnderTest _azure = null!;
+
+    public async ValueTask InitializeAsync() => _azure = await AzureStoresUnderTest.CreateAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _azure.DisposeAsync();
+        if (Directory.Exists(_data)) Directory.Delete(_data, recursive: true);
+    }
+
+    [Fact]
+    public async Task Roles_TogetherOverOneStore_PassAMessageOn()
+    {
+        await using var grains = await OpenAsync(_azure.Options, StoreRights.All);
+        await using var ingress = await OpenAsync(_azure.KeysOf("ingress"), StoreRights.Create | StoreRights.Cluster);
+        await using var egress = await OpenAsync(_azure.KeysOf("egress"), StoreRights.ReadPacks | StoreRights.Cluster);
+        await using var api = await OpenAsync(_azure.KeysOf("api"), StoreRights.ReadLedger | StoreRights.Cluster);
+        foreach (var stores in new RelayStores[] { grains, ingress, egress, api })
+        {
+            Assert.True(stores.Clock.IsSettled);
+            Assert.InRange((stores.Clock.Now - grains.Clock.Now).TotalSeconds, -2, 2);
+        }
+
+        var content = new byte[3_000_001];
+        new Random(1).NextBytes(content);
+        using var writing = ingress.Scratch.TryCreate()!;
+        Assert.True(await writing.AppendAsync(content, None));
+        using var scratch = writing.Complete();
+        var large = Mails.To("", "a@one.example") with { Scratch = scratch };
+        var small = Mails.To("small\r\n", "b@two.example");
+        var receipts = await Task.WhenAll(ingress.Writer.CommitAsync(large, None), ingress.Writer.CommitAsync(small, None));
+        Assert.All(receipts, r => Assert.Equal(CommitStatus.Committed, r.Status));
+        foreach (var (message, receipt) in new[] { (large with { Content = content }, receipts[0]), (small, receipts[1]) })
+        {
+            var name = PackName.Birth(receipt.Id.First.PackId);
+            var row = Assert.Single((await egress.Reader.ReadTocAsync(name, None)).Value!.Entries);
+            using var entry = (await egress.Reader.ReadEntryAsync(new EntryPlace(name, row.Offset, row.Length), None)).Value!;
+            Assert.Equal(Mails.Sent(message, receipt.Id), await Mails.ContentAsync(entry));
+        }
+
+        var record = new LedgerRecord { Key = receipts[1].Id.First, Kind = LedgerKind.Delivered, Time = grains.Clock.Now };
+        await using (var ledger = grains.CreateLedger(null)) await ledger.AppendAsync([record]);
+        Assert.Equal([record], await new LedgerTrace(api.LedgerStore).FindAsync(record.Key, None).ToListAsync());
+        Assert.True(Assert.Single(await api.LedgerStore.ListAsync(None).ToListAsync()).Sealed);
+        Assert.Equal(2, await grains.Packs.ListAsync(None).CountAsync());
+    }
+
+    [Fact]
+    public async Task Members_ThatARoleHasNoRightTo_Throw()
+    {
+        await using var ingress = await OpenAsync(_azure.KeysOf("ingress"), StoreRights.Create | StoreRights.Cluster);
+        foreach (var use in new Action[] { () => _ = ingress.Packs, () => _ = ingress.Reader, () => _ = ingress.LedgerStore, () => _ = ingress.Mover, () => ingress.CreateLedger(null) })
+            Assert.Contains("grains", Assert.Throws<InvalidOperationException>(use).Message);
+        await using var egress = await OpenAsync(_azure.KeysOf("egress"), StoreRights.ReadPacks | StoreRights.Cluster);
+        foreach (var use in new Action[] { () => _ = egress.Writer, () => _ = egress.Scratch, () => _ = egress.LedgerStore })
+            Assert.Throws<InvalidOperationException>(use);
+    }
+
+    [Fact]
+    public async Task Open_WithAllRights_MakesTheContainers_EvenWhenSeveralDo()
+    {
+        var options = _azure.Options with { Prefix = _azure.Options.Prefix + "-new" };
+        var opened = await Task.WhenAll(Enumerable.Range(0, 3).Select(i => AzureStores.OpenAsync(options, StoreRights.All, _data + i, Options, NullLoggerFactory.Instance, TimeProvider.System, None)));
+        for (var i = 0; i < opened.Length; i++)
+        {
+            Assert.Empty(await opened[i].Documents.ListAsync("", None));
+            await opened[i].DisposeAsync();
+            Directory.Delete(_data + i, recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Open_AsAClientBeforeTheSilos_IsNoFailure()
+    {
+        var none = _azure.Options with { Prefix = _azure.Options.Prefix + "-none" };
+        await using var ingress = await OpenAsync(none, StoreRights.Create | StoreRights.Cluster);
+        Assert.True(ingress.Clock.IsSettled);
+        await Assert.ThrowsAsync<IOException>(() => ingress.Documents.ReadAsync("cluster/membership", None));
+    }
+
+    [Fact]
+    public async Task Open_WithWhatIsWrong_SaysWhichSettingInOneLineWithoutSecrets()
+    {
+        var right = _azure.KeysOf("egress");
+        var expired = _azure.KeysOf("ingress", TimeSpan.FromMinutes(-1));
+        var key = _azure.Options.Account;
+        var otherKey = key.Replace("Eby8vdM0", "AAAAAAAA", StringComparison.Ordinal);
+        (AzureStoreOptions Options, StoreRights Rights, string Names)[] wrong =
+        [
+            (_azure.Options with { Account = otherKey }, StoreRights.All, "Spool:Azure:Account"),
+            (_azure.Options with { Account = "AccountName=x;AccountKey=secretsecret" }, StoreRights.All, "Spool:Azure:Account"),
+            (_azure.Options with { Account = "" }, StoreRights.All, "Spool:Azure:Account"),
+            (_azure.Options with { Account = "http://127.0.0.1:1/x" }, StoreRights.All, "Spool:Azure:Account"),
+            (_azure.Options with { Prefix = "A--b" }, StoreRights.All, "Spool:Azure:Prefix"),
+            (expired, StoreRights.Create | StoreRights.Cluster, "Spool:Azure:Containers:"),
+            (right, StoreRights.Create | StoreRights.Cluster | StoreRights.ReadLedger, "Spool:Azure:Containers:ledger"),
+            (With("spool", right.Containers["spool"][..^8] + "AAAAA%3D"), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
+            (With("spool", _azure.KeysOf("ingress").Containers["spool"]), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
+            (With("spool", "https://127.0.0.1/no-sas"), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
+            (With("other", right.Containers["spool"]), StoreRights.ReadPacks, "Spool:Azure:Containers:other"),
+        ];
+        foreach (var (options, rights, names) in wrong)
+        {
+            var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => OpenAsync(options, rights));
+            Assert.StartsWith(names, refused.Message);
+            Assert.DoesNotContain('\n', refused.Message);
+            foreach (var secret in new[] { "sig=", "secretsecret", "AAAAA", "uSRZ6IFsu" }) Assert.DoesNotContain(secret, refused.ToString());
+        }
+
+        AzureStoreOptions With(string name, string address) => right with { Containers = new Dictionary<string, string>(right.Containers) { [name] = address } };
+    }
+
+    [Fact]
+    public async Task Open_WithAnAccountSas_Works()
+    {
+        var account = new Azure.Storage.Blobs.BlobServiceClient(_azure.Options.Account);
+        var sas = account.GenerateAccountSasUri(Azure.Storage.Sas.AccountSasPermissions.All, DateTimeOffset.UtcNow.AddHours(1), Azure.Storage.Sas.AccountSasResourceTypes.All);
+        await using var stores = await OpenAsync(_azure.Options with { Account = sas.AbsoluteUri }, StoreRights.All);
+        Assert.NotNull(await stores.Documents.WriteAsync("a", default, null, None));
+    }
+
+    [Fact]
+    public async Task ACommit_IsOneRequest_AndAnAppendIsOne()
+    {
+        var spy = new RequestSpy();
+        var containers = _azure.Open(_azure.Options, spy);
+        var packs = new AzurePackStore(containers["spool"], containers["moved"], TimeProvider.System, NullLogger.Instance);
+        await using (var writer = new PackWriter(packs, new PackCache(0), new WallClock(), TimeProvider.System, TimeSpan.Zero, NullLogger.Instance))
+            await writer.CommitAsync(Mails.To("x", "a@one.example", "b@two.example"), None);
+        Assert.Equal(["PUT 201"], spy.Take());
+        var ledger = new LedgerWriter(
+            new AzureLedgerStore(containers["ledger"]!, NullLogger.Instance), new AzureDocumentStore(containers["ledger"], null, null), new WallClock(), TimeProvider.System, NullLogger.Instance);
+        var record = new LedgerRecord { Key = new RecipientKey(1, 2, 3), Kind = LedgerKind.Delivered, Time = new StoreTime(5) };
+        await ledger.AppendAsync([record]);
+
+        // Entered among the writers, the stream begun, the records.
+        Assert.Equal(["GET 404", "PUT 201", "PUT 201", "PUT 201"], spy.Take());
+        await ledger.AppendAsync([record]);
+        Assert.Equal(["PUT 201"], spy.Take());
+        await ledger.DisposeAsync();
+        Assert.Equal(["HEAD 200", "GET 206", "PUT 201", "PUT 200"], spy.Take());
+    }
+
+    [Fact]
+    public async Task AStoreThatIsDownForAWhile_IsUnknownAndThenGoesOn()
+    {
+        using var azurite = await Azurite.StartAsync();
+        var options = new AzureStoreOptions { Account = azurite.ConnectionString };
+        await using var stores = await OpenAsync(options, StoreRights.All);
+        Assert.Equal(CommitStatus.Committed, (await stores.Writer.CommitAsync(Mails.To("x", "a@one.example"), None)).Status);
+        await using var ledger = stores.CreateLedger(null);
+        azurite.Stop();
+        var commit = stores.Writer.CommitAsync(Mails.To("y", "a@one.example"), None);
+        await Assert.ThrowsAsync<IOException>(() => ledger.AppendAsync([new LedgerRecord { Key = default, Kind = LedgerKind.Delivered }]));
+        Assert.False(ledger.IsHealthy);
+        Assert.False(commit.IsCompleted);
+        await azurite.RunAsync();
+        Assert.Equal(CommitStatus.Committed, (await commit).Status);
+        Assert.Equal(2, await stores.Packs.ListAsync(None).CountAsync());
+    }
+
+    private Task<AzureStores> OpenAsync(AzureStoreOptions options, StoreRights rights) =>
+        AzureStores.OpenAsync(options, rights, _data, Options, NullLoggerFactory.Instance, TimeProvider.System, None);
+
+    private sealed class WallClock : IStoreClock
+    {
+        public StoreTime Now => StoreTime.FromDateTimeOffset(DateTimeOffset.UtcNow);
+
+        public bool IsSettled => true;
+    }
+}

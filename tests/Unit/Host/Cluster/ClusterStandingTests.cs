@@ -1,0 +1,136 @@
+using Angarium.Host.Cluster;
+using Orleans;
+using Orleans.Runtime;
+
+namespace Angarium.Unit.Host.Cluster;
+
+public sealed class ClusterStandingTests
+{
+    private static readonly SiloAddress s_own = SiloAddress.FromParsableString("10.0.0.1:11111@5");
+
+    private readonly TwoClocks _time = new();
+    private readonly ClusterStanding _standing;
+
+    public ClusterStandingTests()
+    {
+        _standing = new ClusterStanding(_time);
+        _standing.Take(s_own);
+    }
+
+    [Fact]
+    public void IsConfirmed_ForTenSecondsAfterTheReadBegan()
+    {
+        Assert.False(_standing.IsConfirmed);
+        Assert.False(_standing.IsSoleProcess);
+        var began = ReadMoment.Now(_time);
+        _time.Advance(TimeSpan.FromSeconds(4));
+        _standing.See(Document(1, SiloStatus.Active), began);
+        Assert.True(_standing.IsConfirmed);
+        _time.Advance(TimeSpan.FromSeconds(6));
+        Assert.True(_standing.IsConfirmed);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(_standing.IsConfirmed);
+        See(1, SiloStatus.Active);
+        Assert.True(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void IsConfirmed_AfterItsRowWasSeenDead_NeverAgain()
+    {
+        See(1, SiloStatus.Active);
+        See(2, SiloStatus.Dead);
+        Assert.False(_standing.IsConfirmed);
+        See(3, SiloStatus.Active);
+        Assert.False(_standing.IsConfirmed);
+    }
+
+    [Theory]
+    [InlineData(SiloStatus.Joining)]
+    [InlineData(SiloStatus.ShuttingDown)]
+    [InlineData(SiloStatus.Stopping)]
+    [InlineData(null)]
+    public void IsConfirmed_WhileItsRowIsNotActive_IsFalseAtOnce(SiloStatus? status)
+    {
+        See(1, SiloStatus.Active);
+        See(2, status);
+        Assert.False(_standing.IsConfirmed);
+        See(3, SiloStatus.Active);
+        Assert.True(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void IsConfirmed_ByARowOfAnEarlierLife_IsFalse()
+    {
+        _standing.See(Document(1, SiloStatus.Active, "10.0.0.1:11111@4"), ReadMoment.Now(_time));
+        Assert.False(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void See_ReadsThatOvertookEachOther_KeepsTheNewest()
+    {
+        var early = ReadMoment.Now(_time);
+        _time.Advance(TimeSpan.FromSeconds(8));
+        See(2, SiloStatus.Active);
+
+        // An older version says nothing; of the same version the read that began later counts.
+        _standing.See(Document(1, null), early);
+        _standing.See(Document(2, SiloStatus.Active), early);
+        _time.Advance(TimeSpan.FromSeconds(9));
+        Assert.True(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void IsConfirmed_WhenTheWallClockIsSetBack_EndsByTheOther()
+    {
+        See(1, SiloStatus.Active);
+        _time.Wall -= TimeSpan.FromHours(1);
+        Assert.True(_standing.IsConfirmed);
+        _time.Advance(TimeSpan.FromSeconds(10.1));
+        Assert.False(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void IsConfirmed_WhenTheMachineWasFrozen_EndsByTheWallClock()
+    {
+        // The monotonic clock of a frozen machine stands still.
+        See(1, SiloStatus.Active);
+        _time.Wall += TimeSpan.FromSeconds(11);
+        Assert.False(_standing.IsConfirmed);
+    }
+
+    [Fact]
+    public void See_BeforeItsAddressIsKnown_ConfirmsNothing()
+    {
+        var standing = new ClusterStanding(_time);
+        standing.See(Document(1, SiloStatus.Active), ReadMoment.Now(_time));
+        Assert.False(standing.IsConfirmed);
+    }
+
+    private void See(int version, SiloStatus? status) => _standing.See(Document(version, status), ReadMoment.Now(_time));
+
+    private static MembershipDocument Document(int version, SiloStatus? status, string silo = "10.0.0.1:11111@5") => MembershipDocument.Empty("mail") with
+    {
+        Version = version,
+        Silos = status is { } known ? [MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress.FromParsableString(silo), Status = known }, version)] : [],
+    };
+
+    /// <summary>Wall and monotonic clock, which a test can take apart.</summary>
+    private sealed class TwoClocks : TimeProvider
+    {
+        private TimeSpan _monotonic = TimeSpan.FromDays(3);
+
+        public DateTimeOffset Wall { get; set; } = new(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override DateTimeOffset GetUtcNow() => Wall;
+
+        public override long GetTimestamp() => _monotonic.Ticks;
+
+        public void Advance(TimeSpan by)
+        {
+            Wall += by;
+            _monotonic += by;
+        }
+    }
+}

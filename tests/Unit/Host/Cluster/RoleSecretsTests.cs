@@ -1,0 +1,81 @@
+using Angarium.Contracts.Admin;
+using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
+using Angarium.Grains.Sites;
+using Angarium.Host.Cluster;
+using Orleans;
+using Orleans.Runtime;
+
+namespace Angarium.Unit.Host.Cluster;
+
+public sealed class RoleSecretsTests
+{
+    private static readonly Dictionary<string, string> s_all = new()
+    {
+        ["ingress"] = "ingress-secret-1f7a", ["egress"] = "egress secret with blanks", ["api"] = "ключ-от-всех-дверей", ["grains"] = "grains-secret-8a9b0c",
+    };
+
+    [Fact]
+    public void RoleOf_EachRolesOwnProof_IsThatRole()
+    {
+        var silo = new RoleSecrets("grains", s_all);
+        foreach (var (role, secret) in s_all)
+            Assert.Equal(role, silo.RoleOf(new RoleSecrets(role, new Dictionary<string, string> { [role] = secret }).Proof).ToString(), ignoreCase: true);
+    }
+
+    [Fact]
+    public void RoleOf_AnythingElse_IsNone()
+    {
+        var silo = new RoleSecrets("grains", s_all);
+        foreach (var proof in (object?[])[null, "", " ", "ingress", "ingress ", " ingress-secret-1f7a", "ingress  ingress-secret-1f7a", "ingress ingress-secret-1f7", "ingress ingress-secret-1f7a ",
+            "egress ingress-secret-1f7a", "root ingress-secret-1f7a", "INGRESS ingress-secret-1f7a", "ingress " + new string('x', 100_000), 5, new byte[4]])
+            Assert.Equal(CallerRoles.None, silo.RoleOf(proof));
+        Assert.Equal(CallerRoles.None, new RoleSecrets("grains", new Dictionary<string, string> { ["grains"] = s_all["grains"] }).RoleOf("ingress ingress-secret-1f7a"));
+    }
+
+    [Theory]
+    [InlineData("grains", "grains", "short", "Cluster:Secret:grains: must have 16 to 256 characters.")]
+    [InlineData("ingress", "grains", "long-enough-secret", "Cluster:Secret:ingress: must be set; it proves this process's role to the silos.")]
+    [InlineData("grains", "postman", "long-enough-secret", "Cluster:Secret:postman: there is no such role; the roles are ingress, egress, api and grains.")]
+    public void Problems_OfUnusableSecrets_NameTheSettingAndShowNone(string own, string role, string secret, string says)
+    {
+        var secrets = new Dictionary<string, string> { [role] = secret };
+        Assert.Contains(says, RoleSecrets.Problems(own, secrets));
+        var refused = Assert.Throws<ArgumentException>(() => new RoleSecrets(own, secrets));
+        Assert.DoesNotContain(secret, refused.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Problems_OfTwoRolesWithOneSecret_NamesBoth()
+    {
+        var secrets = new Dictionary<string, string> { ["grains"] = "the-very-same-secret", ["ingress"] = "the-very-same-secret" };
+        Assert.Equal("Cluster:Secret: grains and ingress have the same secret; each role needs its own.", Assert.Single(RoleSecrets.Problems("grains", secrets)));
+    }
+
+    /// <summary>An interface that is added to Contracts is given its callers here, on purpose.</summary>
+    [Fact]
+    public void Table_EveryInterfaceOfContracts_IsListed()
+    {
+        var expected = new Dictionary<Type, CallerRoles>
+        {
+            [typeof(IDomainQueueIntake)] = CallerRoles.Ingress | CallerRoles.Grains,
+            [typeof(IDomainQueueExchange)] = CallerRoles.Egress | CallerRoles.Grains,
+            [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
+            [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        };
+        Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
+        foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));
+    }
+
+    [Fact]
+    public void Table_WhatIsNotListed_IsForSilosAlone()
+    {
+        var others = typeof(ISite).Assembly.GetTypes().Concat(typeof(IManagementGrain).Assembly.GetTypes()).Concat(typeof(IClusterClient).Assembly.GetTypes())
+            .Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Distinct().ToList();
+        Assert.Contains(typeof(ISite), others);
+        Assert.Contains(others, t => t.Name == "ISiloControl");
+        var open = Assert.Single(others, t => RoleTable.RolesOf(t) != CallerRoles.Grains);
+        Assert.Equal("IClusterManifestSystemTarget", open.Name);
+        Assert.False(RoleTable.Admits(CallerRoles.None, open));
+    }
+}
