@@ -42,6 +42,7 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         }
 
         Judge(storm.Counts.Values.All(c => c > 0), "a fault never struck", storm.Counts.Where(c => c.Value == 0).Select(c => c.Key));
+        Judge(cluster.Problems.Count == 0, "something did not start", cluster.Problems);
         Judge(storm.Failures.Count == 0, "something did not come back", storm.Failures);
         foreach (var node in cluster.All.Where(n => n.Deaths > 0)) Line($"  {node.Name} ended by itself {node.Deaths} times, last with code {node.LastCode}");
         Line("  counted by the relay:");
