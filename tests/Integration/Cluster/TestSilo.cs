@@ -63,6 +63,9 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     public string Name => Address.ToParsableString();
 
+    /// <summary>The newest membership that it has read.</summary>
+    public int Version => Services.GetRequiredService<MembershipStore>().Version;
+
     public IStanding Standing => Services.GetRequiredService<IStanding>();
 
     public TestDocuments Documents => _documents;
@@ -88,8 +91,10 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     public async ValueTask DisposeAsync()
     {
+        // One that was cut off would try for minutes to leave properly.
         using var atOnce = new CancellationTokenSource();
         if (_cut || Ended.Task.IsCompleted) await atOnce.CancelAsync();
+        Mend();
         try
         {
             await _host.StopAsync(atOnce.Token);
