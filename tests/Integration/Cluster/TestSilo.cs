@@ -68,8 +68,6 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     public IStanding Standing => Services.GetRequiredService<IStanding>();
 
-    public TestDocuments Documents => _documents;
-
     public static async Task<TestSilo> StartAsync(IDocumentStore shared, string cluster, Action<ISiloBuilder>? also = null, ILoggerProvider? log = null)
     {
         var silo = new TestSilo(shared, cluster, also, log);
@@ -86,8 +84,6 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     /// <summary>As a frozen process that goes on.</summary>
     public void Mend() => (_cut, _documents.IsCut) = (false, false);
-
-    public Task StopAsync() => _host.StopAsync();
 
     public async ValueTask DisposeAsync()
     {
