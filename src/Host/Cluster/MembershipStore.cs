@@ -15,11 +15,16 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
     /// <summary>Longest wait for one call of the store.</summary>
     private static readonly TimeSpan s_callTimeout = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
+
     private readonly Lock _gate = new();
     private MembershipDocument? _remembered;
 
     /// <summary>A document was read or written, and when that began. On the thread that did it; must return at once.</summary>
     public event Action<MembershipDocument, ReadMoment>? Seen;
+
+    /// <summary>The newest version that was seen; -1 = none.</summary>
+    public int Version => Remembered?.Version ?? -1;
 
     /// <summary>The document; null = there is none, and this process never saw one.</summary>
     /// <exception cref="IOException">It cannot be read, or (for who may not write) it is gone or was rolled back.</exception>
@@ -117,8 +122,6 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
     }
 
     private Task PauseAsync(int tries) => Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.Next(5, 20 + 10 * Math.Min(tries, 10))), time);
-
-    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
 
     [LoggerMessage(5200, LogLevel.Warning, "the document {Name} {Trouble}: putting back version {Version}")]
     private static partial void PuttingBack(ILogger logger, string name, string trouble, int version);

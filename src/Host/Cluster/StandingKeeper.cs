@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Host.Cluster;
 
 /// <summary>
-/// Reads the membership document when nobody else in this silo has for 3 s: Orleans' own reads, every 5 s, leave too little of the 10 s for which a standing lasts when one of them fails or
-/// is slow. One loop; nothing survives a crash.
+/// Keeps what this silo knows of the membership document young. It reads when nobody else in this silo has for 3 s: Orleans' own reads, every 5 s, leave too little of the 10 s for which a
+/// standing lasts when one of them fails or is slow. And it reads when Orleans heard of a newer version from another silo, which tells no store: only what was read can be put back, should
+/// the document be lost together with the silo that wrote it. Two loops; nothing survives a crash.
 /// </summary>
 internal sealed partial class StandingKeeper : BackgroundService
 {
@@ -14,31 +15,42 @@ internal sealed partial class StandingKeeper : BackgroundService
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(3);
 
     private readonly MembershipStore _store;
+    private readonly IClusterMembershipService _membership;
     private readonly TimeProvider _time;
     private readonly ILogger<StandingKeeper> _log;
     private long _lastSeen;
     private bool _failing;
 
-    public StandingKeeper(MembershipStore store, ClusterStanding standing, IStanding used, ILocalSiloDetails silo, TimeProvider time, ILogger<StandingKeeper> log)
+    public StandingKeeper(
+        MembershipStore store, ClusterStanding standing, IStanding used, ILocalSiloDetails silo, IClusterMembershipService membership, TimeProvider time, ILogger<StandingKeeper> log)
     {
         if (used != standing) throw new InvalidOperationException("The silo's grains would ask another standing than the cluster's: register the cluster after the queues.");
-        (_store, _time, _log) = (store, time, log);
+        (_store, _membership, _time, _log) = (store, membership, time, log);
         _lastSeen = time.GetTimestamp();
         standing.Take(silo.SiloAddress);
         store.Seen += standing.See;
         store.Seen += (_, began) => Interlocked.Exchange(ref _lastSeen, began.Monotonic);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(LookAsync(stoppingToken), FollowAsync(stoppingToken));
+
+    private async Task LookAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(s_look, _time);
         while (await timer.WaitForNextTickAsync(stoppingToken)) await LookAsync();
     }
 
-    /// <summary>Reads if nobody has for a while.</summary>
-    public async Task LookAsync()
+    private async Task FollowAsync(CancellationToken stoppingToken)
     {
-        if (_time.GetElapsedTime(Interlocked.Read(ref _lastSeen)) < s_quiet) return;
+        await foreach (var snapshot in _membership.MembershipUpdates.WithCancellation(stoppingToken))
+            if (snapshot.Version.Value > _store.Version) await ReadAsync();
+    }
+
+    /// <summary>Reads if nobody has for a while.</summary>
+    public Task LookAsync() => _time.GetElapsedTime(Interlocked.Read(ref _lastSeen)) < s_quiet ? Task.CompletedTask : ReadAsync();
+
+    private async Task ReadAsync()
+    {
         try
         {
             await _store.ReadAsync();

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
-using Angarium.Contracts.EgressPools;
 using Angarium.Mail;
 
 namespace Angarium.Integration.Cluster;
@@ -17,14 +16,10 @@ public sealed class ProbeGrain(ILocalSiloDetails silo, IGrainFactory grains) : G
     /// <summary>What the request context held when a call was carried out, by key of the grain.</summary>
     public static ConcurrentDictionary<string, string> Contexts { get; } = new();
 
-    /// <summary>Key and silo of every activation that was made.</summary>
-    public static ConcurrentQueue<(string Key, string Silo)> Activations { get; } = new();
-
     private string Key => this.GetPrimaryKeyString();
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        Activations.Enqueue((Key, silo.SiloAddress.ToParsableString()));
         this.RegisterGrainTimer(() => Tick(), new GrainTimerCreationOptions(TimeSpan.Zero, Timeout.InfiniteTimeSpan));
         return Task.CompletedTask;
     }

@@ -16,8 +16,6 @@ internal sealed class TestClient : IAsyncDisposable
 
     public IClusterClient Grains => _host.Services.GetRequiredService<IClusterClient>();
 
-    public IServiceProvider Services => _host.Services;
-
     public static Task<TestClient> StartAsync(IDocumentStore documents, string cluster, string role, ILoggerProvider? log = null) =>
         StartAsync(documents, cluster, TestSecrets.Of(role), null, log);
 

@@ -6,33 +6,29 @@ namespace Angarium.Integration.Cluster;
 internal sealed class TestDocuments(IDocumentStore shared) : IDocumentStore
 {
     public volatile bool IsCut;
-    public int Calls;
-    public int Writes;
 
     public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
     {
-        Count(write: false);
+        Check();
         return shared.ReadAsync(name, cancellationToken);
     }
 
     public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
     {
-        Count(write: true);
+        Check();
         return shared.WriteAsync(name, content, tag, cancellationToken);
     }
 
     public Task DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        Count(write: true);
+        Check();
         return shared.DeleteAsync(name, cancellationToken);
     }
 
     public Task<IReadOnlyList<string>> ListAsync(string prefix, CancellationToken cancellationToken) => shared.ListAsync(prefix, cancellationToken);
 
-    private void Count(bool write)
+    private void Check()
     {
         if (IsCut) throw new IOException("cut");
-        Interlocked.Increment(ref Calls);
-        if (write) Interlocked.Increment(ref Writes);
     }
 }

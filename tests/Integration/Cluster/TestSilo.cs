@@ -63,9 +63,10 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     public string Name => Address.ToParsableString();
 
-    public IStanding Standing => Services.GetRequiredService<IStanding>();
+    /// <summary>The newest membership that it has read.</summary>
+    public int Version => Services.GetRequiredService<MembershipStore>().Version;
 
-    public TestDocuments Documents => _documents;
+    public IStanding Standing => Services.GetRequiredService<IStanding>();
 
     public static async Task<TestSilo> StartAsync(IDocumentStore shared, string cluster, Action<ISiloBuilder>? also = null, ILoggerProvider? log = null)
     {
@@ -84,12 +85,12 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
     /// <summary>As a frozen process that goes on.</summary>
     public void Mend() => (_cut, _documents.IsCut) = (false, false);
 
-    public Task StopAsync() => _host.StopAsync();
-
     public async ValueTask DisposeAsync()
     {
+        // One that was cut off would try for minutes to leave properly.
         using var atOnce = new CancellationTokenSource();
         if (_cut || Ended.Task.IsCompleted) await atOnce.CancelAsync();
+        Mend();
         try
         {
             await _host.StopAsync(atOnce.Token);

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Threading.Channels;
 using Angarium.Grains.Membership;
 using Angarium.Host.Cluster;
 using Angarium.Spool.Documents;
@@ -9,7 +11,7 @@ using Orleans.Runtime;
 
 namespace Angarium.Unit.Host.Cluster;
 
-public sealed class StandingKeeperTests : ILocalSiloDetails
+public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipService
 {
     private readonly MemoryDocuments _documents = new();
     private readonly FakeTimeProvider _time = new();
@@ -24,12 +26,41 @@ public sealed class StandingKeeperTests : ILocalSiloDetails
 
     SiloAddress ILocalSiloDetails.GatewayAddress => SiloAddress;
 
+    private readonly Channel<ClusterMembershipSnapshot> _updates = Channel.CreateUnbounded<ClusterMembershipSnapshot>();
+
+    ClusterMembershipSnapshot IClusterMembershipService.CurrentSnapshot => throw new NotSupportedException();
+
+    IAsyncEnumerable<ClusterMembershipSnapshot> IClusterMembershipService.MembershipUpdates => _updates.Reader.ReadAllAsync();
+
+    ValueTask IClusterMembershipService.Refresh(MembershipVersion minimumVersion, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    Task<bool> IClusterMembershipService.TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+
+    /// <summary>Only what was read can be put back: what another silo wrote and told Orleans of is read at once.</summary>
+    [Fact]
+    public async Task Keeper_WhenOrleansHeardOfANewerVersion_ReadsIt()
+    {
+        var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
+        var standing = new ClusterStanding(_time);
+        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
+        await store.InitializeAsync(TimeSpan.Zero);
+        var seen = new TaskCompletionSource<int>();
+        store.Seen += (document, _) => seen.TrySetResult(document.Version);
+        await new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>())
+            .ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress }, 1)));
+        await keeper.StartAsync(CancellationToken.None);
+        foreach (var version in (int[])[0, 1])
+            await _updates.Writer.WriteAsync(new ClusterMembershipSnapshot(ImmutableDictionary<SiloAddress, ClusterMember>.Empty, new MembershipVersion(version)));
+        Assert.Equal(1, await seen.Task.WaitAsync(TimeSpan.FromSeconds(20)));
+        await keeper.StopAsync(CancellationToken.None);
+    }
+
     [Fact]
     public async Task Keeper_WhenNobodyElseReads_ReadsEveryThreeSeconds()
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
         await store.InitializeAsync(TimeSpan.Zero);
         await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress, Status = SiloStatus.Active }, 1)));
         Assert.True(standing.IsConfirmed);
@@ -57,7 +88,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails
         var failing = new FailingDocuments();
         var log = new LogLines<StandingKeeper>();
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(new MembershipStore(failing, "mail", mayWrite: true, _time, new LogLines<MembershipStore>()), standing, standing, this, _time, log);
+        using var keeper = new StandingKeeper(new MembershipStore(failing, "mail", mayWrite: true, _time, new LogLines<MembershipStore>()), standing, standing, this, this, _time, log);
         for (var i = 0; i < 5; i++)
         {
             _time.Advance(TimeSpan.FromSeconds(3));
@@ -72,7 +103,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails
     public void Keeper_WhenTheGrainsAskAnotherStanding_DoesNotStart()
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
-        Assert.Throws<InvalidOperationException>(() => new StandingKeeper(store, new ClusterStanding(_time), new SoleStanding(), this, _time, new LogLines<StandingKeeper>()));
+        Assert.Throws<InvalidOperationException>(() => new StandingKeeper(store, new ClusterStanding(_time), new SoleStanding(), this, this, _time, new LogLines<StandingKeeper>()));
     }
 
     private sealed class FailingDocuments : IDocumentStore
