@@ -10,8 +10,7 @@ namespace Angarium.TestKit.Servers;
 /// </summary>
 public sealed class Azurite : IDisposable
 {
-    /// <summary>A line of input asks it to end and waits for that; the end of the input, which that of this process is, ends it at once.</summary>
-    private const string Guard = "\"$@\" >&2 & p=$!; echo $p; if read -r _; then kill $p; i=0; while kill -0 $p && [ $((i += 1)) -lt 100 ]; do sleep 0.1; done; fi; kill -9 $p";
+    private const string Guard = "\"$@\" >&2 & p=$!; echo $p; read -r _; kill -9 $p";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly Lazy<Task<Azurite>> Shared = new(async () =>
     {
@@ -45,8 +44,37 @@ public sealed class Azurite : IDisposable
         return azurite;
     }
 
-    /// <summary>Starts it, on the same port and with what it stored before; returns once it answers.</summary>
-    public async Task RunAsync()
+    /// <summary>Ends it and takes what it stored. (Killed, it has lost what it acknowledged in its last seconds: it keeps that in memory only. No model of the real service.)</summary>
+    public void Dispose()
+    {
+        if (_guard is not { } guard) return;
+        _guard = null;
+        guard.StandardInput.Close();
+        if (!guard.WaitForExit(10_000)) guard.Kill(entireProcessTree: true);
+        guard.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        // Below the range that outgoing connections take theirs from.
+        for (; ; )
+        {
+            var port = Random.Shared.Next(10_000, 30_000);
+            try
+            {
+                using var probe = new TcpListener(IPAddress.Loopback, port);
+                probe.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken: another one.
+            }
+        }
+    }
+
+    private async Task RunAsync()
     {
         var main = Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js");
         if (!File.Exists(main)) throw new InvalidOperationException($"Azurite is not installed ({main} is missing): run tests/run, which installs what the tests need");
@@ -69,47 +97,6 @@ public sealed class Azurite : IDisposable
             {
                 if (since.Elapsed > Patience || !IsRunning()) throw new InvalidOperationException($"Azurite does not answer (is node installed? tests/run installs it):\n{Output()}");
                 await Task.Delay(50);
-            }
-        }
-    }
-
-    /// <summary>Ends it. What it stored stays: it is asked to end, because it keeps for seconds in memory what it has acknowledged, and what is killed has lost that.</summary>
-    public void Stop()
-    {
-        _guard?.StandardInput.WriteLine();
-        End();
-    }
-
-    public void Dispose()
-    {
-        End();
-        if (Directory.Exists(_folder)) Directory.Delete(_folder, recursive: true);
-    }
-
-    private void End()
-    {
-        if (_guard is not { } guard) return;
-        _guard = null;
-        guard.StandardInput.Close();
-        if (!guard.WaitForExit(20_000)) guard.Kill(entireProcessTree: true);
-        guard.Dispose();
-    }
-
-    private static int FreePort()
-    {
-        // Below the range that outgoing connections take theirs from.
-        for (; ; )
-        {
-            var port = Random.Shared.Next(10_000, 30_000);
-            try
-            {
-                using var probe = new TcpListener(IPAddress.Loopback, port);
-                probe.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken: another one.
             }
         }
     }
