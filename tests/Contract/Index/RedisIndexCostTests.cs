@@ -124,7 +124,8 @@ public sealed class RedisIndexCostTests : IAsyncLifetime
         foreach (var key in (await KeysAsync()).Where(k => k.EndsWith(":wake", StringComparison.Ordinal) || k.Contains("}:l:", StringComparison.Ordinal))) await _server.SendAsync("DEL", key);
         Assert.Empty(await _index.WakesAsync(IndexPartition.All, At(100), 10, default));
 
-        Assert.Equal((bool[])[true, false, true], (await SeeAsync(30, 7, 20)).Found);
+        var seen = await SeeAsync(30, 7, 20);
+        Assert.Equal([true, false, true], seen.Found);
         Assert.Equal(At(20), Assert.Single(await _index.WakesAsync(IndexPartition.All, At(100), 10, default)).Due);
         await SeeAsync(30);
         Assert.Equal(At(20), Assert.Single(await _index.WakesAsync(IndexPartition.All, At(100), 10, default)).Due);
