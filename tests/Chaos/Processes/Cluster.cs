@@ -33,6 +33,7 @@ internal sealed class Cluster
     private readonly string folder;
     private readonly World world;
     private readonly List<Node> relays = [];
+    private string? clockRole;
 
     private Cluster(Lan lan, string folder, World world)
     {
@@ -64,11 +65,16 @@ internal sealed class Cluster
     /// <summary>Small file system that a process' `Data` is on, where a disk can be full.</summary>
     public static string DataOf(Node node) => Path.Combine(node.Folder, "data");
 
-    public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings)
+    /// <param name="shape">How many of each.</param>
+    /// <param name="world">Whom they serve.</param>
+    /// <param name="folder">For all that they write.</param>
+    /// <param name="settings">That all have in common.</param>
+    /// <param name="clockRole">The last process of this role has a clock that can be stepped, at the price of much processor time; null = none.</param>
+    public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings, string? clockRole)
     {
-        var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world);
+        var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world) { clockRole = clockRole };
         await cluster.StartDnsAsync();
-        if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: true);
+        if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: clockRole is not null);
         else await cluster.StartRolesAsync(shape, settings);
         return cluster;
     }
@@ -105,14 +111,13 @@ internal sealed class Cluster
         var silo = new Dictionary<string, string>(Own("grains")) { ["Redis"] = $"{RedisPair.FloatingAddress}:6379,abortConnect=false", ["Spool:Azure"] = account };
         foreach (var (role, secret) in secrets) silo[$"Cluster:Secret:{role}"] = secret;
         await Task.WhenAll(Enumerable.Range(1, shape.Silos).Select(i =>
-            AddRelayAsync($"silo{i}", "grains", $"10.99.6.{i}", new Dictionary<string, string>(silo) { ["Cluster:Advertise"] = $"10.99.6.{i}" }, clock: i == shape.Silos)));
+            AddRelayAsync($"silo{i}", "grains", $"10.99.6.{i}", new Dictionary<string, string>(silo) { ["Cluster:Advertise"] = $"10.99.6.{i}" }, clock: i == shape.Silos && clockRole == "grains")));
 
-        // The last of each role has a clock that can be stepped; the first of each is as it is in production.
         async Task AddAsync(string role, int count, int net)
         {
             var own = Own(role);
             foreach (var (name, value) in await StorageAsync(role, account)) own[name] = value;
-            await Task.WhenAll(Enumerable.Range(1, count).Select(i => AddRelayAsync($"{role}{i}", role, $"10.99.{net}.{i}", own, clock: i == count && role != "api")));
+            await Task.WhenAll(Enumerable.Range(1, count).Select(i => AddRelayAsync($"{role}{i}", role, $"10.99.{net}.{i}", own, clock: i == count && role == clockRole)));
         }
 
         await Task.WhenAll(AddAsync("ingress", shape.Ingresses, 5), AddAsync("egress", shape.Egresses, 7));
@@ -192,7 +197,7 @@ internal sealed class Cluster
             remote-control:
               control-enable: no
             """);
-        Dns = new Node("dns", "dns", DnsAddress, own, ["/usr/sbin/unbound", "-d", "-p", "-c", file], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
+        Dns = new Node("dns", "dns", DnsAddress, own, ["nice", "-n", "-5", "/usr/sbin/unbound", "-d", "-p", "-c", file], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
         await Lan.AddAsync("dns", DnsAddress);
         await Dns.StartAsync();
     }
@@ -201,7 +206,7 @@ internal sealed class Cluster
     {
         var own = Directory.CreateDirectory(Path.Combine(folder, "azurite")).FullName;
         Azurite = new Node("azurite", "azurite", AzuriteAddress, own,
-            ["node", Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
+            ["nice", "-n", "-5", "node", Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
                 "--skipApiVersionCheck", "--disableTelemetry", "--silent"],
             new Dictionary<string, string>(), stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
         await Lan.AddAsync("azurite", AzuriteAddress);

@@ -122,6 +122,9 @@ internal sealed partial class Node
     /// <summary>Whether the kernel says that it is stopped by a signal.</summary>
     public bool IsFrozen => IsRunning && File.ReadAllText($"/proc/{process!.Id}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
 
+    /// <summary>Processor time of the process that runs now.</summary>
+    public TimeSpan Cpu => IsRunning ? process!.TotalProcessorTime : TimeSpan.Zero;
+
     public string Tail(int lines = 15) =>
         File.Exists(Log) ? string.Join('\n', File.ReadLines(Log).TakeLast(lines).Select(l => $"  {Name}: {(l.Length > 300 ? l[..300] : l)}")) : "";
 

@@ -34,7 +34,7 @@ internal sealed class RedisPair
             var (name, address) = ($"redis{i}", $"10.99.2.{i}");
             await lan.AddAsync(name, address);
             var own = Path.Combine(folder, name);
-            nodes.Add(new Node(name, "redis", address, own, ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--port", "6379", "--dir", own, "--appendonly", "yes",
+            nodes.Add(new Node(name, "redis", address, own, ["nice", "-n", "-5", "redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--port", "6379", "--dir", own, "--appendonly", "yes",
                 "--appendfsync", "everysec", "--aof-timestamp-enabled", "yes", "--save", "", "--maxmemory-policy", "noeviction", "--repl-diskless-sync-delay", "0", "--repl-timeout", "60"],
                 new Dictionary<string, string>(), async stop => await Probes.RedisAsync(address, "PING", stop) == "+PONG"));
         }

@@ -38,6 +38,8 @@ internal static class ChaosRun
         ["Egress:Timeouts:Dot"] = "50s",
     };
 
+    private static readonly string[] clockRoles = ["grains", "ingress", "egress"];
+
     public static string ResultFile(string folder) => Path.Combine(folder, "result.json");
 
     public static async Task<int> RunAsync(RunOptions options, IReadOnlyList<Fault> kinds)
@@ -65,7 +67,8 @@ internal static class ChaosRun
         Sink sink;
         try
         {
-            cluster = await Cluster.StartAsync(options.IsAlone ? Shape.Alone : Shape.Usual, world, folder, settings);
+            var clock = kinds.Any(k => k.Name == "clock") ? clockRoles[options.Seed % clockRoles.Length] : null;
+            cluster = await Cluster.StartAsync(options.IsAlone ? Shape.Alone : Shape.Usual, world, folder, settings, clock);
             sink = new Sink(world, books, address => Arena.PeerAt(address, cluster, arena));
             meters = new Meters(cluster.Relays);
             Say($"started: {string.Join(' ', cluster.All.Select(n => n.Name))}");

@@ -45,6 +45,7 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         Judge(cluster.Problems.Count == 0, "something did not start", cluster.Problems);
         Judge(storm.Failures.Count == 0, "something did not come back", storm.Failures);
         foreach (var node in cluster.All.Where(n => n.Deaths > 0)) Line($"  {node.Name} ended by itself {node.Deaths} times, last with code {node.LastCode}");
+        Line($"  processor seconds of what runs now: {string.Join(", ", cluster.All.Select(n => $"{n.Name} {n.Cpu.TotalSeconds:f0}"))}");
         Line("  counted by the relay:");
         foreach (var (name, value) in meters.Matching("duplicate", "refused", "stale", "deliveries", "corrupt", "lost", "swept", "sweep", "ledger_failures", "lease", "owner", "fence", "held")) Line($"    {value,9:f0}  {name}");
         if (faults.Count > 0) foreach (var node in cluster.All) Line(node.Tail());
