@@ -22,7 +22,7 @@ internal sealed class OpenStores : IAsyncDisposable
     {
         Stores = stores;
         _earlier = earlier;
-        Ledger = stores.CreateLedger((_, _, records) => _feed!.OnDurable(records));
+        Ledger = stores.CreateLedger((stream, end, records) => _feed!.OnDurable(stream, end, records));
     }
 
     public EmbeddedStores Stores { get; }

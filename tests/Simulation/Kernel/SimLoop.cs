@@ -81,3 +81,30 @@ internal sealed class SimClock(SimLoop loop) : IStoreClock
 
     public bool IsSettled { get; set; } = true;
 }
+
+/// <summary>The loop's time for those who ask a provider of it.</summary>
+internal sealed class SimTime(SimLoop loop) : TimeProvider
+{
+    public override long TimestampFrequency => 1_000;
+
+    public override DateTimeOffset GetUtcNow() => loop.Now.ToDateTimeOffset();
+
+    public override long GetTimestamp() => loop.Now.Milliseconds;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        loop.At((long)dueTime.TotalMilliseconds, () => callback(state));
+        return new Shot();
+    }
+
+    private sealed class Shot : ITimer
+    {
+        public bool Change(TimeSpan dueTime, TimeSpan period) => false;
+
+        public void Dispose()
+        {
+        }
+
+        public ValueTask DisposeAsync() => default;
+    }
+}

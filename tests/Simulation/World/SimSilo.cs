@@ -15,7 +15,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace Angarium.Simulation.World;
 
 /// <summary>One grain host: real queues, view and sweep over doubles. Its death loses everything in it.</summary>
-internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDocuments, IRouteResolver, ISweepOffers
+internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDocuments, IRouteResolver, ISweepOffers, ISilos
 {
     private readonly SimWorld _world;
     private readonly DomainQueueSeams _seams;
@@ -26,7 +26,8 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
         Id = id;
         // Rule 18 allows 5 s between any two.
         Clock = new SimClock(world.Loop) { Offset = TimeSpan.FromMilliseconds(world.Loop.Random.Next(-2_000, 2_001)) };
-        View = new RecordView(world.LedgerStore, new SimDocuments(), Clock, new NotAlone(), world.LedgerStore.Decode, () => id, NullLogger<RecordView>.Instance);
+        View = new RecordView(world.LedgerStore, world.Documents, Clock, new NotAlone(), this, world.LedgerStore.Decode, () => id, new SimTime(world.Loop), NullLogger<RecordView>.Instance);
+        world.Documents.Register(id);
         Ledger = new SimLedger(world, this);
         var index = new SimIndex(world.Loop, world.IndexServer, () => Alive, () => world.Trouble, world.Breaks);
         _seams = new DomainQueueSeams
@@ -34,7 +35,7 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
             Clock = Clock, Standing = this, Ledger = Ledger, Index = index, View = world.Breaks.HasFlag(Breaks.Refresh) ? new StaleView(View) : View, Notices = this, Control = this,
             Routes = this, Sites = this, Settings = new FixedSettings<GrainsOptions>(world.Options), Draw = () => (ulong)world.Loop.Random.NextInt64(), Log = NullLogger.Instance,
         };
-        Sweep = new PackSweep(world.Packs, world.Packs, index, View, Clock, new NotAlone(), this, _ => false, NullLogger<PackSweep>.Instance);
+        Sweep = new PackSweep(world.Packs, world.Packs, index, View, Clock, new NotAlone(), this, this, _ => false, NullLogger<PackSweep>.Instance);
         world.Loop.Start(() => View.OpenAsync(default));
         world.Loop.Start(SweepAsync);
         world.Loop.Start(async () =>
@@ -78,6 +79,13 @@ internal sealed class SimSilo : IStanding, ISiteCalls, INoticeWriter, IControlDo
     public bool IsConfirmed => _world.Breaks.HasFlag(Breaks.Confirm) || CutAt is not { } cut || _world.Loop.Now - cut < TimeSpan.FromSeconds(10);
 
     public bool IsSoleProcess => _world.Breaks.HasFlag(Breaks.Wait);
+
+    public string Own => Id.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    // Who is dead is sealed by the world.
+    public bool? IsAlive(string silo) => true;
+
+    public bool IsMine(ulong item) => true;
 
     public void Crash() => Alive = false;
 
@@ -189,7 +197,7 @@ internal sealed class SimLedger(SimWorld world, SimSilo silo) : ILedger
     {
         if (world.Breaks.HasFlag(Breaks.AppendFirst))
         {
-            silo.View.OnDurable(records);
+            silo.View.OnDurable(new LedgerStream(silo.Id, 1), 0, records);
             world.Loop.At(world.Loop.Random.Next(1, 3_000), () => _ = silo.Alive && world.LedgerStore.Write(silo.Id, records));
             return;
         }
@@ -207,7 +215,7 @@ internal sealed class SimLedger(SimWorld world, SimSilo silo) : ILedger
             throw new IOException("ledger: sealed");
         }
 
-        silo.View.OnDurable(records);
+        silo.View.OnDurable(new LedgerStream(silo.Id, 1), 0, records);
         await world.Loop.Delay(1, 10);
         if (!silo.Alive) await SimLoop.Never;
         if (world.Loop.Random.NextDouble() < world.Trouble) throw new IOException("ledger: written, but the reply was lost");

@@ -41,6 +41,8 @@ internal sealed class SimWorld
 
     public SimLedgerStore LedgerStore { get; }
 
+    public SimDocuments Documents { get; } = new();
+
     public SimIndexServer IndexServer { get; }
 
     public string[] Domains { get; } = ["a.test", "b.test"];
@@ -267,6 +269,7 @@ internal sealed class SimWorld
         _silos.Remove(lost);
         _silos.Add(new SimSilo(this, ++_ids));
         LedgerStore.Seal(lost.Id);
+        Documents.End(lost.Id);
         foreach (var domain in Domains)
         {
             if (_owners[domain].Silo == lost) Move(domain, _silos[Loop.Random.Next(_silos.Count)]);

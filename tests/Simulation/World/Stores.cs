@@ -80,8 +80,8 @@ internal sealed class SimLedgerStore(SimLoop loop) : ILedgerStore
     public async Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
     {
         await loop.Delay(1, 5);
-        var list = _streams[stream.Writer];
-        var isSealed = _sealed.Contains(stream.Writer);
+        var list = stream.Number == 1 ? _streams.GetValueOrDefault(stream.Writer, []) : [];
+        var isSealed = stream.Number == 1 && _sealed.Contains(stream.Writer);
         var data = new byte[(list.Count - (int)offset / 4) * 4];
         for (var i = 0; i < data.Length; i += 4) BinaryPrimitives.WriteInt32LittleEndian(data.AsSpan(i), list[(int)(offset + i) / 4]);
         var answer = new LedgerRead(data, offset + data.Length, isSealed);
@@ -103,10 +103,26 @@ internal sealed class SimLedgerStore(SimLoop loop) : ILedgerStore
     public Task DeleteAsync(LedgerStream stream, CancellationToken cancellationToken) => throw new NotSupportedException();
 }
 
-/// <summary>No documents: the views of this world read the whole ledger.</summary>
+/// <summary>The document of the ledger's writers and no other: the views of this world read the whole ledger.</summary>
 internal sealed class SimDocuments : IDocumentStore
 {
-    public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken) => Task.FromResult<Document?>(null);
+    private readonly Dictionary<ulong, LedgerWriterLine> _writers = [];
+    private int _tag;
+
+    public void Register(ulong writer)
+    {
+        _writers.Add(writer, new LedgerWriterLine(writer, default, "silo"));
+        _tag++;
+    }
+
+    public void End(ulong writer)
+    {
+        _writers[writer] = _writers[writer] with { Last = 1, SealedAt = new StoreTime(1) };
+        _tag++;
+    }
+
+    public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken) =>
+        Task.FromResult(name == WritersDocument.Name ? new Document(WritersDocument.Format(_writers), $"{_tag}") : null);
 
     public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken) => Task.FromResult<string?>("1");
 
