@@ -47,7 +47,11 @@ public static class GrainsServices
         return services.AddSingleton<IIndexTotals>(s => s.GetRequiredService<RedisQueueIndex>());
     }
 
-    /// <param name="services">Where to register.</param>
+    /// <summary>The silos of a cluster instead of the one that is alone. Its <see cref="IStanding"/> comes from the host.</summary>
+    /// <param name="services">Where to register; before or after <see cref="AddQueues"/>.</param>
+    public static IServiceCollection AddClusterSilos(this IServiceCollection services) => services.Replace(ServiceDescriptor.Singleton<ISilos, OrleansSilos>());
+
+    /// <param name="services">Where to register. An <see cref="IQueueIndex"/>, <see cref="IStanding"/> or <see cref="ISilos"/> that is there stays; else those of a process that is alone come.</param>
     /// <param name="ownWriter">The writer id of this process's ledger streams, as it is now.</param>
     /// <param name="isOwnPackWriter">Whether packs of that writer id were made by this process.</param>
     /// <param name="decode">Whole blocks of a stream to records.</param>
@@ -57,11 +61,13 @@ public static class GrainsServices
     {
         services.AddSites();
         services.TryAddSingleton<IStanding, SoleStanding>();
+        services.TryAddSingleton<ISilos, SoleSilo>();
+        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton(new DecodeLedger(decode));
         if (services.All(s => s.ServiceType != typeof(IQueueIndex))) services.AddMemoryIndex();
         services.AddSingleton(s => new RecordView(
             s.GetRequiredService<ILedgerStore>(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(),
-            s.GetRequiredService<DecodeLedger>(), () => ownWriter(s), s.GetRequiredService<ILogger<RecordView>>()));
+            s.GetRequiredService<ISilos>(), s.GetRequiredService<DecodeLedger>(), () => ownWriter(s), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<RecordView>>()));
         services.AddSingleton<IRecordView>(s => s.GetRequiredService<RecordView>());
         services.AddSingleton(s => new LedgerFeed(s.GetRequiredService<RecordView>()));
         services.AddSingleton<ISiteCalls, GrainSiteCalls>();
@@ -80,7 +86,7 @@ public static class GrainsServices
         });
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
-            s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(), s.GetRequiredService<ISweepOffers>(), w => isOwnPackWriter(s, w),
+            s.GetRequiredService<IStoreClock>(), s.GetRequiredService<IStanding>(), s.GetRequiredService<ISilos>(), s.GetRequiredService<ISweepOffers>(), w => isOwnPackWriter(s, w),
             s.GetRequiredService<ILogger<PackSweep>>())
         {
             Concurrency = Math.Clamp(Environment.ProcessorCount, 2, 8),
@@ -88,7 +94,9 @@ public static class GrainsServices
         services.AddSingleton<PackCleaner>();
         services.AddHostedService<CleanerService>();
         services.AddHostedService<SweepService>();
-        services.AddHostedService<DomainWaker>();
+        services.AddSingleton<IWakeCalls, GrainWakeCalls>();
+        services.AddSingleton<DomainWaker>();
+        services.AddHostedService<WakerService>();
         return services;
     }
 
@@ -107,6 +115,12 @@ public static class GrainsServices
         public ValueTask<SiteState> RetryAsync(string site) => Grain(site).Retry();
 
         private ISite Grain(string site) => grains.GetGrain<ISite>("default|" + site);
+    }
+
+    /// <summary>Calls of the waker, by grain. Any thread; no state.</summary>
+    private sealed class GrainWakeCalls(IGrainFactory grains) : IWakeCalls
+    {
+        public ValueTask WakeAsync(string domain) => grains.GetGrain<IDomainQueueWake>(domain).Wake();
     }
 
     /// <summary>Offers of the sweep, by grain. Any thread; no state.</summary>

@@ -1,14 +1,15 @@
 using Angarium.Contracts.Configuration;
 using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Membership;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Grains.Cleaner;
 
-/// <summary>Runs a pass of the cleaner every minute. A background service of the silo; no state that a crash could lose.</summary>
-internal sealed partial class CleanerService(PackCleaner cleaner, ISettings<GrainsOptions> settings, ILogger<CleanerService> log) : BackgroundService
+/// <summary>Runs a pass of the cleaner every minute, or every five where each pass is a listing over a network. A background service of the silo; no state that a crash could lose.</summary>
+internal sealed partial class CleanerService(PackCleaner cleaner, IStanding standing, ISettings<GrainsOptions> settings, ILogger<CleanerService> log) : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private TimeSpan Interval => TimeSpan.FromMinutes(standing.IsSoleProcess ? 1 : 5);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

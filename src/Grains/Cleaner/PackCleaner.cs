@@ -1,3 +1,4 @@
+using Angarium.Grains.Membership;
 using Angarium.Grains.Sweep;
 using Angarium.Grains.View;
 using Angarium.Mail;
@@ -10,9 +11,10 @@ namespace Angarium.Grains.Cleaner;
 
 /// <summary>
 /// Copies what is unfinished in old, mostly finished packs into moved packs, so that the sweep may delete the old ones (design rules 5 and 10). It deletes nothing. One pass
-/// at a time; a pass is bounded in tables read and octets copied, and holds the tables of one segment. What it remembers only saves work: a copy made twice does no harm.
+/// at a time, over this silo's share; a pass is bounded in tables read and octets copied, and holds the tables of one segment; where nothing was finished since the last look, none is read.
+/// What it remembers only saves work: a copy made twice does no harm.
 /// </summary>
-internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader, IPackMover mover, RecordView view, IStoreClock clock, ILogger<PackCleaner> log)
+internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader, IPackMover mover, RecordView view, IStoreClock clock, ISilos silos, ILogger<PackCleaner> log)
 {
     private const int MaxTables = 2_048;
     private const long MaxPassBytes = 256L << 20;
@@ -33,7 +35,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
     /// <summary>A copy is known to the view long before.</summary>
     private static readonly TimeSpan CopiedFor = TimeSpan.FromHours(2);
 
-    private readonly Dictionary<Place, StoreTime> _looked = [];
+    private readonly Dictionary<Place, (StoreTime At, long Finished)> _looked = [];
     private readonly Dictionary<PackName, StoreTime> _copied = [];
 
     /// <summary>One pass. Packs whose positions are older than half of <paramref name="retention"/> are copied again, so that the ledger can let go of its streams.</summary>
@@ -44,6 +46,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         await foreach (var pack in packs.ListAsync(cancellationToken))
         {
             var place = Place.Of(pack);
+            if (!silos.IsMine(SiloShares.Item(place.Name))) continue;
             if (units.TryGetValue(place, out var members)) members.Add(pack);
             else units.Add(place, [pack]);
         }
@@ -54,16 +57,39 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         var pass = new Pass(view.Positions, MaxPassBytes);
         await view.RefreshAsync(cancellationToken);
         var tables = 0;
-        foreach (var (place, members) in units.Where(u => now - _looked.GetValueOrDefault(u.Key) >= LookAgain && u.Value.Any(p => now - p.Created >= MinAge)).OrderBy(u => _looked.GetValueOrDefault(u.Key)))
+        foreach (var (place, members) in units.Where(u => now - _looked.GetValueOrDefault(u.Key).At >= LookAgain && u.Value.Any(p => now - p.Created >= MinAge))
+            .OrderBy(u => _looked.GetValueOrDefault(u.Key).At))
         {
             if (tables >= MaxTables || pass.Left <= 0) break;
-            tables += members.Count;
-            if (!await LookAsync(place, members, now, retention, pass, cancellationToken)) break;
-            _looked[place] = now;
+            var finished = FinishedIn(members, now, retention);
+            if (finished < 0 || finished != (_looked.TryGetValue(place, out var last) ? last.Finished : place.Unit == 0 && place.Name.Kind == PackKind.Birth ? members.Count : -1))
+            {
+                tables += members.Count;
+                if (!await LookAsync(place, members, now, retention, pass, cancellationToken)) break;
+            }
+
+            _looked[place] = (now, finished);
         }
 
         await FlushAsync(pass, cancellationToken);
         CleanerInstruments.Passes.Inc();
+    }
+
+    /// <summary>
+    /// A number that changes when anything is finished or deleted in a place, and for one birth pack with nothing finished is 1; -1 = it has to be looked at in any case.
+    /// </summary>
+    private long FinishedIn(List<PackListing> members, StoreTime now, TimeSpan retention)
+    {
+        long finished = 0;
+        foreach (var pack in members)
+        {
+            if (now - pack.Created < MinAge || now - pack.Created >= retention / 2) return -1;
+            if (pack.Name.Kind == PackKind.Birth) finished += view.Finished(pack.Name.Id);
+            else if (view.Moved(pack.Name) is { } moved) finished += moved.Keys.Count(k => (view.Bits(k) & RecipientBits.Finished) != 0);
+            else return -1;
+        }
+
+        return (finished << 20) + members.Count;
     }
 
     /// <summary>False = the store takes nothing now.</summary>
@@ -87,7 +113,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
             var entries = new List<MovedEntry>();
             foreach (var entry in contents.Entries)
             {
-                var open = entry.Keys.Where(k => (view.Bits(k) & RecipientBits.Finished) == 0 && !copies.Any(c => c.Keys.ContainsKey(k))).ToArray();
+                var open = entry.Keys.Where(k => (view.Bits(k) & RecipientBits.Finished) == 0 && !copies.Any(c => c.Contains(k))).ToArray();
                 if (open.Length > 0) entries.Add(new MovedEntry(pack.Name, entry, open));
             }
 
@@ -102,7 +128,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         var isSparse = liveBytes < packed * SparseShare;
         foreach (var (pack, entries) in live)
         {
-            if (!isSparse && (place.Name.Kind == PackKind.Birth || now - pack.Created < retention / 2)) continue;
+            if (!isSparse && now - pack.Created < retention / 2) continue;
             foreach (var entry in entries)
             {
                 var size = entry.Entry.ContentLength + entry.Entry.Length;

@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Collections.Concurrent;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
@@ -12,11 +13,11 @@ namespace Angarium.Grains.Sweep;
 
 /// <summary>
 /// Puts back whatever is unfinished and not queued (design rules 5 and 12). It lists all packs: existence is the to-do list. Each pack is checked until every unfinished
-/// recipient was seen in the index, again hourly and when the index was reborn; one whose recipients are all finished, or moved for an hour, is deleted. One pass at a
-/// time. Everything it remembers is a reason not to look again; none of it survives a crash.
+/// recipient was seen in the index, again hourly and when a partition of the index that it is in was reborn; one whose recipients are all finished, or moved for an hour, is deleted. Every
+/// silo lists, so that each knows where mail lies; it checks the packs of its share. One pass at a time. Everything it remembers is a reason not to look again; none of it survives a crash.
 /// </summary>
 internal sealed partial class PackSweep(
-    IPackStore packs, ISpoolReader reader, IQueueIndex index, RecordView view, IStoreClock clock, IStanding standing, ISweepOffers offers,
+    IPackStore packs, ISpoolReader reader, IQueueIndex index, RecordView view, IStoreClock clock, IStanding standing, ISilos silos, ISweepOffers offers,
     Func<ulong, bool> isOwnWriter, ILogger<PackSweep> log)
 {
     private const int OfferBatch = 500;
@@ -30,8 +31,14 @@ internal sealed partial class PackSweep(
 
     private readonly ConcurrentDictionary<PackName, Known> _known = new();
     private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
+
+    /// <summary>Of each partition: which change of any mark was its last.</summary>
+    private readonly int[] _bornAt = new int[IQueueIndex.Partitions];
     private volatile int _births;
     private volatile bool _work;
+
+    /// <summary>The index cannot be reached in this pass: only what needs none of it is done.</summary>
+    private volatile bool _isIndexAway;
     private bool _isFirst = true;
     private StoreTime _firstBegan;
     private long _read;
@@ -48,23 +55,32 @@ internal sealed partial class PackSweep(
         await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
         if (_isFirst) _firstBegan = began;
         if (_isFirst && listed.Count > 0) LogBegun(log, listed.Count);
-        Forget(listed);
+        var mine = listed.Where(p => silos.IsMine(SiloShares.Item(p.Name))).ToList();
+        Forget(mine);
         // Moved packs before the listing counts: what they hold must not seem to be in no listing.
         var learned = true;
         foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) learned &= await LearnMovedAsync(pack, began, cancellationToken);
         if (learned) view.Listed(began, listed);
         var moved = SourcesMoved(began);
-        var stamps = await index.StampsAsync(IndexPartition.All, cancellationToken);
-        for (var partition = 0; partition < stamps.Count; partition++) Note(partition, stamps[partition]);
+        await LookAtStampsAsync(cancellationToken);
 
         var running = new List<Task>();
-        foreach (var pack in listed)
+        foreach (var pack in mine)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
             if (!IsOldEnough(pack, known, began)) continue;
             var isMoved = moved.TryGetValue(pack.Name, out var since) && known.CheckedAt < since;
-            if (!isMoved && !IsDone(pack.Name, known) && known.Seen && known.Births == _births && began - known.CheckedAt < Recheck) continue;
+            if (!isMoved && !IsDone(pack.Name, known))
+            {
+                if (known.Seen && !IsReborn(known) && began - known.CheckedAt < Recheck) continue;
+                if (_isIndexAway && known.Recipients is not null)
+                {
+                    _work = true;
+                    continue;
+                }
+            }
+
             if (running.Count == Concurrency) running.Remove(await Task.WhenAny(running));
             running.Add(GuardAsync(pack, known, cancellationToken));
         }
@@ -75,9 +91,6 @@ internal sealed partial class PackSweep(
         return _work;
     }
 
-    /// <summary>Positions that moved packs name: their streams are kept.</summary>
-    public IReadOnlyCollection<Spool.Ledger.LedgerPosition> NamedPositions => [.. _known.Values.SelectMany(k => k.Positions)];
-
     // Hand-over and sweep never race: only packs that no hand-over can still be about. Earlier processes' packs have none when this process is alone.
     private bool IsOldEnough(PackListing pack, Known known, StoreTime now)
     {
@@ -87,7 +100,7 @@ internal sealed partial class PackSweep(
 
     private bool IsDone(PackName name, Known known) => known.Recipients is { } all && (name.Kind == PackKind.Birth
         ? view.Finished(name.Id) >= all
-        : view.Moved(name) is { } moved && moved.Keys.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
+        : view.Moved(name) is { } moved && moved.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
 
     private async Task GuardAsync(PackListing pack, Known known, CancellationToken cancellationToken)
     {
@@ -133,13 +146,22 @@ internal sealed partial class PackSweep(
             return;
         }
 
+        if (_isIndexAway)
+        {
+            (_work, known.Seen) = (true, false);
+            return;
+        }
+
         var seen = true;
+        var partitions = new BitArray(IQueueIndex.Partitions);
         foreach (var domain in open.GroupBy(o => o.Entry.Domain))
         {
+            partitions.Set(IndexPartition.Of(domain.Key), true);
             foreach (var batch in Batches(domain)) seen &= await SeeAsync(domain.Key, batch, cancellationToken);
         }
 
         if (!seen) _work = true;
+        known.Partitions = partitions;
         known.Seen = seen;
         known.CheckedAt = began;
         known.Births = births;
@@ -193,7 +215,7 @@ internal sealed partial class PackSweep(
     private bool IsMoved(PackName name, IEnumerable<RecipientKey> open, StoreTime now)
     {
         var copies = view.MovedPacksFrom(name).Where(m => m.Name != name && now - m.ListedAt >= MovedFor).ToList();
-        return copies.Count > 0 && open.All(k => copies.Any(c => c.Keys.ContainsKey(k)));
+        return copies.Count > 0 && open.All(k => copies.Any(c => c.Contains(k)));
     }
 
     // When each source became due for deletion because a copy of it had been durable for an hour.
@@ -215,9 +237,7 @@ internal sealed partial class PackSweep(
         {
             var toc = await reader.ReadTocAsync(pack.Name, cancellationToken);
             if (toc.Value is not { } contents) return true;
-            var known = _known.GetOrAdd(pack.Name, _ => new Known { FirstListed = began });
-            known.Positions = [.. contents.Positions];
-            await view.AddMovedAsync(contents, known.FirstListed, cancellationToken);
+            await view.AddMovedAsync(contents, began, cancellationToken);
             return true;
         }
         catch (IOException e)
@@ -228,19 +248,59 @@ internal sealed partial class PackSweep(
         }
     }
 
+    // Of the partitions that packs of this share are in: no mail, no call.
+    private async Task LookAtStampsAsync(CancellationToken cancellationToken)
+    {
+        var used = new BitArray(IQueueIndex.Partitions);
+        foreach (var known in _known.Values)
+        {
+            if (known.Partitions is { } partitions) used.Or(partitions);
+        }
+
+        int[] asked = [.. IndexPartition.All.Where(p => used[p])];
+        _isIndexAway = false;
+        if (asked.Length == 0) return;
+        try
+        {
+            var stamps = await index.StampsAsync(asked, cancellationToken);
+            for (var i = 0; i < asked.Length; i++) Note(asked[i], stamps[i]);
+        }
+        catch (IOException e)
+        {
+            _isIndexAway = true;
+            LogIndexAway(log, e.Message);
+        }
+    }
+
     private void Note(int partition, IndexStamp stamp)
     {
         lock (_stamps)
         {
             if (_stamps[partition] == stamp) return;
             _stamps[partition] = stamp;
-            _births++;
+            _bornAt[partition] = ++_births;
         }
     }
 
-    private void Forget(List<PackListing> listed)
+    /// <summary>A mark of its partitions is no longer what came in the reply of its last check (design rule 12).</summary>
+    private bool IsReborn(Known known)
     {
-        var names = listed.Select(p => p.Name).ToHashSet();
+        if (known.Births == _births || known.Partitions is not { } partitions) return false;
+        lock (_stamps)
+        {
+            for (var p = 0; p < _bornAt.Length; p++)
+            {
+                if (partitions[p] && _bornAt[p] > known.Births) return true;
+            }
+        }
+
+        return false;
+    }
+
+    // What is gone, or in another silo's share now.
+    private void Forget(List<PackListing> mine)
+    {
+        var names = mine.Select(p => p.Name).ToHashSet();
         foreach (var gone in _known.Keys.Where(k => !names.Contains(k)).ToList()) _known.TryRemove(gone, out _);
     }
 
@@ -250,8 +310,11 @@ internal sealed partial class PackSweep(
     [LoggerMessage(2305, LogLevel.Information, "Read back {Recipients} recipients, {Elapsed} after the start")]
     private static partial void LogRead(ILogger logger, long recipients, TimeSpan elapsed);
 
-    [LoggerMessage(2304, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
+    [LoggerMessage(2306, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
     private static partial void LogCorrupt(ILogger logger, PackName pack);
+
+    [LoggerMessage(2307, LogLevel.Warning, "The queue index cannot be reached: only finished packs are swept: {Error}")]
+    private static partial void LogIndexAway(ILogger logger, string error);
 
     [LoggerMessage(2302, LogLevel.Warning, "Pack {Pack} could not be swept and is tried again: {Error}")]
     private static partial void LogFailed(ILogger logger, PackName pack, string error);
@@ -264,6 +327,6 @@ internal sealed partial class PackSweep(
         public bool Seen;
         public int Births;
         public int? Recipients;
-        public IReadOnlyList<Spool.Ledger.LedgerPosition> Positions = [];
+        public BitArray? Partitions;
     }
 }

@@ -1,6 +1,7 @@
 using Angarium.Contracts.Configuration;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Time;
@@ -10,11 +11,11 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Grains.Sweep;
 
 /// <summary>
-/// Runs view, sweep, checkpoints and gauges on a silo: opens the view, sweeps every 10 s while there is work, else every 30 s, and writes a checkpoint every ten
-/// minutes. A background service; no state that a crash could lose.
+/// Runs view, sweep, checkpoints and gauges on a silo: opens the view, sweeps every 10 s while there is work, else every 30 s, and (one silo for all) writes a checkpoint
+/// every ten minutes. A background service; no state that a crash could lose.
 /// </summary>
 internal sealed partial class SweepService(
-    RecordView view, PackSweep sweep, IIndexTotals index, ActiveDomains active, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
+    RecordView view, PackSweep sweep, IIndexTotals index, ActiveDomains active, ISilos silos, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
     : BackgroundService
 {
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(10);
@@ -42,7 +43,7 @@ internal sealed partial class SweepService(
         while (true)
         {
             await Task.Delay(CheckpointEvery, stoppingToken);
-            await TryAsync(() => view.CheckpointAsync(settings.Current.LedgerRetention, sweep.NamedPositions, stoppingToken), stoppingToken);
+            if (silos.IsMine(RecordView.Share)) await TryAsync(() => view.CheckpointAsync(settings.Current.LedgerRetention, stoppingToken), stoppingToken);
         }
     }
 

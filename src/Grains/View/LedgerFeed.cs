@@ -9,5 +9,8 @@ public sealed class LedgerFeed
 
     internal LedgerFeed(RecordView view) => _view = view;
 
-    public void OnDurable(IReadOnlyList<LedgerRecord> records) => _view.OnDurable(records);
+    /// <param name="stream">This process's stream, as it is now.</param>
+    /// <param name="end">Its end behind these records: all before it was fed as well.</param>
+    /// <param name="records">What was appended.</param>
+    public void OnDurable(LedgerStream stream, long end, IReadOnlyList<LedgerRecord> records) => _view.OnDurable(stream, end, records);
 }

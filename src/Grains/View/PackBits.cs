@@ -17,6 +17,9 @@ internal sealed class PackBits
     /// <summary>Since when it has been in no listing.</summary>
     public StoreTime MissingSince { get; set; }
 
+    /// <summary>The moved packs that hold some of its recipients. Replaced, never changed.</summary>
+    public MovedPack[] Copies { get; set; } = [];
+
     public int Finished => Volatile.Read(ref _finished);
 
     public RecipientBits this[ushort ordinal]

@@ -10,28 +10,43 @@ namespace Angarium.Grains.View;
 // Checkpoints `view/<n>` and what they allow to delete: streams older than the retention that a durable checkpoint covers and no pack names.
 internal sealed partial class RecordView
 {
+    /// <summary>The item of shares that checkpoints are.</summary>
+    public const ulong Share = 0x76696577;
+
     private const string Prefix = "view/";
     private static ReadOnlySpan<byte> Magic => "ANGV0001"u8;
 
-    /// <summary>Writes a checkpoint, keeps the two newest, and deletes streams that nothing needs any more.</summary>
-    public async Task CheckpointAsync(TimeSpan retention, IReadOnlyCollection<LedgerPosition> named, CancellationToken cancellationToken)
+    /// <summary>
+    /// Writes a checkpoint, keeps the two newest, and deletes streams that nothing needs any more. One silo does it for all; two at a time do no harm.
+    /// </summary>
+    public async Task CheckpointAsync(TimeSpan retention, CancellationToken cancellationToken)
     {
-        await _opened.Task;
-        await FollowAsync(everything: true, cancellationToken);
+        await RefreshAsync(cancellationToken);
         Dictionary<LedgerStream, (long Offset, bool Sealed)> covered;
         lock (_gate) covered = new(_positions);
-        var name = Prefix + (++_checkpoint).ToString("d20", CultureInfo.InvariantCulture);
-        if (await documents.WriteAsync(name, Encode(covered), null, cancellationToken) is null) return;
+        var number = (await documents.ListAsync(Prefix, cancellationToken)).Select(NumberOf).DefaultIfEmpty().Max() + 1;
+        // Made by another meanwhile: his is as good.
+        if (await documents.WriteAsync(Prefix + number.ToString("d20", CultureInfo.InvariantCulture), Encode(covered), null, cancellationToken) is null) return;
         var names = await documents.ListAsync(Prefix, cancellationToken);
         foreach (var old in names.SkipLast(2)) await documents.DeleteAsync(old, cancellationToken);
+        await DeleteStreamsAsync(retention, covered, cancellationToken);
+        if (!standing.IsSoleProcess) await WritersDocument.TidyAsync(documents, clock.Now, cancellationToken);
+    }
+
+    private async Task DeleteStreamsAsync(TimeSpan retention, Dictionary<LedgerStream, (long Offset, bool Sealed)> covered, CancellationToken cancellationToken)
+    {
         var streams = new List<LedgerStreamListing>();
         await foreach (var listing in ledger.ListAsync(cancellationToken)) streams.Add(listing);
-        foreach (var stream in streams)
+        // Rule 10: kept from the earliest position that any pack names. What such a pack needs besides was begun after it was made.
+        var moved = AllMoved;
+        var named = moved.SelectMany(m => m.Positions).Select(p => p.Stream).ToHashSet();
+        var oldest = moved.Count > 0 ? moved.Min(m => m.Created) : clock.Now;
+        foreach (var (stream, _, isSealed, modified) in streams)
         {
-            if (!stream.Sealed || clock.Now - stream.Modified < retention || stream.Stream.Writer == ownWriter()) continue;
-            if (!covered.TryGetValue(stream.Stream, out var position) || !position.Sealed || named.Any(p => p.Stream == stream.Stream)) continue;
-            await ledger.DeleteAsync(stream.Stream, cancellationToken);
-            lock (_gate) _positions.Remove(stream.Stream);
+            if (!isSealed || clock.Now - modified < retention || stream.Writer == ownWriter() || named.Contains(stream) || modified > oldest - ForgetAfter) continue;
+            if (!covered.TryGetValue(stream, out var position) || !position.Sealed) continue;
+            await ledger.DeleteAsync(stream, cancellationToken);
+            lock (_gate) _positions.Remove(stream);
         }
     }
 
@@ -39,12 +54,19 @@ internal sealed partial class RecordView
     {
         foreach (var name in (await documents.ListAsync(Prefix, cancellationToken)).Reverse())
         {
-            if (ulong.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number)) _checkpoint = Math.Max(_checkpoint, number);
             if (await documents.ReadAsync(name, cancellationToken) is not { } document) continue;
-            if (_forgot = TryDecode(document.Content)) return;
-            LogBadCheckpoint(log, name);
+            if (TryDecode(document.Content))
+            {
+                _forgot = true;
+                return;
+            }
+
+            if (document.Content.Span.StartsWith(Magic[..4]) && !document.Content.Span.StartsWith(Magic)) LogNewerCheckpoint(log, name);
+            else LogBadCheckpoint(log, name);
         }
     }
+
+    private static ulong NumberOf(string name) => ulong.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     private byte[] Encode(Dictionary<LedgerStream, (long Offset, bool Sealed)> positions)
     {
@@ -137,6 +159,9 @@ internal sealed partial class RecordView
             ? decision with { Reply = new Reply(reader.ReadInt32(), new EnhancedStatus(reader.ReadByte(), reader.ReadUInt16(), reader.ReadUInt16()), reader.ReadString()) }
             : decision;
     }
+
+    [LoggerMessage(2203, LogLevel.Warning, "The checkpoint {Name} was written by a later version of angarium; an older one or the whole ledger is read instead")]
+    private static partial void LogNewerCheckpoint(ILogger logger, string name);
 
     [LoggerMessage(2201, LogLevel.Warning, "The checkpoint {Name} is damaged; an older one or the whole ledger is read instead")]
     private static partial void LogBadCheckpoint(ILogger logger, string name);

@@ -14,35 +14,32 @@ namespace Angarium.Grains.View;
 /// from any thread; one refresh at a time, shared by all who asked before it began. In memory; starts from the newest good checkpoint and the tails behind it.
 /// </summary>
 internal sealed partial class RecordView(
-    ILedgerStore ledger, IDocumentStore documents, IStoreClock clock, IStanding standing, DecodeLedger decode, Func<ulong> ownWriter, ILogger<RecordView> log) : IRecordView
+    ILedgerStore ledger, IDocumentStore documents, IStoreClock clock, IStanding standing, ISilos silos, DecodeLedger decode, Func<ulong> ownWriter, TimeProvider time,
+    ILogger<RecordView> log) : IRecordView
 {
     public static readonly TimeSpan ForgetAfter = TimeSpan.FromHours(1);
+
+    /// <summary>Least time between the starts of two refreshes: five a second, whatever number of domains ask.</summary>
+    public static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
+
     private const int ReadBytes = 1 << 20;
     private const int MaxDecisions = 100_000;
 
     private readonly ConcurrentDictionary<PackId, PackBits> _packs = new();
     private readonly ConcurrentDictionary<RecipientKey, LedgerRecord> _decisions = new();
-    private readonly ConcurrentDictionary<RecipientKey, EntryPlace> _moved = new();
     private readonly Dictionary<PackName, MovedPack> _movedPacks = [];
-    private readonly Dictionary<LedgerStream, (long Offset, bool Sealed)> _positions = [];
+    private readonly Dictionary<PackName, List<MovedPack>> _bySource = [];
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _current = Task.CompletedTask;
     private Task? _next;
-    private ulong _checkpoint;
+    private long _begunAt;
+    private bool _hasBegun;
 
     /// <summary>Records have been let go of (or a checkpoint that had done so was loaded): what is said of an unknown pack is no longer all that the ledger says.</summary>
     private volatile bool _forgot;
 
     public StoreTime ListedFrom { get; private set; }
-
-    public IReadOnlyList<LedgerPosition> Positions
-    {
-        get
-        {
-            lock (_gate) return [.. _positions.Where(p => !p.Value.Sealed).Select(p => new LedgerPosition(p.Key, p.Value.Offset))];
-        }
-    }
 
     public RecipientBits Bits(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) ? pack[key.Ordinal] : RecipientBits.None;
 
@@ -50,34 +47,51 @@ internal sealed partial class RecordView(
 
     public LedgerRecord? Decision(RecipientKey key) => _decisions.GetValueOrDefault(key);
 
-    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) =>
-        _packs.TryGetValue(key.PackId, out var pack) && pack.Listed ? birth : _moved.TryGetValue(key, out var place) ? place : null;
+    public EntryPlace? Locate(RecipientKey key, EntryPlace birth)
+    {
+        if (!_packs.TryGetValue(key.PackId, out var pack)) return null;
+        if (pack.Listed) return birth;
+        foreach (var copy in pack.Copies)
+        {
+            if (copy.Find(key) is { } place) return place;
+        }
+
+        return null;
+    }
 
     /// <summary>How many recipients of a birth pack are finished.</summary>
     public int Finished(PackId pack) => _packs.TryGetValue(pack, out var bits) ? bits.Finished : 0;
 
-    /// <summary>Loads the newest good checkpoint, seals the streams of the dead (alone: all earlier ones) and reads the tails. Until it is done, nothing read back is judged.</summary>
+    /// <summary>
+    /// Loads the newest good checkpoint, lists all streams once, seals those of the dead (alone: all earlier ones) and reads what is behind the checkpoint. Until it is done, nothing read
+    /// back is judged.
+    /// </summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
         await LoadAsync(cancellationToken);
-        await FollowAsync(everything: true, cancellationToken);
-        _opened.SetResult();
+        await FollowAsync(lists: true, cancellationToken);
+        if (standing.IsSoleProcess) await WritersDocument.LeaveOnlyAsync(documents, ownWriter(), cancellationToken);
+        _opened.TrySetResult();
     }
 
     public Task RefreshAsync(CancellationToken cancellationToken)
     {
+        Task task;
         lock (_gate)
         {
             // A refresh that has begun does not count for who asks now: the next one does, for all who ask until it begins.
-            if (_current.IsCompleted && _next is null) return _current = RefreshOnceAsync();
-            return _next ??= NextAsync(_current);
+            if (_opened.Task.IsCompleted && _current.IsCompleted && _next is null && Wait() <= TimeSpan.Zero) task = _current = Begin();
+            else task = _next ??= NextAsync(_current);
         }
+
+        return cancellationToken.CanBeCanceled ? task.WaitAsync(cancellationToken) : task;
     }
 
     /// <summary>This silo's own records, before they are acknowledged. Called by the ledger's writer; any thread.</summary>
-    public void OnDurable(IReadOnlyList<LedgerRecord> records)
+    public void OnDurable(LedgerStream stream, long end, IReadOnlyList<LedgerRecord> records)
     {
         foreach (var record in records) Take(record);
+        Fed(stream, end);
     }
 
     /// <summary>What a complete listing of packs showed: forgets what has been in none for an hour.</summary>
@@ -105,7 +119,7 @@ internal sealed partial class RecordView(
             if (births.Contains(id)) continue;
             bits.Listed = false;
             if (bits.MissingSince == default) bits.MissingSince = began;
-            else if (began - bits.MissingSince > ForgetAfter && !MovedFrom(id)) _forgot |= _packs.TryRemove(id, out _);
+            else if (began - bits.MissingSince > ForgetAfter && bits.Copies.Length == 0) _forgot |= _packs.TryRemove(id, out _);
         }
 
         foreach (var gone in MovedPacks().Where(m => !moved.Contains(m.Name)).ToList()) DropMoved(gone.Name);
@@ -143,24 +157,28 @@ internal sealed partial class RecordView(
 
     private void AddMoved(PackToc toc, StoreTime listed)
     {
-        var pack = new MovedPack(toc.Name, [], [.. toc.Sources], listed);
-        foreach (var entry in toc.Entries)
-        {
-            foreach (var key in entry.Keys) pack.Keys[key] = new EntryPlace(toc.Name, entry.Offset, entry.Length);
-        }
-
+        var pack = new MovedPack(toc, listed);
         lock (_gate)
         {
             if (!_movedPacks.TryAdd(toc.Name, pack)) return;
+            foreach (var source in pack.Sources)
+            {
+                if (!_bySource.TryGetValue(source, out var copies)) _bySource.Add(source, copies = []);
+                copies.Add(pack);
+            }
+
+            foreach (var birth in pack.Births)
+            {
+                var bits = _packs.GetOrAdd(birth, static _ => new PackBits());
+                bits.Copies = [.. bits.Copies, pack];
+            }
         }
 
         foreach (var entry in toc.Entries)
         {
             foreach (var key in entry.Keys)
             {
-                _moved[key] = new EntryPlace(toc.Name, entry.Offset, entry.Length);
-                var bits = _packs.GetOrAdd(key.PackId, static _ => new PackBits());
-                if (bits.Created == default || entry.Born < bits.Created) bits.Created = entry.Born;
+                if (_packs.TryGetValue(key.PackId, out var bits) && (bits.Created == default || entry.Born < bits.Created)) bits.Created = entry.Born;
             }
         }
     }
@@ -171,7 +189,10 @@ internal sealed partial class RecordView(
     }
 
     /// <summary>Moved packs that name <paramref name="source"/> as a source.</summary>
-    public IReadOnlyList<MovedPack> MovedPacksFrom(PackName source) => [.. MovedPacks().Where(m => m.Sources.Contains(source))];
+    public IReadOnlyList<MovedPack> MovedPacksFrom(PackName source)
+    {
+        lock (_gate) return _bySource.TryGetValue(source, out var copies) ? [.. copies] : [];
+    }
 
     /// <summary>A pack was deleted.</summary>
     public void Deleted(PackName name)
@@ -194,79 +215,54 @@ internal sealed partial class RecordView(
         lock (_gate) return [.. _movedPacks.Values];
     }
 
-    private bool MovedFrom(PackId id)
-    {
-        lock (_gate) return _movedPacks.Count > 0 && _movedPacks.Values.Any(m => m.Births.Contains(id));
-    }
-
     private void DropMoved(PackName name)
     {
-        MovedPack? pack;
-        List<MovedPack> others;
         lock (_gate)
         {
-            if (!_movedPacks.Remove(name, out pack)) return;
-            others = [.. _movedPacks.Values];
-        }
+            if (!_movedPacks.Remove(name, out var pack)) return;
+            foreach (var source in pack.Sources)
+            {
+                if (_bySource.TryGetValue(source, out var copies) && copies.Remove(pack) && copies.Count == 0) _bySource.Remove(source);
+            }
 
-        foreach (var key in pack.Keys.Keys)
-        {
-            if (!_moved.TryGetValue(key, out var place) || place.Pack != name) continue;
-            // Another copy takes its place at once: in between, the recipient would seem to be in no listing.
-            if (others.Find(o => o.Keys.ContainsKey(key)) is { } other) _moved[key] = other.Keys[key];
-            else _moved.TryRemove(key, out _);
+            foreach (var birth in pack.Births)
+            {
+                if (_packs.TryGetValue(birth, out var bits)) bits.Copies = [.. bits.Copies.Where(c => c != pack)];
+            }
         }
+    }
+
+    private TimeSpan Wait() => _hasBegun && !standing.IsSoleProcess ? Spacing - time.GetElapsedTime(_begunAt) : TimeSpan.Zero;
+
+    private Task Begin()
+    {
+        (_hasBegun, _begunAt) = (true, time.GetTimestamp());
+        return FollowAsync(lists: false, CancellationToken.None);
     }
 
     private async Task NextAsync(Task current)
     {
+        // Whoever called holds the gate and has yet to note this task.
+        await Task.Yield();
+        await _opened.Task;
         try
         {
             await current;
         }
-        catch (IOException)
+        catch (Exception)
         {
             // The refresh before this one failed; its callers know.
         }
 
+        if (Wait() is var wait && wait > TimeSpan.Zero) await Task.Delay(wait, time);
         Task mine;
         lock (_gate)
         {
-            mine = _current = RefreshOnceAsync();
+            mine = _current = Begin();
             _next = null;
         }
 
         await mine;
-    }
-
-    private async Task RefreshOnceAsync()
-    {
-        await _opened.Task;
-        // Alone, every other stream is sealed and read, and own records come by OnDurable.
-        if (!standing.IsSoleProcess) await FollowAsync(everything: false, CancellationToken.None);
-    }
-
-    private async Task FollowAsync(bool everything, CancellationToken cancellationToken)
-    {
-        await foreach (var listing in ledger.ListAsync(cancellationToken))
-        {
-            var stream = listing.Stream;
-            var own = stream.Writer == ownWriter();
-            if (own && !everything) continue;
-            (long Offset, bool Sealed) position;
-            lock (_gate) position = _positions.GetValueOrDefault(stream);
-            if (position.Sealed) continue;
-            if (standing.IsSoleProcess && !own && !listing.Sealed) await ledger.SealAsync(stream, cancellationToken);
-            while (true)
-            {
-                var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
-                foreach (var record in decode(read.Data)) Take(record);
-                var done = read.Data.IsEmpty || read.Next == position.Offset;
-                position = (read.Next, read.Sealed);
-                lock (_gate) _positions[stream] = position;
-                if (done) break;
-            }
-        }
     }
 
     private void Take(LedgerRecord record)
@@ -285,12 +281,4 @@ internal sealed partial class RecordView(
     }
 
     private PackBits Pack(RecipientKey key) => _packs.GetOrAdd(key.PackId, static _ => new PackBits());
-
-    /// <summary>A moved pack that exists.</summary>
-    internal sealed record MovedPack(PackName Name, Dictionary<RecipientKey, EntryPlace> Keys, HashSet<PackName> Sources, StoreTime ListedAt)
-    {
-        private HashSet<PackId>? _births;
-
-        public HashSet<PackId> Births => _births ??= [.. Keys.Keys.Select(k => k.PackId)];
-    }
 }

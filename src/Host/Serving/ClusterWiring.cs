@@ -34,7 +34,7 @@ internal static class ClusterWiring
     public static void AddGrains(this IHostApplicationBuilder builder, ProcessPlan plan, OpenStores stores, RedisOptions redis)
     {
         if (plan.IsAlone) builder.Services.AddMemoryIndex();
-        else builder.Services.AddRedisIndex(redis, plan.Cluster.Id);
+        else builder.Services.AddRedisIndex(redis, plan.Cluster.Id).AddClusterSilos();
         builder.Services.AddQueues(_ => stores.Ledger!.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out _));
         // Notices are committed here, whether mail is or not.
         builder.Services.AddHandOver();

@@ -1,3 +1,4 @@
+using Angarium.Grains.Membership;
 using Angarium.Grains.View;
 using Angarium.Host.Configuration;
 using Angarium.Spool;
@@ -19,12 +20,16 @@ internal sealed class OpenStores : IAsyncDisposable
     private readonly HashSet<ulong> _earlier;
     private readonly DataFolder? _folder;
     private LedgerFeed? _feed;
+    private ISilos? _silos;
+    private IStanding? _standing;
 
     /// <param name="folder">Held by the stores themselves when they are in it.</param>
     private OpenStores(ProcessPlan plan, RelayStores stores, HashSet<ulong> earlier, DataFolder? folder)
     {
         (_plan, Stores, _earlier, _folder) = (plan, stores, earlier, folder);
-        if (plan.IsSilo) Ledger = stores.CreateLedger((_, _, records) => _feed!.OnDurable(records));
+        if (!plan.IsSilo) return;
+        Ledger = stores.CreateLedger(
+            (stream, end, records) => _feed!.OnDurable(stream, end, records), plan.IsAlone ? null : () => _silos!.Own, plan.IsAlone ? null : () => _standing!.IsConfirmed);
     }
 
     public RelayStores Stores { get; }
@@ -81,7 +86,7 @@ internal sealed class OpenStores : IAsyncDisposable
     /// <summary>Joins the stores with what listens to them; before the first commit and append.</summary>
     public void Start(IServiceProvider services)
     {
-        _feed = services.GetService<LedgerFeed>();
+        (_feed, _silos, _standing) = (services.GetService<LedgerFeed>(), services.GetService<ISilos>(), services.GetService<IStanding>());
         if (_plan.IsSilo || _plan.RunsIngress) Stores.Writer.Listener = services.GetService<ICommitListener>();
     }
 

@@ -15,20 +15,20 @@ public sealed class LedgerTrace(ILedgerStore store)
     public async IAsyncEnumerable<LedgerRecord> FindAsync(RecipientKey key, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var keys = new HashSet<RecipientKey> { key };
-        await foreach (var record in AllAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var record in AllAsync(cancellationToken).ConfigureAwait(Turns.Captured))
             if (record.Summary is { } summary && summary.Message.First == key) keys.Add(record.Key);
-        await foreach (var record in AllAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var record in AllAsync(cancellationToken).ConfigureAwait(Turns.Captured))
             if (keys.Contains(record.Key)) yield return record;
     }
 
     /// <summary>Every record of every stream.</summary>
     public async IAsyncEnumerable<LedgerRecord> AllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var listing in store.ListAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var listing in store.ListAsync(cancellationToken).ConfigureAwait(Turns.Captured))
         {
             for (long at = 0; ;)
             {
-                var read = await store.ReadAsync(listing.Stream, at, Piece, cancellationToken).ConfigureAwait(false);
+                var read = await store.ReadAsync(listing.Stream, at, Piece, cancellationToken).ConfigureAwait(Turns.Captured);
                 foreach (var record in LedgerReader.Decode(read)) yield return record;
                 if (read.Next == at) break;
                 at = read.Next;

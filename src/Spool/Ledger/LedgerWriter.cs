@@ -11,6 +11,11 @@ namespace Angarium.Spool.Ledger;
 /// Group commit of this process's ledger (design rules 6 to 10): one append is in flight, what comes meanwhile gathers for the next. Owns the current stream; it is rolled hourly, at 40,000
 /// appends or 64 MiB; after a failed append it is over, and its records go to a new one. The writer's id is in the document of writers before the first append. Any thread; the state is under
 /// one lock. Nothing survives a crash but what was appended.
+/// <para>
+/// Stream n + 1 begins only when n is known to be sealed with something in it. So who finds stream n sealed and read goes on to n + 1, and who sees this process dead ends it for good: it
+/// seals one stream after the other until one is empty, and behind an empty one nothing ever comes. A writer that finds that this was done to it (or whose own stream stayed empty) goes on
+/// under a new id, which it may enter in the document only while its membership row is confirmed; without that, what it holds stays unacknowledged.
+/// </para>
 /// </summary>
 public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
 {
@@ -31,31 +36,42 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? _onDurable;
+    private readonly Func<string> _silo;
+    private readonly Func<bool> _mayRegister;
     private readonly ITimer _probe;
     private readonly Queue<Pending> _gathered = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _gatheredRecords;
-    private bool _busy, _closed, _isRegistered;
+    private bool _busy, _closed;
     private volatile bool _isHealthy = true;
+    private ulong _writer;
+    private uint _lastNumber;
     private LedgerStream _stream;
+
+    /// <summary>The last stream, while it is not known to be sealed; <see cref="_isDeposed"/>: somebody else ended it, and this writer's id with it.</summary>
+    private LedgerStream _over;
+    private bool _isDeposed;
     private long _end;
     private int _appends;
     private long _opened;
 
     /// <param name="onDurable">Told of each durable append with its stream, the stream's new end and the records, before the tasks of their callers complete; must be quick.</param>
+    /// <param name="silo">This silo's life, as membership names it; null = the process is alone.</param>
+    /// <param name="mayRegister">Whether this silo's membership row is confirmed; null = always.</param>
     public LedgerWriter(
         ILedgerStore store, IDocumentStore documents, IStoreClock clock, TimeProvider time, ILogger logger, Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable = null,
-        ulong? writer = null)
+        ulong? writer = null, Func<string>? silo = null, Func<bool>? mayRegister = null)
     {
         (_store, _documents, _clock, _time, _logger, _onDurable) = (store, documents, clock, time, logger, onDurable);
-        Writer = writer ?? PackWriter.DrawId();
+        (_silo, _mayRegister) = (silo ?? (static () => "-"), mayRegister ?? (static () => true));
+        _writer = writer ?? PackWriter.DrawId();
         _probe = time.CreateTimer(static self => ((LedgerWriter)self!).Probe(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public bool IsHealthy => _isHealthy;
 
-    /// <summary>This process's id in the ledger.</summary>
-    public ulong Writer { get; }
+    /// <summary>This process's id in the ledger, as it is now.</summary>
+    public ulong Writer => Volatile.Read(ref _writer);
 
     public Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
     {
@@ -89,7 +105,18 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         Pump();
         await _drained.Task.ConfigureAwait(Turns.Captured);
         await _probe.DisposeAsync().ConfigureAwait(Turns.Captured);
-        await EndStreamAsync().ConfigureAwait(Turns.Captured);
+        End(isDeposed: false);
+        if (_over.Writer == 0) return;
+        try
+        {
+            await _store.SealAsync(_over, CancellationToken.None).ConfigureAwait(Turns.Captured);
+            await WritersDocument.EndAsync(_documents, _over.Writer, _over.Number, _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured);
+        }
+        catch (IOException failure)
+        {
+            // Whoever sees this process dead does it.
+            LogNotSealed(_logger, _over, failure);
+        }
     }
 
     private void Pump()
@@ -152,7 +179,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
             if (batch.Count == 0) return;
             try
             {
-                var records = await AppendOnceAsync(batch).ConfigureAwait(Turns.Captured);
+                if (await AppendOnceAsync(batch, attempt > 0).ConfigureAwait(Turns.Captured) is not { } records) return;
                 _isHealthy = true;
                 _onDurable?.Invoke(_stream, _end, records);
                 foreach (var pending in batch) pending.TrySetResult();
@@ -162,8 +189,8 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
             {
                 last = failure;
                 SpoolInstruments.LedgerFailures.Inc();
-                LogAppendFailed(_logger, _stream, failure);
-                await EndStreamAsync().ConfigureAwait(Turns.Captured);
+                LogAppendFailed(_logger, _stream.Writer == 0 ? new LedgerStream(Writer, _lastNumber + 1) : _stream, failure);
+                End(failure is LedgerConflictException);
             }
         }
 
@@ -181,19 +208,15 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         return true;
     });
 
-    private async Task<IReadOnlyList<LedgerRecord>> AppendOnceAsync(List<Pending> batch)
+    /// <summary>Null = nothing was left to write by the time that a stream was there.</summary>
+    private async Task<IReadOnlyList<LedgerRecord>?> AppendOnceAsync(List<Pending> batch, bool wasTried)
     {
-        if (!_isRegistered)
-        {
-            await WritersDocument.RegisterAsync(_documents, Writer, _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured);
-            _isRegistered = true;
-        }
-
-        if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) await EndStreamAsync().ConfigureAwait(Turns.Captured);
+        if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) End(isDeposed: false);
         if (_stream.Writer == 0)
         {
-            _stream = new LedgerStream(Writer, ++_lastNumber);
-            (_end, _appends, _opened) = (0, 0, _time.GetTimestamp());
+            await BeginAsync().ConfigureAwait(Turns.Captured);
+            GiveUpLate(batch, wasTried);
+            if (batch.Count == 0) return null;
         }
 
         IReadOnlyList<LedgerRecord> records = batch.Count == 1 ? batch[0].Records : [.. batch.SelectMany(p => p.Records)];
@@ -215,8 +238,6 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         return records;
     }
 
-    private uint _lastNumber;
-
     internal static int Encode(byte[] buffer, IReadOnlyList<LedgerRecord> records, LedgerStream stream, long offset)
     {
         var writer = new ByteWriter(buffer);
@@ -227,20 +248,43 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         return LedgerBlock.Size(payload);
     }
 
-    /// <summary>The stream is over. Sealed when that can be done now, so that nobody waits for it; else whoever sees this writer dead does it.</summary>
-    private async Task EndStreamAsync()
+    private void End(bool isDeposed)
     {
-        var stream = _stream;
-        _stream = default;
-        if (stream.Writer == 0) return;
-        try
+        if (_stream.Writer == 0) return;
+        (_over, _isDeposed, _stream) = (_stream, isDeposed, default);
+    }
+
+    private async Task BeginAsync()
+    {
+        if (_over.Writer != 0)
         {
-            await _store.SealAsync(stream, CancellationToken.None).ConfigureAwait(Turns.Captured);
+            var end = await _store.SealAsync(_over, CancellationToken.None).ConfigureAwait(Turns.Captured);
+            if (end == 0 || _isDeposed)
+            {
+                await WritersDocument.EndAsync(_documents, Writer, _over.Number, _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured);
+                DrawWriter();
+            }
+
+            _over = default;
         }
-        catch (IOException failure)
+
+        // At each new stream, so that a document that was lost is made good.
+        if (!_mayRegister()) throw new IOException("This silo's membership row is not confirmed: it begins no stream");
+        if (!await WritersDocument.RegisterAsync(_documents, Writer, _silo(), _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured))
         {
-            LogNotSealed(_logger, stream, failure);
+            DrawWriter();
+            throw new IOException("This silo was taken for dead, and its writer's streams were sealed");
         }
+
+        _stream = new LedgerStream(Writer, ++_lastNumber);
+        (_end, _appends, _opened) = (0, 0, _time.GetTimestamp());
+    }
+
+    private void DrawWriter()
+    {
+        Volatile.Write(ref _writer, PackWriter.DrawId());
+        _lastNumber = 0;
+        LogNewWriter(_logger, _over, Writer);
     }
 
     /// <summary>While it is unhealthy nothing is leased, so no record may come by which it would be found well again: an empty block is tried.</summary>

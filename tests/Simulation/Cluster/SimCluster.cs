@@ -20,6 +20,9 @@ internal sealed class SimCluster(SimWorld world)
     /// <summary>Silos whose row says alive.</summary>
     public List<SimSilo> Active { get; } = [];
 
+    /// <summary>Names of silos whose row says dead.</summary>
+    public HashSet<string> Buried { get; } = [];
+
     public Task<T> CallAsync<T>(SimProcess from, GrainKind kind, string key, Func<object, Task<T>> call)
     {
         if (Locate(from, kind, key) is not { } silo) return Task.FromException<T>(new TimeoutException("no silo"));
@@ -41,6 +44,7 @@ internal sealed class SimCluster(SimWorld world)
     public void Dead(SimSilo silo)
     {
         if (!Active.Remove(silo)) return;
+        Buried.Add(silo.Process.Name);
         foreach (var (name, entry) in _directory.Where(e => e.Value.Silo == silo).ToList()) Place(name, entry.Silo);
     }
 

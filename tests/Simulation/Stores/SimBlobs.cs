@@ -19,15 +19,6 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
     /// <summary>Packs in the order of their creation.</summary>
     public Dictionary<PackName, Pack> Packs { get; } = [];
 
-    /// <summary>Streams of writers that are seen dead; whoever appends finds them sealed.</summary>
-    public void SealAll(ulong writer)
-    {
-        foreach (var (id, stream) in _streams)
-        {
-            if (id.Writer == writer) stream.IsSealed = true;
-        }
-    }
-
     public PackCreation Create(PackName name, byte[] bytes, bool late)
     {
         if (Packs.TryGetValue(name, out var there) && breaks != Breaks.WriterId) return PackCreation.Exists;

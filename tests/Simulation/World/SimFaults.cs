@@ -179,7 +179,6 @@ internal sealed class SimFaults(SimWorld world)
         Note($"{silo.Process.Name} is declared dead");
         world.Cluster.Dead(silo);
         world.AddSilo();
-        if (world.Breaks != Breaks.Seal) Outside.At(Loop.Random.Next(500, 3_000), () => world.Blobs.SealAll(silo.Writer.Writer));
     }
 
     private async Task HealAsync()

@@ -25,7 +25,7 @@ using Orleans.Runtime;
 namespace Angarium.Simulation.World;
 
 /// <summary>One silo: the real grains, view, sweep, cleaner, waker, ledger and notices over the stores' doubles. All of it is lost with its process.</summary>
-internal sealed class SimSilo : IStanding, ISiteCalls, ISweepOffers
+internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWakeCalls
 {
     private readonly SimWorld _world;
     private readonly Dictionary<(GrainKind, string), Activation> _activations = [];
@@ -58,8 +58,8 @@ internal sealed class SimSilo : IStanding, ISiteCalls, ISweepOffers
         ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace ? new ForgedTables(world, reader) : reader;
 
         RecordView? view = null;
-        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (_, _, records) => view!.OnDurable(records), world.Loop.Draw());
-        _view = view = new RecordView(ledgerStore, documents, clock, this, world.Decode, () => Writer.Writer, NullLogger<RecordView>.Instance);
+        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw(), () => Own, () => IsConfirmed);
+        _view = view = new RecordView(ledgerStore, documents, clock, this, this, world.Decode, () => Writer.Writer, time, NullLogger<RecordView>.Instance);
         var writer = new PackWriter(packs, cache, clock, time, TimeSpan.Zero, NullLogger.Instance, world.DrawWriter);
         process.Run(() => writer.Listener = new CommitHandOver(new OfferDispatcher(_grains, () => clock.Now, NullLogger<OfferDispatcher>.Instance)));
         var routes = new RouteResolver(new FixedSettings<Egress.EgressOptions>(world.EgressOptions), world.Dns, time, static () => new HashSet<System.Net.IPAddress>());
@@ -72,18 +72,18 @@ internal sealed class SimSilo : IStanding, ISiteCalls, ISweepOffers
             Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = new ControlDocuments(documents), Routes = routes, Sites = this,
             Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without,
         };
-        _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, _ => false, NullLogger<PackSweep>.Instance);
+        _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);
         IPackMover mover = new PackMover(packs, reader, new NoScratch(), clock, time, NullLogger.Instance, world.Loop.Draw);
         if (world.Breaks == Breaks.CopyFirst) mover = new DeleteFirst(packs, mover);
-        var cleaner = new PackCleaner(packs, tables, mover, _view, clock, NullLogger<PackCleaner>.Instance);
-        var waker = new DomainWaker(index, _grains, clock, this, NullLogger<DomainWaker>.Instance);
+        var cleaner = new PackCleaner(packs, tables, mover, _view, clock, this, NullLogger<PackCleaner>.Instance);
+        var waker = new DomainWaker(index, this, clock, this, this, NullLogger<DomainWaker>.Instance);
 
         _confirmedAt = time.GetTimestamp();
         process.Start(ConfirmAsync);
         process.Start(SweepAsync);
         Every(1_000, () => waker.PassAsync(default));
         Every(60_000, () => cleaner.PassAsync(_settings.Current.LedgerRetention, default));
-        Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, _sweep.NamedPositions, default));
+        Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, default));
     }
 
     public SimProcess Process { get; }
@@ -93,6 +93,15 @@ internal sealed class SimSilo : IStanding, ISiteCalls, ISweepOffers
     public bool IsConfirmed => _world.Breaks == Breaks.Confirmation || Process.Time.GetTimestamp() - _confirmedAt < 10_000;
 
     public bool IsSoleProcess => false;
+
+    public string Own => Process.Name;
+
+    /// <summary>Cut off, it knows of no death.</summary>
+    public bool? IsAlive(string silo) => Process.Island != 0 || _world.Breaks == Breaks.Seal || !_world.Cluster.Buried.Contains(silo);
+
+    public bool IsMine(ulong item) => new SiloShares(Own, _world.Cluster.Active.Select(s => s.Process.Name)).IsMine(item);
+
+    public ValueTask WakeAsync(string domain) => _grains.GetGrain<IDomainQueueWake>(domain).Wake();
 
     public bool Has(GrainKind kind, string key) => _activations.ContainsKey((kind, key));
 

@@ -14,17 +14,20 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly VolatileFileSystem _files = new(new Random(1));
     private readonly FileLedgerStore _store;
+    private readonly FileDocumentStore _documents;
     private readonly LedgerWriter _ledger;
-    private bool _fails;
+    private bool _fails, _sealFails, _isConfirmed = true;
 
     public LedgerWriterTests()
     {
         foreach (var folder in new[] { "/data/ledger", "/data/private" }) _files.CreateFolder(folder);
         _store = new FileLedgerStore(_files, "/data", NullLogger.Instance);
-        _ledger = new LedgerWriter(_store, new FileDocumentStore(_files, "/data"), new Clock(_time), _time, NullLogger.Instance, writer: 5);
+        _documents = new FileDocumentStore(_files, "/data");
+        _ledger = new LedgerWriter(_store, _documents, new Clock(_time), _time, NullLogger.Instance, writer: 5, silo: () => "10.0.0.1:1@7", mayRegister: () => _isConfirmed);
         _files.Before = call =>
         {
             if (_fails && call.EndsWith(".log", StringComparison.Ordinal)) throw new IOException(call);
+            if (_sealFails && call.Contains(".end", StringComparison.Ordinal)) throw new IOException(call);
         };
     }
 
@@ -81,6 +84,78 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         await Assert.ThrowsAsync<TimeoutException>(() => late);
         Assert.Equal([1], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).ToListAsync());
     }
+
+    [Fact]
+    public async Task Append_WhileTheLastStreamCannotBeSealed_BeginsNoOther()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        _sealFails = true;
+        _time.Advance(TimeSpan.FromHours(2));
+        var append = _ledger.AppendAsync([Record(2)]);
+        await AdvanceUntilAsync(append);
+        await Assert.ThrowsAsync<IOException>(() => append);
+        Assert.Equal([(new LedgerStream(5, 1), false)], await Streams());
+        _sealFails = false;
+        for (var i = 0; i < 1_000 && !_ledger.IsHealthy; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        await _ledger.AppendAsync([Record(3)]);
+        Assert.Equal([(new LedgerStream(5, 1), true), (new LedgerStream(5, 2), false)], await Streams());
+    }
+
+    [Fact]
+    public async Task Append_AfterSomebodyElseSealedTheStream_GoesOnAsAnotherWriter()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        await _store.SealAsync(new LedgerStream(5, 1), default);
+        var append = _ledger.AppendAsync([Record(2)]);
+        await AdvanceUntilAsync(append);
+        await append;
+        Assert.NotEqual(5UL, _ledger.Writer);
+        var lines = await WritersDocument.ReadAsync(_documents, default);
+        Assert.Equal(1U, lines[5].Last);
+        Assert.Equal(("10.0.0.1:1@7", null), (lines[_ledger.Writer].Silo, lines[_ledger.Writer].Last));
+        Assert.Equal([1, 2], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).Order().ToListAsync());
+    }
+
+    [Fact]
+    public async Task Append_AfterSomebodyElseSealedTheStream_IsRefusedWhileTheRowIsNotConfirmed()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        await _store.SealAsync(new LedgerStream(5, 1), default);
+        _isConfirmed = false;
+        var append = _ledger.AppendAsync([Record(2)]);
+        await AdvanceUntilAsync(append);
+        await Assert.ThrowsAsync<IOException>(() => append);
+        Assert.Equal([1], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).ToListAsync());
+    }
+
+    [Fact]
+    public async Task Append_WhenAnEmptyStreamWasSealedAhead_NeverGoesBehindIt()
+    {
+        // What whoever sees this process dead does between two streams of it.
+        await _ledger.AppendAsync([Record(1)]);
+        await _store.SealAsync(new LedgerStream(5, 1), default);
+        await _store.SealAsync(new LedgerStream(5, 2), default);
+        _time.Advance(TimeSpan.FromHours(2));
+        var append = _ledger.AppendAsync([Record(2)]);
+        await AdvanceUntilAsync(append);
+        await append;
+        Assert.DoesNotContain(await Streams(), s => s.Stream is { Writer: 5, Number: > 1 });
+    }
+
+    [Fact]
+    public async Task Dispose_EntersItsWriterAsEnded()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        await _ledger.DisposeAsync();
+        Assert.Equal(1U, (await WritersDocument.ReadAsync(_documents, default))[5].Last);
+    }
+
+    private async Task<List<(LedgerStream Stream, bool Sealed)>> Streams() => await _store.ListAsync(default).Select(l => (l.Stream, l.Sealed)).OrderBy(s => s.Stream.Number).ToListAsync();
 
     private async Task AdvanceUntilAsync(Task task)
     {

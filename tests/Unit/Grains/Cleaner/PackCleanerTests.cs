@@ -33,6 +33,7 @@ public sealed class PackCleanerTests : IAsyncDisposable
     private readonly PackCleaner _cleaner;
     private readonly IndexOffers _offers;
     private ulong _drawn;
+    private long _fed;
 
     public PackCleanerTests()
     {
@@ -46,11 +47,11 @@ public sealed class PackCleanerTests : IAsyncDisposable
         _reader = new SpoolReader(_packs, cache, log);
         _writer = new PackWriter(_packs, cache, _clock, _time, TimeSpan.Zero, log);
         _mover = new PackMover(_packs, _reader, new ScratchFolder(_data, space, log), _clock, _time, log);
-        _view = new RecordView(_ledger, new MemoryDocuments(), _clock, new SoleStanding(), new DecodeLedger(blocks => LedgerReader.Decode(blocks.Span, out _)), () => 1, NullLogger<RecordView>.Instance);
+        _view = new RecordView(_ledger, new MemoryDocuments(), _clock, new SoleStanding(), new SoleSilo(), new DecodeLedger(blocks => LedgerReader.Decode(blocks.Span, out _)), () => 1, _time, NullLogger<RecordView>.Instance);
         var index = new MemoryQueueIndex(() => 1_000_000, () => ++_drawn);
         _offers = new IndexOffers(index);
-        _sweep = new PackSweep(_packs, _reader, index, _view, _clock, new SoleStanding(), _offers, _ => true, NullLogger<PackSweep>.Instance);
-        _cleaner = new PackCleaner(_packs, _reader, _mover, _view, _clock, NullLogger<PackCleaner>.Instance);
+        _sweep = new PackSweep(_packs, _reader, index, _view, _clock, new SoleStanding(), new SoleSilo(), _offers, _ => true, NullLogger<PackSweep>.Instance);
+        _cleaner = new PackCleaner(_packs, _reader, _mover, _view, _clock, new SoleSilo(), NullLogger<PackCleaner>.Instance);
     }
 
     public async ValueTask DisposeAsync()
@@ -202,7 +203,7 @@ public sealed class PackCleanerTests : IAsyncDisposable
         Assert.Equal(image.Length, await _packs.ReadAsync(copy!.Value, 0, image, CancellationToken.None));
         await _packs.DeleteAsync(copy.Value, CancellationToken.None);
 
-        var ledger = new LedgerWriter(_ledger, new MemoryDocuments(), _clock, _time, NullLogger.Instance, (_, _, records) => _view.OnDurable(records));
+        var ledger = new LedgerWriter(_ledger, new MemoryDocuments(), _clock, _time, NullLogger.Instance, _view.OnDurable);
         await ledger.AppendAsync([new LedgerRecord { Key = id.First, Kind = LedgerKind.Delivered, Time = _clock.Now }]);
         await PassesAsync(TimeSpan.FromMinutes(130));
         Assert.Equal(RecipientBits.None, _view.Bits(id.First));
@@ -227,7 +228,7 @@ public sealed class PackCleanerTests : IAsyncDisposable
     }
 
     private void Finish(params RecipientKey[] keys) =>
-        _view.OnDurable([.. keys.Select(k => new LedgerRecord { Key = k, Kind = LedgerKind.Delivered, Time = _clock.Now })]);
+        _view.OnDurable(new LedgerStream(1, 1), ++_fed, [.. keys.Select(k => new LedgerRecord { Key = k, Kind = LedgerKind.Delivered, Time = _clock.Now })]);
 
     private async Task PassesAsync(TimeSpan time)
     {
