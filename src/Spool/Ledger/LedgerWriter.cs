@@ -38,6 +38,9 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private bool _busy, _closed, _isRegistered;
     private volatile bool _isHealthy = true;
     private LedgerStream _stream;
+
+    /// <summary>Over, and not sealed yet. No further stream begins before it is: who follows this writer need only know its last one, and an append that is still on its way cannot come later.</summary>
+    private LedgerStream _unsealed;
     private long _end;
     private int _appends;
     private long _opened;
@@ -192,6 +195,8 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         if (_stream.Writer != 0 && (_appends >= MaxAppends || _end >= MaxStream || _time.GetElapsedTime(_opened) > MaxAge)) await EndStreamAsync().ConfigureAwait(false);
         if (_stream.Writer == 0)
         {
+            await EndStreamAsync().ConfigureAwait(false);
+            if (_unsealed.Writer != 0) throw new IOException($"{_unsealed} is over and cannot be sealed now");
             _stream = new LedgerStream(Writer, ++_lastNumber);
             (_end, _appends, _opened) = (0, 0, _time.GetTimestamp());
         }
@@ -227,15 +232,17 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         return LedgerBlock.Size(payload);
     }
 
-    /// <summary>The stream is over. Sealed when that can be done now, so that nobody waits for it; else whoever sees this writer dead does it.</summary>
+    /// <summary>The stream is over. Sealed when that can be done now; else before the next one begins, or by whoever sees this writer dead.</summary>
     private async Task EndStreamAsync()
     {
-        var stream = _stream;
+        if (_stream.Writer != 0) _unsealed = _stream;
         _stream = default;
+        var stream = _unsealed;
         if (stream.Writer == 0) return;
         try
         {
             await _store.SealAsync(stream, CancellationToken.None).ConfigureAwait(false);
+            _unsealed = default;
         }
         catch (IOException failure)
         {

@@ -15,7 +15,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     private readonly VolatileFileSystem _files = new(new Random(1));
     private readonly FileLedgerStore _store;
     private readonly LedgerWriter _ledger;
-    private bool _fails;
+    private bool _fails, _sealingFails;
 
     public LedgerWriterTests()
     {
@@ -24,7 +24,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         _ledger = new LedgerWriter(_store, new FileDocumentStore(_files, "/data"), new Clock(_time), _time, NullLogger.Instance, writer: 5);
         _files.Before = call =>
         {
-            if (_fails && call.EndsWith(".log", StringComparison.Ordinal)) throw new IOException(call);
+            if (_fails && call.EndsWith(".log", StringComparison.Ordinal) || _sealingFails && call.EndsWith(".end.tmp", StringComparison.Ordinal)) throw new IOException(call);
         };
     }
 
@@ -67,6 +67,28 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         Assert.True(_ledger.IsHealthy);
         await _ledger.AppendAsync([Record(2)]);
         Assert.Equal([2], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).ToListAsync());
+    }
+
+    [Fact]
+    public async Task Append_WhileTheLastStreamCannotBeSealed_BeginsNoOther()
+    {
+        await _ledger.AppendAsync([Record(1)]);
+        (_fails, _sealingFails) = (true, true);
+        var append = _ledger.AppendAsync([Record(2)]);
+        await AdvanceUntilAsync(append);
+        await Assert.ThrowsAsync<IOException>(() => append);
+        _fails = false;
+        append = _ledger.AppendAsync([Record(3)]);
+        await AdvanceUntilAsync(append);
+        await Assert.ThrowsAsync<IOException>(() => append);
+        Assert.Equal(new LedgerStream(5, 1), (await _store.ListAsync(default).SingleAsync()).Stream);
+        _sealingFails = false;
+        append = _ledger.AppendAsync([Record(4)]);
+        await AdvanceUntilAsync(append);
+        await append;
+        Assert.True(_ledger.IsHealthy);
+        Assert.True((await _store.ListAsync(default).SingleAsync(l => l.Stream.Number == 1)).Sealed);
+        Assert.Equal([1, 4], await new LedgerTrace(_store).AllAsync(default).Select(r => (int)r.Key.Ordinal).Order().ToListAsync());
     }
 
     [Fact]
