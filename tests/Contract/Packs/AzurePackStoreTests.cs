@@ -85,7 +85,7 @@ public sealed class AzurePackStoreTests : PackStoreContract, IAsyncLifetime
     }
 
     [Fact]
-    public async Task Create_OfALargeMessage_IsOneRequestThatReadsTheFilePieceByPiece()
+    public async Task Create_OfALargeMessage_IsOneRequestThatReadsTheFileAsItGoes()
     {
         var path = Path.GetTempFileName();
         try
@@ -93,11 +93,12 @@ public sealed class AzurePackStoreTests : PackStoreContract, IAsyncLifetime
             var content = Bytes(20_000_001, 4);
             await File.WriteAllBytesAsync(path, content);
             using var tail = new ScratchContent(File.OpenHandle(path), content.Length, 0, false);
-            var spy = new RequestSpy();
+
+            // What changes in the file when the request is about to leave is sent as it is then: nothing was read before.
+            content[^1]++;
+            var spy = new RequestSpy { Before = request => request.Method == Azure.Core.RequestMethod.Put ? File.WriteAllBytesAsync(path, content) : Task.CompletedTask };
             var store = _azure.Packs(spy: spy);
-            var before = GC.GetTotalAllocatedBytes();
             Assert.Equal(PackCreation.Created, await store.CreateAsync(One, new PackImage(Bytes(100, 3), tail), None));
-            Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, content.Length / 2);
             Assert.Equal(["PUT 201"], spy.Take());
             Assert.Equal(content.Length + 100, Assert.Single(await store.ListAsync(None).ToListAsync()).Length);
             var read = new byte[content.Length + 200];

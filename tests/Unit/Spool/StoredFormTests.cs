@@ -47,6 +47,27 @@ public sealed class StoredFormTests
     }
 
     [Fact]
+    public void LedgerSeal_IsStoredAsPublished_AndDamagedOrElsewhereIsNone()
+    {
+        var seal = LedgerSeal.Make(Stream);
+        Assert.Equal("4c5345010000000100000000000000090000000000000000120142ff2535c41b", Convert.ToHexStringLower(seal));
+        Assert.True(LedgerSeal.Is(seal, Stream));
+        Assert.False(LedgerSeal.Is(seal, Stream with { Number = 2 }));
+        Assert.False(LedgerSeal.Is(seal, Stream with { Writer = 10 }));
+        for (var at = 0; at < seal.Length; at++)
+        {
+            var flipped = seal.ToArray();
+            flipped[at] ^= 0x10;
+            Assert.False(LedgerSeal.Is(flipped, Stream));
+            Assert.False(LedgerSeal.Is(seal.AsSpan(0, at), Stream));
+        }
+
+        Assert.Equal(0, LedgerBlock.ClaimedSize(seal));
+        Assert.Null(LedgerSeal.NewerVersion(seal));
+        Assert.Equal(2, LedgerSeal.NewerVersion((byte[])[.. "LSE"u8, 2]));
+    }
+
+    [Fact]
     public void LedgerRecord_WithEveryPart_ComesBackEqual() => Assert.Equal(Record, Assert.Single(LedgerReader.Decode(Block(), out _)));
 
     [Fact]
