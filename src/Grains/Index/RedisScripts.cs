@@ -57,6 +57,7 @@ internal static class RedisScripts
         """
         -- KEYS: owner, born, wake. ARGV: token, birth mark if there is none.
         -- Taken even when memory is full: without a token nothing could ever be removed.
+        full(KEYS[3])
         redis.call('SET', KEYS[1], ARGV[1])
         return {run(), birth(KEYS[2], ARGV[2])}
         """);

@@ -174,6 +174,8 @@ public sealed class RedisIndexFaultTests
         await using var server = await RedisServer.StartAsync();
         await using var one = RedisIndexes.New(server.Address);
         await using var two = RedisIndexes.New(server.Address);
+        // Redis learns the scripts: a call that has to send one again is overtaken by those behind it.
+        await one.WriteAsync(Domain, default, [], default);
         for (var round = 0; round < 50; round++)
         {
             var (first, _) = await TakeAsync(one, (ulong)(2 * round + 1));
