@@ -80,11 +80,18 @@ internal static class FaultKinds
     {
         using (arena.Isolate(node.Name))
         {
-            await node.SendAsync(Signal.Stop);
-            if (!node.IsFrozen) throw new InvalidOperationException($"{node.Name} does not stop");
-            struck(new(node.Name, Doubles(node)));
-            await arena.HoldAsync(random, 25, 45);
-            await node.SendAsync(Signal.Continue);
+            try
+            {
+                await node.SendAsync(Signal.Stop);
+                for (var i = 0; i < 200 && !node.IsFrozen; i++) await Task.Delay(20);
+                if (!node.IsFrozen) throw new InvalidOperationException($"{node.Name} does not stop");
+                struck(new(node.Name, Doubles(node)));
+                await arena.HoldAsync(random, 25, 45);
+            }
+            finally
+            {
+                await node.SendAsync(Signal.Continue);
+            }
         }
 
         await node.ReadyAsync();

@@ -76,6 +76,9 @@ internal sealed class Cluster
         await cluster.StartDnsAsync();
         if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: clockRole is not null);
         else await cluster.StartRolesAsync(shape, settings);
+        // In the order in which a cluster is replaced: silos first.
+        string[] order = ["grains", "ingress", "egress", "api", "all"];
+        cluster.relays.Sort((a, b) => (Array.IndexOf(order, a.Role), a.Address).CompareTo((Array.IndexOf(order, b.Role), b.Address)));
         return cluster;
     }
 

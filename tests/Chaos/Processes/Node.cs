@@ -15,8 +15,7 @@ internal sealed partial class Node
     private readonly IReadOnlyDictionary<string, string> environment;
     private readonly Func<CancellationToken, Task<bool>> probe;
     private readonly TimeSpan patience;
-    private Process? process;
-    private volatile bool wanted;
+    private volatile Life? life;
 
     /// <param name="name">Of process and host.</param>
     /// <param name="role">`ingress`, `grains`, `egress`, `api`, `all`, or what it is of the surroundings.</param>
@@ -58,7 +57,7 @@ internal sealed partial class Node
 
     public bool IsRelay => Role is "ingress" or "grains" or "egress" or "api" or "all";
 
-    public bool IsRunning => process is { HasExited: false };
+    public bool IsRunning => life is { Process.HasExited: false };
 
     /// <summary>Starts and waits until it serves.</summary>
     public async Task StartAsync()
@@ -91,39 +90,41 @@ internal sealed partial class Node
 
     public async Task KillAsync()
     {
-        wanted = false;
-        await Task.WhenAll(SendAsync(Signal.Kill), ExitAsync(20));
+        if (life is not { } dying) return;
+        dying.IsWanted = false;
+        await SendAsync(Signal.Kill);
+        await dying.Process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
     }
 
     /// <summary>SIGTERM, as an orchestrator would; killed when it does not end in time. The exit code, 137 after a kill.</summary>
     public async Task<int> StopAsync(double seconds = 100)
     {
-        wanted = false;
-        if (process is not { } stopping) return 0;
+        if (life is not { } stopping) return 0;
+        stopping.IsWanted = false;
         await SendAsync(Signal.Terminate);
         try
         {
-            await stopping.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(seconds));
+            await stopping.Process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(seconds));
         }
         catch (TimeoutException)
         {
             await KillAsync();
         }
 
-        return stopping.ExitCode;
+        return stopping.Process.ExitCode;
     }
 
     public Task SendAsync(Signal signal)
     {
-        if (IsRunning && Kill(process!.Id, (int)signal) != 0) throw new InvalidOperationException($"kill {signal} {Name}: errno {Marshal.GetLastPInvokeError()}");
+        if (IsRunning && Kill(life!.Process.Id, (int)signal) != 0) throw new InvalidOperationException($"kill {signal} {Name}: errno {Marshal.GetLastPInvokeError()}");
         return Task.CompletedTask;
     }
 
     /// <summary>Whether the kernel says that it is stopped by a signal.</summary>
-    public bool IsFrozen => IsRunning && File.ReadAllText($"/proc/{process!.Id}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
+    public bool IsFrozen => IsRunning && File.ReadAllText($"/proc/{life!.Process.Id}/stat") is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
 
     /// <summary>Processor time of the process that runs now.</summary>
-    public TimeSpan Cpu => IsRunning ? process!.TotalProcessorTime : TimeSpan.Zero;
+    public TimeSpan Cpu => IsRunning ? life!.Process.TotalProcessorTime : TimeSpan.Zero;
 
     public string Tail(int lines = 15) =>
         File.Exists(Log) ? string.Join('\n', File.ReadLines(Log).TakeLast(lines).Select(l => $"  {Name}: {(l.Length > 300 ? l[..300] : l)}")) : "";
@@ -134,25 +135,30 @@ internal sealed partial class Node
         var start = new ProcessStartInfo("ip") { RedirectStandardInput = true };
         foreach (var argument in (string[])[.. Lan.On(Name)[1..], "sh", "-c", "exec \"$@\" </dev/null >>\"$0\" 2>&1", Log, .. command]) start.ArgumentList.Add(argument);
         foreach (var (name, value) in environment) start.Environment[name] = value;
-        wanted = true;
-        var started = Process.Start(start) ?? throw new InvalidOperationException($"{Name} did not start");
-        process = started;
+        var started = new Life(Process.Start(start) ?? throw new InvalidOperationException($"{Name} did not start"));
+        life = started;
         _ = WatchAsync(started);
     }
 
-    private async Task WatchAsync(Process watched)
+    private async Task WatchAsync(Life watched)
     {
-        await watched.WaitForExitAsync();
-        if (!wanted || watched != process) return;
+        await watched.Process.WaitForExitAsync();
+        if (!watched.IsWanted) return;
         Deaths++;
-        LastCode = watched.ExitCode;
-        await File.AppendAllTextAsync(Log, $"---- ended by itself with code {watched.ExitCode} at {DateTimeOffset.UtcNow:O}; started again ----\n");
+        LastCode = watched.Process.ExitCode;
+        await File.AppendAllTextAsync(Log, $"---- ended by itself with code {LastCode} at {DateTimeOffset.UtcNow:O}; started again ----\n");
         // An orchestrator waits a little too, so that what cannot start does not take the machine.
         await Task.Delay(1000);
-        if (wanted && watched == process) Launch();
+        if (watched.IsWanted) Launch();
     }
 
-    private Task ExitAsync(double seconds) => process is null ? Task.CompletedTask : process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(seconds));
+    /// <summary>One process, and whether it should still run.</summary>
+    private sealed class Life(Process process)
+    {
+        public Process Process { get; } = process;
+
+        public volatile bool IsWanted = true;
+    }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int pid, int signal);
