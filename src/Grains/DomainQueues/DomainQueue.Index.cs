@@ -52,6 +52,13 @@ internal sealed partial class DomainQueue
     private void Pump()
     {
         if (_pumping || _deposed || Now < _indexRetryAt || (_ops.Count == 0 && !WantsRead)) return;
+        // The token is the one thing that is taken from others: only by whom they may take for the owner.
+        if (_owner is null && !_seams.Standing.IsConfirmed)
+        {
+            _indexRetryAt = Now + TimeSpan.FromSeconds(1);
+            return;
+        }
+
         _pumping = true;
         Run(_pump = PumpAsync());
     }
@@ -69,7 +76,7 @@ internal sealed partial class DomainQueue
 
             _indexBackoff = TimeSpan.FromSeconds(1);
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             _indexRetryAt = Now + _indexBackoff;
             _indexBackoff = TimeSpan.FromSeconds(Math.Min(10, _indexBackoff.TotalSeconds * 2));
@@ -103,7 +110,7 @@ internal sealed partial class DomainQueue
             if (_confirming.IsCompleted) _confirming = ConfirmOnceAsync();
             await _confirming;
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogIndexUnreachable(_domain, e.Message);
         }
@@ -111,10 +118,23 @@ internal sealed partial class DomainQueue
         return HasToken;
     }
 
+    /// <summary>
+    /// For grants: as <see cref="ConfirmAsync"/>, when something that needs it is ready. What was read back and cannot be granted now leaves memory, so that fresh mail neither waits for
+    /// the index nor for its room; it is read back when the index answers.
+    /// </summary>
+    private async ValueTask ConfirmForGrantAsync()
+    {
+        if (_owner is null || _ready.ReadBack == 0 || await ConfirmAsync() || _deposed) return;
+        foreach (var entry in _ready.Entries().Where(e => e.FreshUntil == default).ToList()) LetGo(entry);
+        _nextRead = StoreTime.Min(_nextRead, Now);
+        _indexRetryAt = StoreTime.Max(_indexRetryAt, Now + TimeSpan.FromSeconds(1));
+    }
+
     private async Task ConfirmOnceAsync()
     {
         if (_owner is not { } owner)
         {
+            if (!_seams.Standing.IsConfirmed) throw new IOException("this silo's membership row is not confirmed");
             await TakeAsync();
             return;
         }
@@ -164,12 +184,7 @@ internal sealed partial class DomainQueue
 
     private void Forget(QueueEntry entry)
     {
-        if (entry.State != EntryState.Leaving) return;
-        entry.State = EntryState.Gone;
-        foreach (var key in entry.Keys)
-        {
-            if (_entries.TryGetValue(key, out var known) && ReferenceEquals(known, entry)) _entries.Remove(key);
-        }
+        if (entry.State == EntryState.Leaving) LetGo(entry);
     }
 
     private async Task ReadBackAsync()
@@ -191,7 +206,7 @@ internal sealed partial class DomainQueue
             // Rule 13: the index proposes; only a view refreshed since the reading decides.
             if (read.Rows.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
         }
-        catch (IOException)
+        catch (Exception e) when (IsTrouble(e))
         {
             _nextRead = StoreTime.Min(_nextRead, asked);
             throw;
