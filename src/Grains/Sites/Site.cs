@@ -202,7 +202,18 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     public void Placed(SiteOrder order, Placement placement, StoreTime now)
     {
         if (placement == Placement.Taken || !_permits.TryGetValue(order.Order.Permit, out var permit)) return;
-        if (placement == Placement.Refused) _blockedUntil = now + s_retryRefused;
+        if (placement == Placement.Refused)
+        {
+            _blockedUntil = now + s_retryRefused;
+            // Its worker holds it as before.
+            if (order.Order.Kind != OrderKind.Open)
+            {
+                Detach(permit);
+                permit.Place = _idle.AddLast(permit);
+                return;
+            }
+        }
+
         Free(permit);
     }
 
