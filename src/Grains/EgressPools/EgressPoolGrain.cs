@@ -43,7 +43,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public Task<PollAnswer> Poll(PollRequest request)
     {
         var now = clock.Now;
-        if (!clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        // Design rule 21: a worker that is heard by a pool which may have a successor must not take that for being heard.
+        if (!clock.IsSettled || !standing.IsConfirmed || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
@@ -104,7 +105,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     {
         _polls.Remove(worker);
         _pool.Answered(worker, now);
-        answer.TrySetResult(new PollAnswer { Accepted = true, Orders = orders });
+        answer.TrySetResult(new PollAnswer { Accepted = standing.IsConfirmed, Orders = orders });
     }
 
     private async Task TellAsync(string site)

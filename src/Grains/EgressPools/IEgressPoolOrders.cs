@@ -23,6 +23,9 @@ public sealed record PlaceRequest
     [Id(0)] public required string Site { get; init; }
 
     [Id(1)] public required SiteOrder[] Orders { get; init; }
+
+    /// <summary>Connections that the site may have: while it has two activations the pool, which has all its permits, keeps them to it; 0 = not said.</summary>
+    [Id(2)] public int MaxConnections { get; init; }
 }
 
 /// <summary>A session order with the lane on whose behalf it is made, so that pools share over tenants as well.</summary>
