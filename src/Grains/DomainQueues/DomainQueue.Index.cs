@@ -26,7 +26,10 @@ internal sealed partial class DomainQueue
     /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
     private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
 
-    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && (Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0)
+    /// <summary>What leaves the window makes room, and looks then.</summary>
+    private bool HasRoomToRead => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
+
+    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && HasRoomToRead
         && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
 
     /// <summary>Writes the entry as it is; it stays in memory unless it is leaving.</summary>

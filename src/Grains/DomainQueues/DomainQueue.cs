@@ -84,10 +84,10 @@ internal sealed partial class DomainQueue
             if (_unwritten.TryPeek(out var u)) next = StoreTime.Min(next, u.At);
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
-            if (!_pumping && _control is { Held: false }) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
+            if (!_pumping && _control is { Held: false } && HasRoomToRead) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
             if (_control is null && !_loadingControl) next = StoreTime.Min(next, _controlRetryAt);
-            if (_demandDue < next) next = _demandDue;
-            // Not sooner than 20 ms from now: what cannot proceed (no room in the window) is not asked again and again.
+            if (!_sendingDemand && _demandDue < next) next = _demandDue;
+            // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
             return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
         }
     }
