@@ -30,6 +30,7 @@ internal sealed partial class RecordView(
     private Task _current = Task.CompletedTask;
     private Task? _next;
     private ulong _checkpoint;
+    private bool _isLoaded;
 
     /// <summary>Records have been let go of (or a checkpoint that had done so was loaded): what is said of an unknown pack is no longer all that the ledger says.</summary>
     private volatile bool _forgot;
@@ -59,7 +60,9 @@ internal sealed partial class RecordView(
     /// <summary>Loads the newest good checkpoint, seals the streams of the dead (alone: all earlier ones) and reads the tails. Until it is done, nothing read back is judged.</summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
-        await LoadAsync(cancellationToken);
+        // Once: what an attempt that failed has read beyond the checkpoint would be taken for read, and its bits be gone.
+        if (!_isLoaded) await LoadAsync(cancellationToken);
+        _isLoaded = true;
         await FollowAsync(everything: true, cancellationToken);
         _opened.SetResult();
     }
