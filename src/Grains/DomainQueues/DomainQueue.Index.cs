@@ -94,6 +94,7 @@ internal sealed partial class DomainQueue
         _confirmedAt = Now;
         _readFrom = _seams.Standing.IsSoleProcess || Without(Waived.TokenWait) ? _confirmedAt : _confirmedAt + TokenWait;
         _owner = new IndexOwner(token, stamp.Run);
+        _isControlOld = !_seams.Standing.IsSoleProcess;
     }
 
     /// <summary>Makes sure that the token was confirmed not long ago; false = it was not.</summary>

@@ -41,6 +41,9 @@ internal sealed partial class DomainQueue
     private readonly Queue<(QueueEntry Entry, StoreTime At)> _aging = [];
     private DomainControl? _control;
     private bool _loadingControl;
+
+    /// <summary>Loaded before the token was written: another activation may have been given an order since.</summary>
+    private bool _isControlOld;
     private StoreTime _controlRetryAt;
     private StoreTime _touchedAt;
     private bool _deposed;
@@ -85,7 +88,7 @@ internal sealed partial class DomainQueue
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
             if (!_pumping && _control is { Held: false } && HasRoomToRead) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
-            if (_control is null && !_loadingControl) next = StoreTime.Min(next, _controlRetryAt);
+            if ((_control is null || _isControlOld) && !_loadingControl) next = StoreTime.Min(next, _controlRetryAt);
             if (!_sendingDemand && _demandDue < next) next = _demandDue;
             // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
             return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
@@ -105,7 +108,7 @@ internal sealed partial class DomainQueue
     {
         if (_deposed) return;
         var now = Now;
-        if (_control is null && !_loadingControl && now >= _controlRetryAt) Run(LoadControlAsync());
+        if ((_control is null || _isControlOld) && !_loadingControl && now >= _controlRetryAt) Run(LoadControlAsync());
         EndLeases(now);
         while (_unwritten.TryPeek(out var u) && u.At <= now)
         {
@@ -214,11 +217,13 @@ internal sealed partial class DomainQueue
         _loadingControl = true;
         try
         {
+            _isControlOld = false;
             _control = await _seams.Control.LoadAsync(_domain, CancellationToken.None);
             Tick();
         }
         catch (IOException e)
         {
+            _isControlOld = true;
             _controlRetryAt = Now + TimeSpan.FromSeconds(1);
             LogControlUnreadable(_domain, e.Message);
         }
