@@ -44,7 +44,14 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     {
         var now = clock.Now;
         // Design rule 21: a worker that is heard by a pool which may have a successor must not take that for being heard.
-        if (!clock.IsSettled || !standing.IsConfirmed || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        if (!clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        if (!standing.IsConfirmed)
+        {
+            // It lives, and what it holds still counts.
+            _pool.Answered(request.Worker, now);
+            return Task.FromResult(new PollAnswer());
+        }
+
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
