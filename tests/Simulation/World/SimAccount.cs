@@ -165,10 +165,12 @@ internal sealed partial class SimAccount(SimWorld world)
     {
         foreach (var key in grant.Keys)
         {
-            // What came when its time was over is not used.
-            if (!_byKey.TryGetValue(key, out var recipient) || grant.Deadline + s_skew / 2 < Now) continue;
+            if (!_byKey.TryGetValue(key, out var recipient)) continue;
             var held = new SimGrant(worker, grant.Lease, asked, Now) { Until = grant.Deadline };
+            recipient.Grants.Add(held);
             Note(recipient, $"granted to {worker.Process.Name}, lease {grant.Lease:x}, attempt {grant.Attempt}, until {(grant.Deadline - world.Start).TotalSeconds:f1}, from pack {grant.Place.Pack}");
+            // What came when its time was over is not used.
+            if (grant.Deadline + s_skew / 2 < Now) continue;
             if (recipient.DecidedAt < asked) Wrong("decided and leased again", recipient);
             foreach (var other in recipient.Grants)
             {
@@ -177,7 +179,6 @@ internal sealed partial class SimAccount(SimWorld world)
 
             if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now && recipient.DeferredAt > StoreTime.Max(world.LastLoss + TimeSpan.FromSeconds(60), world.Index.Link.LateAt)) Wrong("leased before it was due", recipient);
             if (world.HeldSince(recipient) is { } since && since + TimeSpan.FromSeconds(60) < asked) Wrong("held and leased", recipient);
-            recipient.Grants.Add(held);
         }
     }
 
@@ -240,7 +241,7 @@ internal sealed partial class SimAccount(SimWorld world)
             Second++;
             if (recipient.FinishedAt < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
             if (earlier == grant && !earlier.IsCut) Wrong("sent twice under one lease", recipient);
-            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut) Wrong("delivered twice at a time", recipient);
+            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut && !worker.IsOut) Wrong("delivered twice at a time", recipient);
         }
 
         recipient.Deliveries.Add((Now, grant));

@@ -45,7 +45,7 @@ internal sealed class SimWorker
 
     /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count.</summary>
     public bool Excuses(SimPeerStream connection) =>
-        Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil;
+        Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
 
     public void Kill()
     {
