@@ -121,6 +121,7 @@ internal sealed partial class DomainQueue
     {
         _control = await _seams.Control.ChangeAsync(_domain, c => message is { } m ? c with { HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { m } } : c with { Held = true },
             CancellationToken.None);
+        await DeposeOthersAsync();
         Tick();
     }
 
@@ -140,6 +141,12 @@ internal sealed partial class DomainQueue
 
         _nextRead = StoreTime.Min(_nextRead, Now);
         Tick();
+    }
+
+    /// <summary>An activation that acts elsewhere under the token has loaded what was ordered before: it loses the token, or this one is none any more and is asked in vain.</summary>
+    private async Task DeposeOthersAsync()
+    {
+        if (!await ConfirmAsync() && _deposed) throw new IOException("The queue has another owner; the order is written, and is to be repeated so that the owner hears it.");
     }
 
     private async Task<bool> RecordDropAsync(RecipientKey[] keys, string reason)

@@ -190,7 +190,7 @@ internal sealed partial class DomainQueue
         {
             if (_leases.TryGetValue(held.Lease, out var lease))
             {
-                if (lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
+                if (lease.IsLost || lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
             }
             else if (!HasToken && !Without(Waived.HolderListens) || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
             {
@@ -236,6 +236,7 @@ internal sealed partial class DomainQueue
         var keys = lease.Open.ToArray();
         LogLeaseLost(_domain, lease.Worker, keys.Length, lease.Place.Pack);
         DomainQueueInstruments.PossibleDuplicates.Inc(keys.Length);
+        lease.IsLost = true;
         lease.Recording++;
         try
         {

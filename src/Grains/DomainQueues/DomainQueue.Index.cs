@@ -26,7 +26,10 @@ internal sealed partial class DomainQueue
     /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
     private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
 
-    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && (Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0)
+    /// <summary>What leaves the window makes room, and looks then.</summary>
+    private bool HasRoomToRead => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
+
+    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && HasRoomToRead
         && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
 
     /// <summary>Writes the entry as it is; it stays in memory unless it is leaving.</summary>
@@ -100,6 +103,7 @@ internal sealed partial class DomainQueue
         _confirmedAt = sent;
         _readFrom = _seams.Standing.IsSoleProcess || Without(Waived.TokenWait) ? sent : Now + TokenWait;
         _owner = new IndexOwner(token, stamp.Run);
+        _isControlOld = !_seams.Standing.IsSoleProcess;
     }
 
     // A token that nobody holds would stay for as long as the domain gets no mail. Where it stays none the less (a kill, no index) it is one small key.

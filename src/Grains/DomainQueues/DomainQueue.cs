@@ -43,6 +43,9 @@ internal sealed partial class DomainQueue
     private bool _loadingControl;
     private long _controlVersion;
     private TimeSpan _controlPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Loaded before the token was written: another activation may have been given an order since.</summary>
+    private bool _isControlOld;
     private StoreTime _controlRetryAt;
     private StoreTime _touchedAt;
     private bool _deposed;
@@ -86,10 +89,10 @@ internal sealed partial class DomainQueue
             if (_unwritten.TryPeek(out var u)) next = StoreTime.Min(next, u.At);
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
-            if (!_pumping && _control is { Held: false }) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
+            if (!_pumping && _control is { Held: false } && HasRoomToRead) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
             if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
-            if (_demandDue < next) next = _demandDue;
-            // Not sooner than 20 ms from now: what cannot proceed (no room in the window) is not asked again and again.
+            if (!_sendingDemand && _demandDue < next) next = _demandDue;
+            // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
             return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
         }
     }
@@ -223,13 +226,14 @@ internal sealed partial class DomainQueue
     }
 
     /// <summary>Not loaded yet, or changed by somebody since (design rule 20): nothing is granted until it is.</summary>
-    private bool WantsControl => !_loadingControl && (_control is null || _controlVersion != _seams.Control.Version(_domain));
+    private bool WantsControl => !_loadingControl && (_control is null || _isControlOld || _controlVersion != _seams.Control.Version(_domain));
 
     private async Task LoadControlAsync()
     {
         _loadingControl = true;
         try
         {
+            _isControlOld = false;
             var version = _seams.Control.Version(_domain);
             _control = await _seams.Control.LoadAsync(_domain, CancellationToken.None);
             _controlVersion = version;
@@ -238,6 +242,7 @@ internal sealed partial class DomainQueue
         }
         catch (Exception e) when (IsTrouble(e))
         {
+            _isControlOld = true;
             _controlRetryAt = Now + _controlPause;
             if (_controlPause < TimeSpan.FromSeconds(30)) _controlPause *= 2;
             LogControlUnreadable(_domain, e.Message);

@@ -166,7 +166,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
     public Placement[] Place(PlaceRequest request, StoreTime now)
     {
         var placements = new Placement[request.Orders.Length];
-        for (var i = 0; i < placements.Length; i++) placements[i] = Place(request.Site, request.Orders[i], now);
+        for (var i = 0; i < placements.Length; i++) placements[i] = Place(request.Site, request.Orders[i], request.MaxConnections, now);
         Dispatch(now);
         return placements;
     }
@@ -199,14 +199,15 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         Dispatch(now);
     }
 
-    private Placement Place(string site, SiteOrder order, StoreTime now)
+    private Placement Place(string site, SiteOrder order, int most, StoreTime now)
     {
         var id = order.Order.Permit;
         if (order.Order.Kind == OrderKind.Open)
         {
             if (_permits.ContainsKey(id)) return Placement.Taken;
             if (!IsComplete(now) || _waiting.Count >= MaxWaiting) return Placement.Refused;
-            if (_sites.TryGetValue(site, out var others) && others.Count > MaxWaitingPerSite && others.Values.Count(p => p.Waiting is not null) >= MaxWaitingPerSite) return Placement.Refused;
+            if (_sites.TryGetValue(site, out var others) && most > 0 && others.Count >= most) return Placement.Refused;
+            if (others is not null && others.Count > MaxWaitingPerSite && others.Values.Count(p => p.Waiting is not null) >= MaxWaitingPerSite) return Placement.Refused;
             var waiting = Add(new PoolPermit(id, site) { Domain = order.Order.Domain, Waiting = order, Since = now });
             waiting.LanePlace = _lanes.Add(order.Lane, waiting);
             waiting.Place = _waiting.AddLast(waiting);

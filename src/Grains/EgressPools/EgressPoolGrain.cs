@@ -63,7 +63,15 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public Task<PollAnswer> Poll(PollRequest request)
     {
         var now = clock.Now;
-        if (!IsOwner || !clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        // Design rule 21: a worker that is heard by a pool which may have a successor must not take that for being heard.
+        if (!clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        if (!IsOwner)
+        {
+            // It lives, and what it holds still counts.
+            _pool.Answered(request.Worker, now);
+            return Task.FromResult(new PollAnswer());
+        }
+
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
@@ -157,7 +165,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     {
         _polls.Remove(worker);
         _pool.Answered(worker, now);
-        answer.TrySetResult(new PollAnswer { Accepted = true, Orders = orders });
+        answer.TrySetResult(new PollAnswer { Accepted = standing.IsConfirmed, Orders = orders });
     }
 
     private async Task TellAsync(string site)

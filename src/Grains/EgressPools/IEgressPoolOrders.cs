@@ -41,6 +41,9 @@ public sealed record PlaceRequest
 
     /// <summary>The activation of the pool whose declarations the site knows: no other takes its orders.</summary>
     [Id(3)] public ulong Pool { get; init; }
+
+    /// <summary>Connections that the site may have: while it has two activations the pool, which has all its permits, keeps them to it; 0 = not said.</summary>
+    [Id(4)] public int MaxConnections { get; init; }
 }
 
 /// <summary>A session order with the lane on whose behalf it is made, so that pools share over tenants as well.</summary>

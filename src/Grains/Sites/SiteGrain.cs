@@ -101,8 +101,9 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     {
         var now = clock.Now;
         var mayGrant = _complete && standing.IsConfirmed && clock.IsSettled;
-        var due = mayGrant ? _site.Wake : now + s_second;
-        if (_site.Permits > 0 || !_complete) due = due is { } wake ? StoreTime.Min(wake, _compareAt) : _compareAt;
+        // What is on its way arms again when it is answered.
+        var due = _placing ? null : mayGrant ? _site.Wake : now + s_second;
+        if (!_comparing && (_site.Permits > 0 || !_complete)) due = due is { } wake ? StoreTime.Min(wake, _compareAt) : _compareAt;
         if (due is { } at) _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp((at - now).TotalMilliseconds, 10, 60_000)), Timeout.InfiniteTimeSpan);
         else _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -116,7 +117,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
             {
                 var orders = _site.Decide(clock.Now);
                 if (orders.Count == 0) break;
-                var answer = await Pool.Place(new PlaceRequest { Site = _name, Orders = [.. orders], Owner = _owner, Pool = _poolId });
+                var answer = await Pool.Place(new PlaceRequest { Site = _name, Orders = [.. orders], Owner = _owner, Pool = _poolId, MaxConnections = _site.MaxConnections });
                 var now = clock.Now;
                 for (var i = 0; i < orders.Count; i++) _site.Placed(orders[i], answer.Placements[i], now);
                 if (answer.Superseded) End();
