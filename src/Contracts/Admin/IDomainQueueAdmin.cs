@@ -11,18 +11,20 @@ public interface IDomainQueueAdmin : IGrainWithStringKey
     Task<QueueSnapshot> Show(int limit);
 
     /// <summary>Makes queued recipients due now: all, or those of one message; a suspended site is tried at once. Returns how many were not due before.</summary>
-    [Alias("Retry")]
+    /// <exception cref="IOException">In words for people: not all of it could be reached just now.</exception>
+    [Alias("Retry"), ResponseTimeout("00:05:00")]
     Task<int> Retry(RecipientKey? message);
 
     /// <summary>Finishes queued recipients without delivery or notice, with a reason in the ledger. Returns how many. What is leased just now is left alone and counted in no case.</summary>
-    [Alias("Drop")]
+    /// <exception cref="IOException">In words for people: not all of it could be reached just now, or the queue was taken over in the last 35 s.</exception>
+    [Alias("Drop"), ResponseTimeout("00:05:00")]
     Task<int> Drop(RecipientKey? message, string reason);
 
     /// <summary>Holds the domain or one message (a document: outlives restarts). Held mail does not expire.</summary>
     [Alias("Hold")]
     Task Hold(RecipientKey? message);
 
-    [Alias("Release")]
+    [Alias("Release"), ResponseTimeout("00:05:00")]
     Task Release(RecipientKey? message);
 }
 
@@ -47,6 +49,9 @@ public sealed record QueueSnapshot
     [Id(7)] public StoreTime OldestDue { get; init; }
 
     [Id(8)] public QueuedRecipient[] Recipients { get; init; } = [];
+
+    /// <summary>The queue index could not be reached: what waits there is neither counted nor listed.</summary>
+    [Id(9)] public bool IndexAway { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.QueuedRecipient")]
@@ -75,14 +80,4 @@ public sealed record QueuedRecipient
     [Id(9)] public string? Address { get; init; }
 
     [Id(10)] public long Size { get; init; }
-}
-
-/// <summary>What an operator asks of the whole node: which domains have mail. Implemented by Grains.</summary>
-public interface IQueueDirectory
-{
-    /// <summary>Domains with queued recipients on this silo or in the index, with their counts, largest first.</summary>
-    Task<IReadOnlyList<(string Domain, long Queued)>> ListDomainsAsync(int limit, CancellationToken cancellationToken);
-
-    /// <summary>The domain in whose queue a message's recipients are: all that hold some of it.</summary>
-    Task<IReadOnlyList<string>> FindMessageAsync(RecipientKey message, CancellationToken cancellationToken);
 }

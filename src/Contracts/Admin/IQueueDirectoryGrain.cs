@@ -2,16 +2,19 @@ using Angarium.Mail;
 
 namespace Angarium.Contracts.Admin;
 
-/// <summary><see cref="IQueueDirectory"/> for processes that are no silo. Key: 0. Role: api. Answered by the silo that is asked.</summary>
+/// <summary>
+/// The directory of a cluster's queues for processes that are no silo. Any key reaches a silo at hand: use 0. Role: api. What the other silos hold in memory alone (ten seconds' worth of
+/// mail; more while the index is away) is not counted.
+/// </summary>
 [Alias("angarium.IQueueDirectoryGrain")]
 public interface IQueueDirectoryGrain : IGrainWithIntegerKey
 {
-    /// <summary>Domains with queued recipients, largest first. What another silo took in within the last ten seconds may be missing.</summary>
-    [Alias("ListDomains")]
+    /// <summary>Domains with queued recipients, largest first.</summary>
+    [Alias("ListDomains"), ResponseTimeout("00:01:00")]
     Task<QueuedDomain[]> ListDomains(int limit);
 
     /// <summary>The domains whose queues hold some of a message.</summary>
-    [Alias("FindMessage")]
+    [Alias("FindMessage"), ResponseTimeout("00:01:00")]
     Task<string[]> FindMessage(RecipientKey message);
 }
 

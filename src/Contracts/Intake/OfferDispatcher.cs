@@ -10,7 +10,7 @@ public readonly record struct DomainEntry(string Domain, OfferedEntry Entry);
 
 /// <summary>
 /// The hand-over (design rule 11): one <see cref="Offer"/> per domain of a committed pack, made once, never repeated, awaited by nobody. Calls in flight and
-/// backlog are bounded; what exceeds them, fails or is late is left to the sweep and counted. <see cref="Post"/> may be called from any thread and returns at
+/// backlog are bounded; what exceeds them, fails or is late is left to the sweep and counts as refused (design rule 23). <see cref="Post"/> may be called from any thread and returns at
 /// once; one loop groups and sends. Nothing survives a crash: the sweep offers what was not handed over.
 /// </summary>
 public sealed partial class OfferDispatcher : IAsyncDisposable
@@ -76,6 +76,8 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
         {
             Interlocked.Add(ref _backlog, -recipients);
             Interlocked.Add(ref _leftToSweep, recipients);
+            if (_stopping) return;
+            foreach (var entry in entries) _refused.Refused(entry.Domain, entry.Entry.Keys.Length, _now());
         }
     }
 
@@ -120,6 +122,7 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
         {
             _calls.Release();
             Interlocked.Add(ref _leftToSweep, recipients);
+            if (!_stopping) _refused.Refused(domain, recipients, now);
             return;
         }
 
@@ -139,8 +142,9 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
         }
         catch (Exception e)
         {
-            // Whatever went wrong, the offer is not repeated (rule 11): the sweep finds these recipients.
+            // Whatever went wrong, the offer is not repeated (rule 11): the sweep finds these recipients. While no queue answers, mail piles up: it counts as refused (rule 23).
             Tell(e);
+            _refused.Refused(domain, recipients, _now());
             Interlocked.Add(ref _leftToSweep, recipients);
         }
         finally

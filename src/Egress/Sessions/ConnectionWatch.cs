@@ -4,7 +4,7 @@ namespace Angarium.Egress.Sessions;
 
 /// <summary>
 /// Ends connections whose step takes too long or whose lease has ended: one timer for all, so that a step costs two writes of a field and no timer of its
-/// own. Ticks on a pool thread.
+/// own. Ticks on a pool thread, while there are any.
 /// </summary>
 internal sealed class ConnectionWatch : IDisposable
 {
@@ -13,11 +13,12 @@ internal sealed class ConnectionWatch : IDisposable
     private readonly ConcurrentDictionary<long, SmtpConnection> connections = new();
     private readonly ITimer timer;
     private long last;
+    private int ticking;
 
     public ConnectionWatch(TimeProvider time)
     {
         Time = time;
-        timer = time.CreateTimer(static self => ((ConnectionWatch)self!).Look(), this, Tick, Tick);
+        timer = time.CreateTimer(static self => ((ConnectionWatch)self!).Look(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public TimeProvider Time { get; }
@@ -29,6 +30,7 @@ internal sealed class ConnectionWatch : IDisposable
     {
         var number = Interlocked.Increment(ref last);
         connections[number] = connection;
+        if (Interlocked.Exchange(ref ticking, 1) == 0) timer.Change(Tick, Tick);
         return number;
     }
 
@@ -38,6 +40,15 @@ internal sealed class ConnectionWatch : IDisposable
 
     private void Look()
     {
+        if (connections.IsEmpty)
+        {
+            // One that comes just now may find the ticking on: it is looked at once more before the rest.
+            timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            Volatile.Write(ref ticking, 0);
+            if (connections.IsEmpty || Interlocked.Exchange(ref ticking, 1) != 0) return;
+            timer.Change(Tick, Tick);
+        }
+
         var now = Time.GetTimestamp();
         foreach (var (_, connection) in connections) connection.Check(now);
     }

@@ -2,6 +2,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Angarium.Grains.Membership;
 using Angarium.Mail;
 using Angarium.Spool.Documents;
 
@@ -9,13 +11,47 @@ namespace Angarium.Grains.Control;
 
 /// <summary>
 /// What operators ordered for a domain, as one document each, `control/` and a hash of the domain (no name contains text from an envelope). Changes are made by
-/// compare-and-swap, so two at once both count. Any thread; no state of its own: a document that is not there means that nothing was ordered.
+/// compare-and-swap, so two at once both count; a document that is not there means that nothing was ordered. In a cluster each change is also entered in `control/changes`, which every silo
+/// looks at every ten seconds: so an order reaches whatever activations there are. Any thread; in memory is only what was heard of changes.
 /// </summary>
-internal sealed class ControlDocuments(IDocumentStore documents) : IControlDocuments
+internal sealed class ControlDocuments(IDocumentStore documents, IStanding standing) : IControlDocuments
 {
     public const int MaxHeldMessages = 10_000;
 
     private const int MaxAttempts = 20;
+
+    /// <summary>Changes that the list of them holds: who looks so seldom that it missed one takes everything for changed.</summary>
+    private const int MaxChanges = 500;
+
+    private const int MaxHeard = 10_000;
+    private const string Changes = "control/changes";
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, long> _heard = [];
+    private long _versions, _floor;
+    private string? _changesTag;
+    private long? _seen;
+
+    public long Version(string domain)
+    {
+        lock (_gate) return _heard.GetValueOrDefault(domain, _floor);
+    }
+
+    /// <summary>Looks at what others have changed. One call at a time.</summary>
+    public async Task HearAsync(CancellationToken cancellationToken)
+    {
+        var document = await documents.ReadAsync(Changes, cancellationToken);
+        if (document?.Tag == _changesTag && _seen is not null) return;
+        var changes = Read(document, StoredJson.Default.ChangeList) ?? new ChangeList(1, 0, []);
+        if (changes.Version != 1) throw new InvalidDataException($"{Changes} is of version {changes.Version}; this version of angarium reads 1.");
+        lock (_gate)
+        {
+            var first = changes.Count - changes.Domains.Length;
+            if (_seen is not { } seen || seen < first || seen > changes.Count) Forget();
+            else foreach (var domain in changes.Domains.Skip((int)(seen - first))) Heard(domain);
+            (_seen, _changesTag) = (changes.Count, document?.Tag);
+        }
+    }
 
     public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) =>
         Read(await documents.ReadAsync(Name(domain), cancellationToken));
@@ -31,16 +67,57 @@ internal sealed class ControlDocuments(IDocumentStore documents) : IControlDocum
             if (after.Held == before.Held && after.HeldMessages.SetEquals(before.HeldMessages)) return after;
             // A document that says nothing stays: deleting is not conditional, and another's change could go with it.
             var stored = new Stored(domain, after.Held, [.. after.HeldMessages.Order().Select(k => k.ToString())]);
-            if (await documents.WriteAsync(Name(domain), JsonSerializer.SerializeToUtf8Bytes(stored, StoredJson.Default.Stored), document?.Tag, cancellationToken) is not null) return after;
+            if (await documents.WriteAsync(Name(domain), JsonSerializer.SerializeToUtf8Bytes(stored, StoredJson.Default.Stored), document?.Tag, cancellationToken) is null) continue;
+            lock (_gate) Heard(domain);
+            if (!standing.IsSoleProcess) await TellAsync(domain, cancellationToken);
+            return after;
         }
 
         throw new IOException($"The control document of {domain} was changed by others {MaxAttempts} times in a row.");
     }
 
+    private async Task TellAsync(string domain, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            var document = await documents.ReadAsync(Changes, cancellationToken);
+            var before = Read(document, StoredJson.Default.ChangeList) ?? new ChangeList(1, 0, []);
+            if (before.Version != 1) throw new InvalidDataException($"{Changes} is of version {before.Version}; this version of angarium reads 1.");
+            var after = new ChangeList(1, before.Count + 1, [.. before.Domains.TakeLast(MaxChanges - 1), domain]);
+            if (await documents.WriteAsync(Changes, JsonSerializer.SerializeToUtf8Bytes(after, StoredJson.Default.ChangeList), document?.Tag, cancellationToken) is not null) return;
+        }
+
+        throw new IOException($"{Changes} was changed by others {MaxAttempts} times in a row.");
+    }
+
+    private void Heard(string domain)
+    {
+        if (_heard.Count >= MaxHeard) Forget();
+        _heard[domain] = ++_versions;
+    }
+
+    private void Forget()
+    {
+        _heard.Clear();
+        _floor = ++_versions;
+    }
+
+    private static T? Read<T>(Document? document, JsonTypeInfo<T> type) where T : class
+    {
+        try
+        {
+            return document is null ? null : JsonSerializer.Deserialize(document.Content.Span, type);
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException("A control document cannot be read: " + e.Message, e);
+        }
+    }
+
     private static DomainControl Read(Document? document)
     {
         if (document is null) return DomainControl.None;
-        var stored = JsonSerializer.Deserialize(document.Content.Span, StoredJson.Default.Stored) ?? throw new InvalidDataException("An empty control document.");
+        var stored = Read(document, StoredJson.Default.Stored) ?? throw new InvalidDataException("An empty control document.");
         var held = new HashSet<RecipientKey>();
         foreach (var text in stored.Messages) held.Add(RecipientKey.TryParse(text, out var key) ? key : throw new InvalidDataException($"`{text}` is not a message id."));
         return new DomainControl { Held = stored.Held, HeldMessages = held };
@@ -50,9 +127,13 @@ internal sealed class ControlDocuments(IDocumentStore documents) : IControlDocum
 
     /// <summary>The document as stored. The domain is in it for people who look.</summary>
     internal sealed record Stored(string Domain, bool Held, string[] Messages);
+
+    /// <summary>`control/changes` as stored: how many changes there were ever, and the domains of the last of them.</summary>
+    internal sealed record ChangeList(int Version, long Count, string[] Domains);
 }
 
 /// <summary>Generated reader and writer of the document. Stateless.</summary>
 [JsonSerializable(typeof(ControlDocuments.Stored))]
+[JsonSerializable(typeof(ControlDocuments.ChangeList))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 internal sealed partial class StoredJson : JsonSerializerContext;

@@ -10,6 +10,9 @@ public interface IControlDocuments
 {
     Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken);
 
+    /// <summary>Changes when somebody has changed the domain's document, as far as this silo has heard (within some 10 s): what was loaded before counts no more. Cheap.</summary>
+    long Version(string domain) => 0;
+
     /// <summary>Applies the change and writes it durably; returns what is now in force.</summary>
     Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken);
 }

@@ -13,19 +13,33 @@ internal sealed partial class DomainQueue
 
     public async Task<QueueSnapshot> ShowAsync(int limit)
     {
-        var rows = await _seams.Index.ListAsync(_domain, default, Math.Clamp(limit, 1, 10_000), CancellationToken.None);
+        IReadOnlyList<IndexRow> rows = [];
+        var (queued, away) = (0L, false);
+        try
+        {
+            rows = await _seams.Index.ListAsync(_domain, default, Math.Clamp(limit, 1, 10_000), CancellationToken.None);
+            queued = await _seams.Index.CountAsync(_domain, CancellationToken.None);
+        }
+        catch (Exception e) when (IsTrouble(e))
+        {
+            // What is in memory is shown all the same.
+            LogIndexUnreachable(_domain, e.Message);
+            away = true;
+        }
+
         var inMemory = _entries.Values.Distinct().Where(e => !e.InIndex).ToList();
         var listed = inMemory.SelectMany(e => e.Keys.Select(k => Describe(e.Row(k), e))).Concat(rows.Select(r => Describe(r, _entries.GetValueOrDefault(r.Member.Key))))
             .OrderBy(r => r.Due).ToArray();
         return new QueueSnapshot
         {
-            Domain = _domain, Queued = await _seams.Index.CountAsync(_domain, CancellationToken.None) + inMemory.Sum(e => e.Keys.Length), Leased = _leased.Count,
+            Domain = _domain, Queued = queued + inMemory.Sum(e => e.Keys.Length), IndexAway = away, Leased = _leased.Count,
             Held = _control?.Held ?? false, Site = _site?.Site, SuspendedUntil = _siteState is { } state && state.SuspendedUntil > Now ? state.SuspendedUntil : default,
             SiteTrouble = _siteState?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
         };
     }
 
     /// <summary>Makes what waits due now, and has a suspended site tried. What is in memory is due already.</summary>
+    /// <exception cref="IOException">The index cannot be reached: only some of it was made due.</exception>
     public async Task<int> RetryAsync(RecipientKey? message)
     {
         _touchedAt = Now;
@@ -33,7 +47,7 @@ internal sealed partial class DomainQueue
         var count = 0;
         for (var from = now + TimeSpan.FromSeconds(1); !_deposed;)
         {
-            if (!await ConfirmAsync()) break;
+            if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not made due");
             var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
             var changes = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key))
                 .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
@@ -64,6 +78,7 @@ internal sealed partial class DomainQueue
     }
 
     /// <summary>Finishes without delivery or notice what is not leased just now (design rule 6: an operator's decision, by the owner).</summary>
+    /// <exception cref="IOException">The index cannot be reached, or the queue was taken over just now: only some of it was dropped.</exception>
     public async Task<int> DropAsync(RecipientKey? message, string reason)
     {
         _touchedAt = Now;
@@ -84,7 +99,9 @@ internal sealed partial class DomainQueue
 
         for (var from = StoreTime.Zero; MayAct;)
         {
-            if (!await ConfirmAsync() || Now < _readFrom) break;
+            if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not dropped");
+            // Rule 16: somebody may have been at it until just now.
+            if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
             var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
             await _seams.View.RefreshAsync(CancellationToken.None);
             var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
@@ -104,6 +121,7 @@ internal sealed partial class DomainQueue
     {
         _control = await _seams.Control.ChangeAsync(_domain, c => message is { } m ? c with { HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { m } } : c with { Held = true },
             CancellationToken.None);
+        await DeposeOthersAsync();
         Tick();
     }
 
@@ -111,9 +129,24 @@ internal sealed partial class DomainQueue
     {
         _control = await _seams.Control.ChangeAsync(_domain, c => message is { } m ? c with { HeldMessages = c.HeldMessages.Where(h => h != m).ToHashSet() } : c with { Held = false },
             CancellationToken.None);
-        await RetryAsync(message ?? default(RecipientKey));
+        try
+        {
+            await RetryAsync(message ?? default(RecipientKey));
+        }
+        catch (Exception e) when (IsTrouble(e))
+        {
+            // It is released; what was held back comes when it is due.
+            LogIndexUnreachable(_domain, e.Message);
+        }
+
         _nextRead = StoreTime.Min(_nextRead, Now);
         Tick();
+    }
+
+    /// <summary>An activation that acts elsewhere under the token has loaded what was ordered before: it loses the token, or this one is none any more and is asked in vain.</summary>
+    private async Task DeposeOthersAsync()
+    {
+        if (!await ConfirmAsync() && _deposed) throw new IOException("The queue has another owner; the order is written, and is to be repeated so that the owner hears it.");
     }
 
     private async Task<bool> RecordDropAsync(RecipientKey[] keys, string reason)
@@ -127,7 +160,7 @@ internal sealed partial class DomainQueue
                 Key = k, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text),
             })], DecideBy);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogLedgerFailed(_domain, e.Message);
             return false;

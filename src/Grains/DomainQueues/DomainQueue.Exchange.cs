@@ -62,7 +62,7 @@ internal sealed partial class DomainQueue
         if (_control is { Held: true } || (_site is { } site && site.Site != request.Site)) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
         if (!MayGrant) return Wait();
         // What is not fresh is granted under a token confirmed not long ago.
-        if (_owner is not null && _ready.Count > 0) await ConfirmAsync();
+        await ConfirmForGrantAsync();
 
         // The answer has to be on its way while the request is young: the lease counts from when it was sent.
         var now = Now;
@@ -132,13 +132,18 @@ internal sealed partial class DomainQueue
         var lease = new Lease
         {
             Id = ++_nextLease, Worker = request.Worker, Entry = entry, Place = place, Open = [.. entry.Keys],
-            Until = StoreTime.Min(now, request.SentAt) + LeaseTime,
+            Until = Limit(entry, StoreTime.Min(now, request.SentAt) + LeaseTime),
         };
         _leases[lease.Id] = lease;
         foreach (var key in entry.Keys) _leased[key] = lease;
         grant = new Grant { Lease = lease.Id, Place = place, Keys = entry.Keys, Attempt = entry.Attempts + 1, Deadline = lease.Until, Message = entry.Message };
         return true;
     }
+
+    /// <summary>
+    /// A fresh entry's lease without a token just confirmed: it may be in the index since 10 s after it came, and who took the token since may grant it 35 s after that (design rules 11 and 16).
+    /// </summary>
+    private StoreTime Limit(QueueEntry entry, StoreTime until) => entry.FreshUntil == default || HasToken || _seams.Standing.IsSoleProcess ? until : StoreTime.Min(until, entry.FreshUntil + IndexAfter);
 
     /// <summary>Takes out what the ledger has decided or finished (design rule 13); false = nothing is left to try.</summary>
     private bool SplitDone(ref QueueEntry entry)
@@ -175,7 +180,7 @@ internal sealed partial class DomainQueue
         var now = Now;
         _touchedAt = now;
         if (!MayAct || (now - request.SentAt).Duration() > MaxSkew) return new RenewAnswer();
-        var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !_done.Contains(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now);
+        var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !_done.Contains(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now || Limit(e, now + LeaseTime) < now + LeaseTime);
         if (tokenNeeded) await ConfirmAsync();
         now = Now;
         if (!MayAct || now - request.SentAt > MaxSkew) return new RenewAnswer();
@@ -185,13 +190,15 @@ internal sealed partial class DomainQueue
         {
             if (_leases.TryGetValue(held.Lease, out var lease))
             {
-                if (lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
+                if (lease.IsLost || lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
             }
             else if (!HasToken && !Without(Waived.HolderListens) || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
             {
                 continue;
             }
 
+            // One answer speaks for all of them: a lease that must end sooner is left as it is.
+            if (lease.Entry is { } fresh && Limit(fresh, until) < until) continue;
             lease.Until = StoreTime.Max(lease.Until, until);
             renewed.Add(held.Lease);
         }
@@ -229,12 +236,13 @@ internal sealed partial class DomainQueue
         var keys = lease.Open.ToArray();
         LogLeaseLost(_domain, lease.Worker, keys.Length, lease.Place.Pack);
         DomainQueueInstruments.PossibleDuplicates.Inc(keys.Length);
+        lease.IsLost = true;
         lease.Recording++;
         try
         {
             await _seams.Ledger.AppendAsync([.. keys.Select(k => LostRecord(k, lease, Now))]);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogLedgerFailed(_domain, e.Message);
         }
@@ -254,7 +262,7 @@ internal sealed partial class DomainQueue
             await HoldAsync(entry.Message);
             _lost.Remove(keys[0]);
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e) || e is InvalidOperationException)
         {
             // It stays counted: the next lease that it loses asks again.
             LogControlUnreadable(_domain, e.Message);

@@ -26,7 +26,10 @@ internal sealed partial class DomainQueue
     /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
     private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
 
-    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && (Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0)
+    /// <summary>What leaves the window makes room, and looks then.</summary>
+    private bool HasRoomToRead => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
+
+    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && HasRoomToRead
         && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
 
     /// <summary>Writes the entry as it is; it stays in memory unless it is leaving.</summary>
@@ -52,6 +55,13 @@ internal sealed partial class DomainQueue
     private void Pump()
     {
         if (_pumping || _deposed || Now < _indexRetryAt || (_ops.Count == 0 && !WantsRead)) return;
+        // The token is the one thing that is taken from others: only by whom they may take for the owner.
+        if (_owner is null && !_seams.Standing.IsConfirmed)
+        {
+            _indexRetryAt = Now + TimeSpan.FromSeconds(1);
+            return;
+        }
+
         _pumping = true;
         Run(_pump = PumpAsync());
     }
@@ -69,7 +79,7 @@ internal sealed partial class DomainQueue
 
             _indexBackoff = TimeSpan.FromSeconds(1);
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             _indexRetryAt = Now + _indexBackoff;
             _indexBackoff = TimeSpan.FromSeconds(Math.Min(10, _indexBackoff.TotalSeconds * 2));
@@ -87,21 +97,25 @@ internal sealed partial class DomainQueue
     private async Task TakeOnceAsync()
     {
         var token = _seams.Draw();
+        // Confirmed as of the sending: another may have written its own before the answer came.
+        var sent = Now;
         var stamp = await _seams.Index.TakeAsync(_domain, token, CancellationToken.None);
-        _confirmedAt = Now;
-        _readFrom = _seams.Standing.IsSoleProcess || Without(Waived.TokenWait) ? _confirmedAt : _confirmedAt + TokenWait;
+        _confirmedAt = sent;
+        _readFrom = _seams.Standing.IsSoleProcess || Without(Waived.TokenWait) ? sent : Now + TokenWait;
         _owner = new IndexOwner(token, stamp.Run);
+        _isControlOld = !_seams.Standing.IsSoleProcess;
     }
 
     // A token that nobody holds would stay for as long as the domain gets no mail. Where it stays none the less (a kill, no index) it is one small key.
     private async Task LeaveAsync()
     {
         if (_deposed || _owner is not { } owner) return;
+        _owner = null;
         try
         {
             await _seams.Index.LeaveAsync(_domain, owner, CancellationToken.None);
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogIndexUnreachable(_domain, e.Message);
         }
@@ -117,7 +131,7 @@ internal sealed partial class DomainQueue
             if (_confirming.IsCompleted) _confirming = ConfirmOnceAsync();
             await _confirming;
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogIndexUnreachable(_domain, e.Message);
         }
@@ -125,10 +139,23 @@ internal sealed partial class DomainQueue
         return HasToken;
     }
 
+    /// <summary>
+    /// For grants: as <see cref="ConfirmAsync"/>, when something that needs it is ready. What was read back and cannot be granted now leaves memory, so that fresh mail neither waits for
+    /// the index nor for its room; it is read back when the index answers.
+    /// </summary>
+    private async ValueTask ConfirmForGrantAsync()
+    {
+        if (_owner is null || _ready.ReadBack == 0 || await ConfirmAsync() || _deposed) return;
+        foreach (var entry in _ready.Entries().Where(e => e.FreshUntil == default).ToList()) LetGo(entry);
+        _nextRead = StoreTime.Min(_nextRead, Now);
+        _indexRetryAt = StoreTime.Max(_indexRetryAt, Now + TimeSpan.FromSeconds(1));
+    }
+
     private async Task ConfirmOnceAsync()
     {
         if (_owner is not { } owner)
         {
+            if (!_seams.Standing.IsConfirmed) throw new IOException("this silo's membership row is not confirmed");
             await TakeAsync();
             return;
         }
@@ -178,12 +205,7 @@ internal sealed partial class DomainQueue
 
     private void Forget(QueueEntry entry)
     {
-        if (entry.State != EntryState.Leaving) return;
-        entry.State = EntryState.Gone;
-        foreach (var key in entry.Keys)
-        {
-            if (_entries.TryGetValue(key, out var known) && ReferenceEquals(known, entry)) _entries.Remove(key);
-        }
+        if (entry.State == EntryState.Leaving) LetGo(entry);
     }
 
     private async Task ReadBackAsync()
@@ -205,7 +227,7 @@ internal sealed partial class DomainQueue
             // Rule 13: the index proposes; only a view refreshed since the reading decides.
             if (read.Rows.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
         }
-        catch (IOException)
+        catch (Exception e) when (IsTrouble(e))
         {
             _nextRead = StoreTime.Min(_nextRead, asked);
             throw;

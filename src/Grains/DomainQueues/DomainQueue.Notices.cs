@@ -43,7 +43,7 @@ internal sealed partial class DomainQueue
             await _seams.Ledger.AppendAsync([.. entry.Keys.Select(k => new LedgerRecord { Key = k, Kind = LedgerKind.Finished, Time = now })]);
             Remove(entry);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             // It stays decided; the index brings it back. A repeat writes the same Message-ID.
             LogNoticeFailed(_domain, entry.Message, e.Message);
@@ -62,7 +62,7 @@ internal sealed partial class DomainQueue
             if (!await _seams.Notices.WriteAsync(NoticeKind.Delayed, place, outcomes, CancellationToken.None)) return;
             await _seams.Ledger.AppendAsync([.. outcomes.Select(o => new LedgerRecord { Key = o.Key, Kind = LedgerKind.DelayNotice, Time = Now, Attempt = o.Attempt })]);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogNoticeFailed(_domain, outcomes[0].Key, e.Message);
         }
@@ -97,7 +97,7 @@ internal sealed partial class DomainQueue
         {
             await _seams.Ledger.AppendAsync(records, DecideBy);
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             // Given up: it is read back, and judged again.
             LogLedgerFailed(_domain, e.Message);

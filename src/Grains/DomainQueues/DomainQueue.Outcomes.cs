@@ -13,6 +13,8 @@ internal sealed partial class DomainQueue
         var reports = new List<Report>();
         var complete = true;
         var foreign = false;
+        // Rule 6: a failure is the owner's decision, and only who holds the token owns what is not fresh.
+        if (outcomes.Any(o => o.Kind is OutcomeKind.Failed or OutcomeKind.Deferred && _leases.TryGetValue(o.Lease, out var l) && l.Entry is { } e && e.FreshUntil <= Now)) await ConfirmAsync();
         foreach (var outcome in outcomes)
         {
             if (_leases.TryGetValue(outcome.Lease, out var lease) && lease.Worker == worker)
@@ -28,11 +30,14 @@ internal sealed partial class DomainQueue
             }
         }
 
-        if (foreign && !await ConfirmAsync() && !Without(Waived.HolderListens)) complete = false;
+        var isOwner = !foreign || await ConfirmAsync();
+        complete &= isOwner || Without(Waived.HolderListens);
         if (foreign)
         {
             foreach (var outcome in outcomes)
             {
+                // A fact is recorded by whoever learns of it; an event once, by the owner: the worker repeats it until one has.
+                if (!isOwner && outcome.Kind != OutcomeKind.Delivered) continue;
                 if (!_leases.TryGetValue(outcome.Lease, out var lease) || !lease.IsOwn) GatherForeign(lease, outcome, reports);
             }
         }
@@ -50,7 +55,8 @@ internal sealed partial class DomainQueue
         var recorded = await facts;
         foreach (var report in reports) Apply(report, report.IsDecision ? decided : recorded);
         Tick();
-        return complete && decided && recorded && !_deposed;
+        // Rule 8: acknowledged only as the owner.
+        return complete && decided && recorded && !_deposed && _seams.Standing.IsConfirmed;
     }
 
     private async Task<bool> AppendAsync(List<Report> reports, TimeSpan? beginBy)
@@ -62,7 +68,7 @@ internal sealed partial class DomainQueue
             await _seams.Ledger.AppendAsync(records, beginBy);
             return true;
         }
-        catch (Exception e) when (e is IOException or TimeoutException)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogLedgerFailed(_domain, e.Message);
             return false;
@@ -80,7 +86,7 @@ internal sealed partial class DomainQueue
         {
             OutcomeKind.Delivered => outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered,
             OutcomeKind.Failed => LedgerKind.Failed,
-            OutcomeKind.Deferred when born != default && Retry.IsExpired(born, now) && MayAct => LedgerKind.Expired,
+            OutcomeKind.Deferred when born != default && Retry.IsExpired(born, now) && MayDecide(entry) => LedgerKind.Expired,
             _ => LedgerKind.Deferred,
         };
         // Somebody else's delivery of it is known: nothing is left to decide.
@@ -93,13 +99,15 @@ internal sealed partial class DomainQueue
         }
 
         // Rule 6: a decision is the owner's alone. The worker repeats its report until somebody may take it.
-        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayAct && !Without(Waived.OwnerDecides)) return false;
+        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayDecide(entry) && !Without(Waived.OwnerDecides)) return false;
         var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;
         var recorded = outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Deferred or OutcomeKind.Failed;
         reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now) : []));
         foreach (var key in keys) lease.Open.Remove(key);
         return true;
     }
+
+    private bool MayDecide(QueueEntry entry) => MayAct && (entry.FreshUntil > Now || HasToken);
 
     /// <summary>
     /// A report under a lease that this activation did not grant, or that has ended: a delivery is a fact, whoever learns of it records it; anything else is an event

@@ -35,7 +35,7 @@ internal sealed partial class DomainQueue
             found = await _seams.Index.ContainsAsync(_domain, [.. sights.Select(s => s.Sight)], CancellationToken.None);
             if (!Without(Waived.JudgeView)) await _seams.View.RefreshAsync(CancellationToken.None);
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
             LogIndexUnreachable(_domain, e.Message);
             return false;

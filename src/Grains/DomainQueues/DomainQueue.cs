@@ -41,6 +41,11 @@ internal sealed partial class DomainQueue
     private readonly Queue<(QueueEntry Entry, StoreTime At)> _aging = [];
     private DomainControl? _control;
     private bool _loadingControl;
+    private long _controlVersion;
+    private TimeSpan _controlPause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Loaded before the token was written: another activation may have been given an order since.</summary>
+    private bool _isControlOld;
     private StoreTime _controlRetryAt;
     private StoreTime _touchedAt;
     private bool _deposed;
@@ -71,7 +76,7 @@ internal sealed partial class DomainQueue
     /// <summary>Whether anything may be granted or renewed (rules 9, 14, 18, 20); what is not fresh needs the token besides.</summary>
     private bool MayAct => !_deposed && !_stopping && _seams.Clock.IsSettled && _seams.Standing.IsConfirmed;
 
-    private bool MayGrant => MayAct && _seams.Ledger.IsHealthy && _control is { Held: false };
+    private bool MayGrant => MayAct && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
 
     /// <summary>When <see cref="Tick"/> has something to do next.</summary>
     public StoreTime NextTick
@@ -84,10 +89,10 @@ internal sealed partial class DomainQueue
             if (_unwritten.TryPeek(out var u)) next = StoreTime.Min(next, u.At);
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
-            if (!_pumping && _control is { Held: false }) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
-            if (_control is null && !_loadingControl) next = StoreTime.Min(next, _controlRetryAt);
-            if (_demandDue < next) next = _demandDue;
-            // Not sooner than 20 ms from now: what cannot proceed (no room in the window) is not asked again and again.
+            if (!_pumping && _control is { Held: false } && HasRoomToRead) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
+            if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
+            if (!_sendingDemand && _demandDue < next) next = _demandDue;
+            // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
             return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
         }
     }
@@ -105,21 +110,24 @@ internal sealed partial class DomainQueue
     {
         if (_deposed) return;
         var now = Now;
-        if (_control is null && !_loadingControl && now >= _controlRetryAt) Run(LoadControlAsync());
+        if (WantsControl && now >= _controlRetryAt) Run(LoadControlAsync());
         EndLeases(now);
         while (_unwritten.TryPeek(out var u) && u.At <= now)
         {
             _unwritten.Dequeue();
             foreach (var key in u.Entry.Keys)
             {
-                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex) WriteToIndex(entry);
+                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWrites) WriteToIndex(entry);
             }
         }
 
         while (_aging.TryPeek(out var a) && a.At <= now)
         {
             _aging.Dequeue();
-            if (a.Entry.State == EntryState.Ready) SendToIndex(a.Entry, a.Entry.Due);
+            if (a.Entry.State != EntryState.Ready) continue;
+            // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
+            if (_ops.Count < MaxWrites || a.Entry.InIndex) SendToIndex(a.Entry, a.Entry.Due);
+            else LetGo(a.Entry);
         }
 
         if (_expiryDue || Without(Waived.ExpiryNeedsFailure)) ExpireReady(now);
@@ -136,16 +144,23 @@ internal sealed partial class DomainQueue
         Tick();
     }
 
-    /// <summary>Grants nothing more, writes to the index what is only in memory, and takes its token away. What cannot be written is left to the sweep.</summary>
+    /// <summary>
+    /// Grants nothing more, writes to the index what is only in memory, and takes its token away. What cannot be written is left to the sweep; what is leased is told by its worker to the
+    /// successor.
+    /// </summary>
     public async Task StopAsync()
     {
         _stopping = true;
-        if (_deposed) return;
+        // Without its row it might take the token from a successor.
+        if (_deposed || !_seams.Standing.IsConfirmed) return;
         foreach (var entry in _entries.Values.Distinct().Where(e => !e.InIndex).ToList()) WriteToIndex(entry);
         _indexRetryAt = default;
         Pump();
         await _pump;
-        await LeaveAsync();
+        // Changes that came while the last batch was on its way.
+        if (!_pumping && _ops.Count > 0) Pump();
+        await _pump;
+        if (_ops.Count == 0) await LeaveAsync();
     }
 
     /// <summary>Takes a hand-over: synchronous, no awaits (design rule 11).</summary>
@@ -210,17 +225,26 @@ internal sealed partial class DomainQueue
         Pump();
     }
 
+    /// <summary>Not loaded yet, or changed by somebody since (design rule 20): nothing is granted until it is.</summary>
+    private bool WantsControl => !_loadingControl && (_control is null || _isControlOld || _controlVersion != _seams.Control.Version(_domain));
+
     private async Task LoadControlAsync()
     {
         _loadingControl = true;
         try
         {
+            _isControlOld = false;
+            var version = _seams.Control.Version(_domain);
             _control = await _seams.Control.LoadAsync(_domain, CancellationToken.None);
+            _controlVersion = version;
+            _controlPause = TimeSpan.FromSeconds(1);
             Tick();
         }
-        catch (IOException e)
+        catch (Exception e) when (IsTrouble(e))
         {
-            _controlRetryAt = Now + TimeSpan.FromSeconds(1);
+            _isControlOld = true;
+            _controlRetryAt = Now + _controlPause;
+            if (_controlPause < TimeSpan.FromSeconds(30)) _controlPause *= 2;
             LogControlUnreadable(_domain, e.Message);
         }
         finally
@@ -228,6 +252,20 @@ internal sealed partial class DomainQueue
             _loadingControl = false;
         }
     }
+
+    /// <summary>Out of memory, and nowhere else: what was not finished is in index or spool and comes again.</summary>
+    private void LetGo(QueueEntry entry)
+    {
+        _ready.Leave(entry, EntryState.Gone);
+        entry.State = EntryState.Gone;
+        foreach (var key in entry.Keys)
+        {
+            if (_entries.TryGetValue(key, out var known) && ReferenceEquals(known, entry)) _entries.Remove(key);
+        }
+    }
+
+    /// <summary>What seams throw when something outside is away, slow or unreadable: it is tried again and breaks no invariant.</summary>
+    private static bool IsTrouble(Exception e) => e is IOException or TimeoutException or InvalidDataException or OperationCanceledException or OrleansException;
 
     private void Depose(string why)
     {

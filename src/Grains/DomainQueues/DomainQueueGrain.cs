@@ -3,11 +3,12 @@ using Angarium.Contracts.DomainQueues;
 using Angarium.Grains.Sites;
 using Angarium.Mail;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Angarium.Grains.DomainQueues;
 
 /// <summary>One domain's queue as a grain: a thin shell that gives the machine its turns and its ticks. Nothing survives a crash.</summary>
-[GrainType("domain-queue"), Reentrant]
+[GrainType("domain-queue"), Reentrant, RandomPlacement]
 internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains active, SpooledAddresses addresses)
     : Grain, IDomainQueueIntake, IDomainQueueExchange, IDomainQueueAdmin, ISiteListener, IDomainQueueWake
 {

@@ -25,5 +25,8 @@ internal sealed class Lease
     /// <summary>Reports of it that are on their way into the ledger: it does not end meanwhile.</summary>
     public int Recording { get; set; }
 
+    /// <summary>It has ended, and that is being recorded: no renewal brings it back.</summary>
+    public bool IsLost { get; set; }
+
     public bool IsOwn => Entry is not null;
 }

@@ -11,7 +11,16 @@ internal sealed class QueueDirectory(IQueueIndex index, ActiveDomains active, IS
 {
     public async Task<IReadOnlyList<(string Domain, long Queued)>> ListDomainsAsync(int limit, CancellationToken cancellationToken)
     {
-        var counts = (await index.DomainsAsync(limit, cancellationToken)).ToDictionary(d => d.Domain, d => d.Queued);
+        Dictionary<string, long> counts = [];
+        try
+        {
+            counts = (await index.DomainsAsync(limit, cancellationToken)).ToDictionary(d => d.Domain, d => d.Queued);
+        }
+        catch (IOException)
+        {
+            // The index is away; the domains here can be told all the same, and each of them says so.
+        }
+
         foreach (var (domain, count) in active.Counts) counts[domain] = counts.GetValueOrDefault(domain) + count;
         return [.. counts.Select(c => (c.Key, c.Value)).OrderByDescending(c => c.Value).ThenBy(c => c.Key, StringComparer.Ordinal).Take(limit)];
     }

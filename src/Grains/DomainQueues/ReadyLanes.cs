@@ -20,6 +20,9 @@ internal sealed class ReadyLanes
     /// <summary>Entries that are ready.</summary>
     public int Count { get; private set; }
 
+    /// <summary>Those of them that were read back from the index.</summary>
+    public int ReadBack { get; private set; }
+
     /// <summary>Adds at the end of its lane, or puts back what is left of an entry that was taken: <paramref name="first"/>.</summary>
     public void Add(QueueEntry entry, bool first = false)
     {
@@ -30,6 +33,7 @@ internal sealed class ReadyLanes
         else tenant.Lanes[(int)entry.Lane.Class & 1].AddLast(entry);
         tenant.Ready[(int)entry.Lane.Class & 1]++;
         Count++;
+        if (entry.FreshUntil == default) ReadBack++;
     }
 
     /// <summary>An entry leaves without having been taken (finished elsewhere, dropped, held back).</summary>
@@ -39,6 +43,7 @@ internal sealed class ReadyLanes
         entry.State = state;
         _tenants[entry.Lane.Tenant].Ready[(int)entry.Lane.Class & 1]--;
         Count--;
+        if (entry.FreshUntil == default) ReadBack--;
     }
 
     /// <summary>The next entry by share. It is no longer ready.</summary>

@@ -14,7 +14,8 @@ internal enum PollStep { Taken, Repeated, Refused }
 /// declare again, and until each that was known has declared or been silent for 35 s, nothing is given.
 /// </summary>
 /// <param name="known">Workers listed in the pool's document when this began.</param>
-internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
+/// <param name="id">This activation's random number, its owner token in the pool's document.</param>
+internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulong id = 0)
 {
     public const int MaxWorkers = 1_000;
 
@@ -43,6 +44,8 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
 
     private const int UnseenPolls = 3;
 
+    private const int MaxOwners = 200_000;
+
     private static readonly TimeSpan s_unseen = TimeSpan.FromSeconds(5);
 
     private readonly HashSet<string> _awaited = [.. known];
@@ -57,6 +60,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
     private readonly LinkedList<PoolPermit> _serving = [];
     private readonly HashSet<PoolWorker> _withOrders = [];
     private readonly Dictionary<string, List<SiteReport>> _reports = [];
+    private readonly Dictionary<string, ulong> _owners = [];
     private int _closing;
 
     public int Permits => _permits.Count;
@@ -137,10 +141,32 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
 
     public PoolWorker? Find(string id) => _workers.GetValueOrDefault(id);
 
+    /// <summary>Places the orders of the activation of a site that counts, if it knows what is declared here.</summary>
+    public PlaceAnswer Answer(PlaceRequest request, StoreTime now)
+    {
+        var superseded = !Counts(request.Site, request.Owner, begins: false);
+        var placements = superseded || request.Pool != id ? Refuse(request) : Place(request, now);
+        return new PlaceAnswer { Placements = placements, Superseded = superseded, Pool = id };
+    }
+
+    public DeclaredPermits Answer(DeclareRequest request, StoreTime now) =>
+        Declared(request.Site, now) with { Superseded = !Counts(request.Site, request.Owner, request.Begins), Pool = id };
+
+    public static Placement[] Refuse(PlaceRequest request) => [.. request.Orders.Select(static _ => Placement.Refused)];
+
+    // Two activations of a site each believe to own its limit: the one that began last does. Whom the pool has forgotten may go on, as after a move of the pool.
+    private bool Counts(string site, ulong owner, bool begins)
+    {
+        if (_owners.TryGetValue(site, out var counts) && !begins) return counts == owner;
+        if (_owners.Count >= MaxOwners) _owners.Clear();
+        _owners[site] = owner;
+        return true;
+    }
+
     public Placement[] Place(PlaceRequest request, StoreTime now)
     {
         var placements = new Placement[request.Orders.Length];
-        for (var i = 0; i < placements.Length; i++) placements[i] = Place(request.Site, request.Orders[i], now);
+        for (var i = 0; i < placements.Length; i++) placements[i] = Place(request.Site, request.Orders[i], request.MaxConnections, now);
         Dispatch(now);
         return placements;
     }
@@ -173,14 +199,15 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began)
         Dispatch(now);
     }
 
-    private Placement Place(string site, SiteOrder order, StoreTime now)
+    private Placement Place(string site, SiteOrder order, int most, StoreTime now)
     {
         var id = order.Order.Permit;
         if (order.Order.Kind == OrderKind.Open)
         {
             if (_permits.ContainsKey(id)) return Placement.Taken;
             if (!IsComplete(now) || _waiting.Count >= MaxWaiting) return Placement.Refused;
-            if (_sites.TryGetValue(site, out var others) && others.Count > MaxWaitingPerSite && others.Values.Count(p => p.Waiting is not null) >= MaxWaitingPerSite) return Placement.Refused;
+            if (_sites.TryGetValue(site, out var others) && most > 0 && others.Count >= most) return Placement.Refused;
+            if (others is not null && others.Count > MaxWaitingPerSite && others.Values.Count(p => p.Waiting is not null) >= MaxWaitingPerSite) return Placement.Refused;
             var waiting = Add(new PoolPermit(id, site) { Domain = order.Order.Domain, Waiting = order, Since = now });
             waiting.LanePlace = _lanes.Add(order.Lane, waiting);
             waiting.Place = _waiting.AddLast(waiting);

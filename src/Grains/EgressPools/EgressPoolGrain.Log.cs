@@ -7,6 +7,9 @@ internal sealed partial class EgressPoolGrain
     [LoggerMessage(2401, LogLevel.Debug, "Pool {Pool} could not tell a site of its reports; the site finds out when it compares.")]
     private static partial void SiteNotTold(ILogger log, Exception error, string pool);
 
+    [LoggerMessage(2403, LogLevel.Warning, "Pool {Pool} was taken over by another activation: this one ends.")]
+    private static partial void Superseded(ILogger log, string pool);
+
     [LoggerMessage(2402, LogLevel.Warning, "Pool {Pool} could not make its list of workers durable; new workers get no orders until it can.")]
     private static partial void WorkersNotSaved(ILogger log, Exception error, string pool);
 }

@@ -5,31 +5,51 @@ using Angarium.Mail;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Angarium.Grains.EgressPools;
 
 /// <summary>
 /// Shell of <see cref="EgressPool"/>: holds the long polls, answers them as soon as there are orders, and tells the sites, one batch at a time each. Turns
 /// interleave; the machine is changed only between awaits. Nothing survives a crash but the list of workers.
+/// <para>
+/// Orders are given and polls taken only while the silo's row, and this activation's token in the pool's document, were confirmed within 10 s: a worker that polls an activation which is no
+/// longer the pool's is refused, closes its connections after 20 s or finds the new one, and that one waits 35 s for it (design rule 21).
+/// </para>
 /// </summary>
-[GrainType("egress-pool"), Reentrant]
+[GrainType("egress-pool"), Reentrant, RandomPlacement]
 internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log)
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_confirmEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_confirmedFor = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<string, (TaskCompletionSource<PollAnswer> Answer, StoreTime Until)> _polls = [];
     private readonly HashSet<string> _telling = [];
     private EgressPool _pool = null!;
     private int _saved;
     private bool _saving;
+    private ulong _owner;
+    private StoreTime _ownedAt;
+    private StoreTime _confirmAt;
+    private bool _confirming;
+    private bool _isOver;
+
+    /// <summary>Both were confirmed within 10 s, so nobody else's 35 s are over.</summary>
+    private bool IsOwner => !_isOver && standing.IsConfirmed && (standing.IsSoleProcess || clock.Now - _ownedAt < s_confirmedFor);
 
     private string Name => this.GetPrimaryKeyString();
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _pool = new EgressPool(await register.LoadAsync(Name, cancellationToken), clock.Now);
+        _owner = (ulong)Random.Shared.NextInt64(1, long.MaxValue);
+        _ownedAt = clock.Now;
+        // A failed activation fails its caller, who comes again in a second.
+        var known = await register.ClaimAsync(Name, _owner, cancellationToken);
+        _pool = new EgressPool(known, clock.Now, _owner);
+        _confirmAt = clock.Now + s_confirmEvery;
         this.RegisterGrainTimer(Tick, new GrainTimerCreationOptions(s_tick, s_tick) { Interleave = true });
     }
 
@@ -43,7 +63,15 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public Task<PollAnswer> Poll(PollRequest request)
     {
         var now = clock.Now;
+        // Design rule 21: a worker that is heard by a pool which may have a successor must not take that for being heard.
         if (!clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
+        if (!IsOwner)
+        {
+            // It lives, and what it holds still counts.
+            _pool.Answered(request.Worker, now);
+            return Task.FromResult(new PollAnswer());
+        }
+
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
@@ -66,17 +94,18 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     public Task<PlaceAnswer> Place(PlaceRequest request)
     {
-        if (!standing.IsConfirmed) return Task.FromResult(new PlaceAnswer { Placements = [.. request.Orders.Select(_ => Placement.Refused)] });
-        var placements = _pool.Place(request, clock.Now);
+        if (!IsOwner) return Task.FromResult(new PlaceAnswer { Placements = EgressPool.Refuse(request), Pool = request.Pool });
+        var answer = _pool.Answer(request, clock.Now);
         Flush();
-        return Task.FromResult(new PlaceAnswer { Placements = placements });
+        return Task.FromResult(answer);
     }
 
-    public Task<DeclaredPermits> Declared(string site) => Task.FromResult(_pool.Declared(site, clock.Now));
+    public Task<DeclaredPermits> Declared(DeclareRequest request) => Task.FromResult(IsOwner ? _pool.Answer(request, clock.Now) : new DeclaredPermits());
 
     private Task Tick()
     {
         var now = clock.Now;
+        if (!standing.IsSoleProcess && now >= _confirmAt && !_confirming && !_isOver) ConfirmAsync().Ignore();
         foreach (var (worker, poll) in _polls.Where(p => p.Value.Until <= now).ToArray()) Answer(worker, poll.Answer, [], now);
         _pool.Tick(now);
         Flush();
@@ -87,7 +116,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private void Flush()
     {
         if (_saved != _pool.KnownVersion && !_saving) SaveAsync().Ignore();
-        if (standing.IsConfirmed && _pool.WithOrders.Count > 0)
+        if (IsOwner && _pool.WithOrders.Count > 0)
         {
             var now = clock.Now;
             foreach (var worker in _pool.WithOrders.ToArray())
@@ -100,11 +129,43 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         foreach (var site in _pool.SitesToTell.Where(s => !_telling.Contains(s)).ToArray()) TellAsync(site).Ignore();
     }
 
+    private async Task ConfirmAsync()
+    {
+        _confirming = true;
+        var asked = clock.Now;
+        try
+        {
+            if (await register.IsOwnerAsync(Name, _owner, CancellationToken.None))
+            {
+                _ownedAt = asked;
+                _confirmAt = asked + s_confirmEvery;
+            }
+            else
+            {
+                EndAsSuperseded();
+            }
+        }
+        catch (Exception error)
+        {
+            WorkersNotSaved(log, error, Name);
+            _confirmAt = clock.Now + TimeSpan.FromSeconds(1);
+        }
+
+        _confirming = false;
+    }
+
+    private void EndAsSuperseded()
+    {
+        _isOver = true;
+        Superseded(log, Name);
+        DeactivateOnIdle();
+    }
+
     private void Answer(string worker, TaskCompletionSource<PollAnswer> answer, SessionOrder[] orders, StoreTime now)
     {
         _polls.Remove(worker);
         _pool.Answered(worker, now);
-        answer.TrySetResult(new PollAnswer { Accepted = true, Orders = orders });
+        answer.TrySetResult(new PollAnswer { Accepted = standing.IsConfirmed, Orders = orders });
     }
 
     private async Task TellAsync(string site)
@@ -131,9 +192,15 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         {
             var version = _pool.KnownVersion;
             string[] workers = [.. _pool.Known];
-            await register.SaveAsync(Name, workers, CancellationToken.None);
-            _saved = version;
-            _pool.Registered(workers, clock.Now);
+            if (await register.SaveAsync(Name, _owner, workers, CancellationToken.None))
+            {
+                _saved = version;
+                _pool.Registered(workers, clock.Now);
+            }
+            else
+            {
+                EndAsSuperseded();
+            }
         }
         catch (Exception error)
         {

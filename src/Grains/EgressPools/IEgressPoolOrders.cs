@@ -14,7 +14,19 @@ public interface IEgressPoolOrders : IGrainWithStringKey
 
     /// <summary>The permits of a site that workers hold or that wait for one: what a site begins with, and compares with once a minute.</summary>
     [Alias("Declared")]
-    Task<DeclaredPermits> Declared(string site);
+    Task<DeclaredPermits> Declared(DeclareRequest request);
+}
+
+[GenerateSerializer, Immutable, Alias("angarium.DeclareRequest")]
+public sealed record DeclareRequest
+{
+    [Id(0)] public required string Site { get; init; }
+
+    /// <summary>Random, drawn by each activation of a site: the last that began is the one whose orders count.</summary>
+    [Id(1)] public ulong Owner { get; init; }
+
+    /// <summary>It has not begun to give orders: from now on it counts, and none before it.</summary>
+    [Id(2)] public bool Begins { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.PlaceRequest")]
@@ -23,6 +35,15 @@ public sealed record PlaceRequest
     [Id(0)] public required string Site { get; init; }
 
     [Id(1)] public required SiteOrder[] Orders { get; init; }
+
+    /// <summary>As in <see cref="DeclareRequest"/>.</summary>
+    [Id(2)] public ulong Owner { get; init; }
+
+    /// <summary>The activation of the pool whose declarations the site knows: no other takes its orders.</summary>
+    [Id(3)] public ulong Pool { get; init; }
+
+    /// <summary>Connections that the site may have: while it has two activations the pool, which has all its permits, keeps them to it; 0 = not said.</summary>
+    [Id(4)] public int MaxConnections { get; init; }
 }
 
 /// <summary>A session order with the lane on whose behalf it is made, so that pools share over tenants as well.</summary>
@@ -43,7 +64,7 @@ public enum Placement : byte
     /// <summary>A worker has it, or it waits for a free session.</summary>
     Taken = 0,
 
-    /// <summary>No room (or the pool is starting): try again in a second.</summary>
+    /// <summary>No room, or the pool is starting or not sure of itself: nothing was changed; try again in a second.</summary>
     Refused = 1,
 
     /// <summary>Serve and Close: no worker holds that permit.</summary>
@@ -54,6 +75,12 @@ public enum Placement : byte
 public sealed record PlaceAnswer
 {
     [Id(0)] public required Placement[] Placements { get; init; }
+
+    /// <summary>Another activation of the site counts now: this one ends.</summary>
+    [Id(1)] public bool Superseded { get; init; }
+
+    /// <summary>The activation of the pool that answers. Not the one that was asked for: nothing was placed, and the site takes the declarations anew.</summary>
+    [Id(2)] public ulong Pool { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.DeclaredPermits")]
@@ -63,6 +90,11 @@ public sealed record DeclaredPermits
     [Id(0)] public bool Complete { get; init; }
 
     [Id(1)] public DeclaredPermit[] Permits { get; init; } = [];
+
+    /// <summary>Another activation of the site counts now: this one ends.</summary>
+    [Id(2)] public bool Superseded { get; init; }
+
+    [Id(3)] public ulong Pool { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.DeclaredPermit")]

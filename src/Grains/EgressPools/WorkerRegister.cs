@@ -1,38 +1,77 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Angarium.Grains.Membership;
 using Angarium.Spool.Documents;
 
 namespace Angarium.Grains.EgressPools;
 
 /// <summary>
-/// The workers that a pool has given permits to (design rule 21): a document that outlives silos; where all roles are one process, a list that lives and dies
-/// with the process, as the workers do. Any thread.
+/// The workers that a pool has given permits to, and which activation of the pool is its owner (design rule 21): a document that outlives silos, changed by compare-and-swap; where all roles
+/// are one process, a list that lives and dies with the process, as the workers do. Only the owner writes; whoever claims the pool has the list as it was left. Any thread.
 /// </summary>
 internal sealed class WorkerRegister(IDocumentStore documents, IStanding standing)
 {
-    private readonly ConcurrentDictionary<string, string[]> _here = [];
+    private const int MaxTries = 20;
 
-    public async Task<IReadOnlyList<string>> LoadAsync(string pool, CancellationToken cancellationToken)
+    private readonly ConcurrentDictionary<string, Stored> _here = [];
+
+    /// <summary>Makes this activation the owner and returns the workers that the last one knew.</summary>
+    /// <exception cref="IOException">It is not the owner, or may not be.</exception>
+    public async Task<IReadOnlyList<string>> ClaimAsync(string pool, ulong owner, CancellationToken cancellationToken)
     {
-        if (standing.IsSoleProcess) return _here.GetValueOrDefault(pool, []);
-        return await documents.ReadAsync(Name(pool), cancellationToken) is { } document ? JsonSerializer.Deserialize<string[]>(document.Content.Span) ?? [] : [];
+        if (!standing.IsConfirmed) throw new IOException("This silo's membership row is not confirmed: it takes no pool");
+        IReadOnlyList<string> known = [];
+        await ChangeAsync(pool, before => (before ?? new Stored(1, 0, [])) with { Owner = owner }, after => known = after.Workers, cancellationToken);
+        return known;
     }
 
-    /// <summary>Makes the list durable. Another activation of the pool may write too: the union of both lists is safe, since a dead worker costs 35 s of waiting and no more.</summary>
-    /// <exception cref="IOException">Not durable: the new workers get nothing yet.</exception>
-    public async Task SaveAsync(string pool, IReadOnlyCollection<string> workers, CancellationToken cancellationToken)
+    /// <summary>False = another activation has claimed the pool since: this one ends.</summary>
+    /// <exception cref="IOException">Not known.</exception>
+    public async Task<bool> IsOwnerAsync(string pool, ulong owner, CancellationToken cancellationToken) =>
+        (standing.IsSoleProcess ? _here.GetValueOrDefault(pool) : Read(await documents.ReadAsync(Name(pool), cancellationToken)))?.Owner == owner;
+
+    /// <summary>Makes the list durable; false = another activation has claimed the pool since.</summary>
+    /// <exception cref="IOException">Not durable, or not known: the new workers get nothing yet.</exception>
+    public Task<bool> SaveAsync(string pool, ulong owner, IReadOnlyCollection<string> workers, CancellationToken cancellationToken) =>
+        ChangeAsync(pool, before => before is null || before.Owner == owner ? new Stored(1, owner, [.. workers]) : null, null, cancellationToken);
+
+    private async Task<bool> ChangeAsync(string pool, Func<Stored?, Stored?> change, Action<Stored>? changed, CancellationToken cancellationToken)
     {
-        if (standing.IsSoleProcess)
+        for (var tries = 0; tries < MaxTries; tries++)
         {
-            _here[pool] = [.. workers];
-            return;
+            var document = standing.IsSoleProcess ? null : await documents.ReadAsync(Name(pool), cancellationToken);
+            if (change(standing.IsSoleProcess ? _here.GetValueOrDefault(pool) : Read(document)) is not { } after) return false;
+            if (standing.IsSoleProcess) _here[pool] = after;
+            else if (await documents.WriteAsync(Name(pool), JsonSerializer.SerializeToUtf8Bytes(after, RegisterJson.Default.Stored), document?.Tag, cancellationToken) is null) continue;
+            changed?.Invoke(after);
+            return true;
         }
 
-        var tag = (await documents.ReadAsync(Name(pool), cancellationToken))?.Tag;
-        if (await documents.WriteAsync(Name(pool), JsonSerializer.SerializeToUtf8Bytes(workers), tag, cancellationToken) is null)
-            throw new IOException($"The list of workers of pool {pool} was changed by somebody else.");
+        throw new IOException($"The list of workers of pool {pool} is changed by others all the time");
+    }
+
+    private static Stored? Read(Document? document)
+    {
+        if (document is null) return null;
+        try
+        {
+            var stored = JsonSerializer.Deserialize(document.Content.Span, RegisterJson.Default.Stored);
+            return stored is { Version: 1 } ? stored : throw new IOException($"The list of a pool's workers is of version {stored?.Version}; this version of angarium reads 1");
+        }
+        catch (JsonException e)
+        {
+            throw new IOException("The list of a pool's workers cannot be read: " + e.Message, e);
+        }
     }
 
     private static string Name(string pool) => "pools/" + Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(pool));
+
+    /// <summary>The document as stored.</summary>
+    internal sealed record Stored(int Version, ulong Owner, string[] Workers);
 }
+
+/// <summary>Generated reader and writer of the document. Stateless.</summary>
+[JsonSerializable(typeof(WorkerRegister.Stored))]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+internal sealed partial class RegisterJson : JsonSerializerContext;

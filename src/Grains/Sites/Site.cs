@@ -71,6 +71,9 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     /// <summary>Connections that it may have now.</summary>
     public int Limit => _probing ? 1 : Math.Max(1, (int)Math.Min(_limits.Connections, double.IsNaN(_window) ? _limits.Initial : _window + 1e-9));
 
+    /// <summary>Connections that it may ever have.</summary>
+    public int MaxConnections => _limits.Connections;
+
     /// <summary>When <see cref="Decide"/> could have something new to say without any event; null = not by itself.</summary>
     public StoreTime? Wake => _wake == default ? null : _wake;
 
@@ -202,7 +205,18 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     public void Placed(SiteOrder order, Placement placement, StoreTime now)
     {
         if (placement == Placement.Taken || !_permits.TryGetValue(order.Order.Permit, out var permit)) return;
-        if (placement == Placement.Refused) _blockedUntil = now + s_retryRefused;
+        if (placement == Placement.Refused)
+        {
+            _blockedUntil = now + s_retryRefused;
+            // Its worker holds it as before.
+            if (order.Order.Kind != OrderKind.Open)
+            {
+                Detach(permit);
+                permit.Place = _idle.AddLast(permit);
+                return;
+            }
+        }
+
         Free(permit);
     }
 

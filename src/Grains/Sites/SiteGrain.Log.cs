@@ -14,6 +14,9 @@ internal sealed partial class SiteGrain
     [LoggerMessage(2303, LogLevel.Debug, "Pool {Pool} could not be reached; what it declares decides which orders were placed.")]
     private static partial void PoolNotReached(ILogger log, Exception error, string pool);
 
+    [LoggerMessage(2305, LogLevel.Warning, "Site {Site} was taken over by another activation: this one ends.")]
+    private static partial void SupersededBy(ILogger log, string site);
+
     [LoggerMessage(2304, LogLevel.Debug, "Domain {Domain} could not be told of its site's state; it learns it with its next demand.")]
     private static partial void DomainNotTold(ILogger log, Exception error, string domain);
 }

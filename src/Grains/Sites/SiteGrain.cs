@@ -6,6 +6,7 @@ using Angarium.Mail;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
+using Orleans.Placement;
 
 namespace Angarium.Grains.Sites;
 
@@ -14,7 +15,7 @@ namespace Angarium.Grains.Sites;
 /// suspension and recovery to the domains in batches. Turns interleave; the machine is changed only between awaits. Nothing survives a crash: before its first
 /// grant it takes the declared permits from its pool (design rule 21).
 /// </summary>
-[GrainType("site"), Reentrant]
+[GrainType("site"), Reentrant, RandomPlacement]
 internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, ISettings<SiteOptions> options, ISettings<GrainsOptions> grains, ILogger<SiteGrain> log, Random? random = null)
     : Grain, ISite, ISiteReports
 {
@@ -29,7 +30,11 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     private string _name = "";
     private IGrainTimer _timer = null!;
     private StoreTime _compareAt;
+    private readonly ulong _owner = (ulong)Random.Shared.NextInt64(1, long.MaxValue);
+    private ulong _poolId;
     private bool _complete;
+    private bool _hasBegun;
+    private bool _isOver;
     private bool _comparing;
     private bool _placing;
     private bool _telling;
@@ -85,6 +90,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
 
     private void Go()
     {
+        if (_isOver) return;
         if (_compareAt <= clock.Now && !_comparing) CompareAsync().Ignore();
         if (!_placing) PlaceAsync().Ignore();
         if (_told != _site.Version && !_telling) TellAsync().Ignore();
@@ -95,8 +101,9 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     {
         var now = clock.Now;
         var mayGrant = _complete && standing.IsConfirmed && clock.IsSettled;
-        var due = mayGrant ? _site.Wake : now + s_second;
-        if (_site.Permits > 0 || !_complete) due = due is { } wake ? StoreTime.Min(wake, _compareAt) : _compareAt;
+        // What is on its way arms again when it is answered.
+        var due = _placing ? null : mayGrant ? _site.Wake : now + s_second;
+        if (!_comparing && (_site.Permits > 0 || !_complete)) due = due is { } wake ? StoreTime.Min(wake, _compareAt) : _compareAt;
         if (due is { } at) _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp((at - now).TotalMilliseconds, 10, 60_000)), Timeout.InfiniteTimeSpan);
         else _timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
@@ -110,9 +117,12 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
             {
                 var orders = _site.Decide(clock.Now);
                 if (orders.Count == 0) break;
-                var answer = await Pool.Place(new PlaceRequest { Site = _name, Orders = [.. orders] });
+                var answer = await Pool.Place(new PlaceRequest { Site = _name, Orders = [.. orders], Owner = _owner, Pool = _poolId, MaxConnections = _site.MaxConnections });
                 var now = clock.Now;
                 for (var i = 0; i < orders.Count; i++) _site.Placed(orders[i], answer.Placements[i], now);
+                if (answer.Superseded) End();
+                // Another activation of the pool: what is open is taken from it before anything is granted.
+                else if (answer.Pool != _poolId) (_complete, _compareAt) = (false, now);
             }
         }
         catch (Exception error)
@@ -131,9 +141,14 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         _comparing = true;
         try
         {
-            var declared = await Pool.Declared(_name);
-            if (declared.Complete) _site.Adopt(declared.Permits, clock.Now);
-            _complete |= declared.Complete;
+            var declared = await Pool.Declared(new DeclareRequest { Site = _name, Owner = _owner, Begins = !_hasBegun });
+            if (declared.Superseded) End();
+            else if (declared.Complete)
+            {
+                _site.Adopt(declared.Permits, clock.Now);
+                (_complete, _hasBegun, _poolId) = (true, true, declared.Pool);
+            }
+
             _compareAt = clock.Now + (declared.Complete ? s_compareEvery : s_second);
         }
         catch (Exception error)
@@ -144,6 +159,13 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
 
         _comparing = false;
         Go();
+    }
+
+    private void End()
+    {
+        (_isOver, _complete) = (true, false);
+        SupersededBy(log, _name);
+        DeactivateOnIdle();
     }
 
     /// <summary>Tells the domains with demand what the state is now; one that changes meanwhile is told once more.</summary>

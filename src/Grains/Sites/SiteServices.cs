@@ -11,7 +11,9 @@ internal static class SiteServices
     public static IServiceCollection AddSites(this IServiceCollection services)
     {
         services.AddSingleton<WorkerRegister>();
-        services.AddSingleton<IControlDocuments, ControlDocuments>();
+        services.AddSingleton<ControlDocuments>();
+        services.AddSingleton<IControlDocuments>(s => s.GetRequiredService<ControlDocuments>());
+        services.AddHostedService<ControlWatch>();
         services.AddSingleton<INoticeWriter, NoticeWriter>();
         return services;
     }

@@ -35,6 +35,7 @@ internal sealed partial class RecordView(
     private Task? _next;
     private long _begunAt;
     private bool _hasBegun;
+    private bool _isLoaded;
 
     /// <summary>Records have been let go of (or a checkpoint that had done so was loaded): what is said of an unknown pack is no longer all that the ledger says.</summary>
     private volatile bool _forgot;
@@ -68,7 +69,9 @@ internal sealed partial class RecordView(
     /// </summary>
     public async Task OpenAsync(CancellationToken cancellationToken)
     {
-        await LoadAsync(cancellationToken);
+        // Once: what an attempt that failed has read beyond the checkpoint would be taken for read, and its bits be gone.
+        if (!_isLoaded) await LoadAsync(cancellationToken);
+        _isLoaded = true;
         await FollowAsync(lists: true, cancellationToken);
         if (standing.IsSoleProcess) await WritersDocument.LeaveOnlyAsync(documents, ownWriter(), cancellationToken);
         _opened.TrySetResult();

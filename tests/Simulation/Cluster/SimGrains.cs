@@ -160,6 +160,6 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
 
         public Task<PlaceAnswer> Place(PlaceRequest request) => Call<IEgressPoolOrders, PlaceAnswer>(g => g.Place(request));
 
-        public Task<DeclaredPermits> Declared(string site) => Call<IEgressPoolOrders, DeclaredPermits>(g => g.Declared(site));
+        public Task<DeclaredPermits> Declared(DeclareRequest request) => Call<IEgressPoolOrders, DeclaredPermits>(g => g.Declared(request));
     }
 }

@@ -41,6 +41,7 @@ internal sealed class SimNet(SimLoop loop)
         var way = fate switch { 2 => loop.Random.Next(store.Limit, store.Limit * 12), 3 => loop.Random.Next(0, store.Limit), _ => loop.Random.Next(0, store.Usual) };
         loop.Outside.At(way, () =>
         {
+            if (fate == 2) store.LateAt = loop.Now;
             T result;
             try
             {
@@ -88,6 +89,9 @@ internal sealed class SimStoreLink(SimLoop loop, string name, int usual, int lim
     public int Limit => limit;
 
     public StoreTime DownUntil { get; set; }
+
+    /// <summary>When a request last took effect that its caller had given up.</summary>
+    public StoreTime LateAt { get; set; }
 
     public bool IsDown => DownUntil > loop.Now;
 }

@@ -44,7 +44,8 @@ internal sealed class SimProcess : SynchronizationContext
         if (IsDead) return;
         PausedUntil = Loop.Now + how;
         if (unnoticed) Time.Freeze(how);
-        Out(how);
+        // Clocks that stood still are believed for a while.
+        Out(unnoticed ? how + TimeSpan.FromSeconds(45) : how);
     }
 
     public void Out(TimeSpan how)

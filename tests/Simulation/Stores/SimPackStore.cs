@@ -7,7 +7,7 @@ using Angarium.Spool.Packs;
 namespace Angarium.Simulation.Stores;
 
 /// <summary>The packs as one process reaches them. No state but what the clauses broken on purpose need.</summary>
-internal sealed class SimPackStore(SimWorld world, SimProcess process) : IPackStore
+internal sealed class SimPackStore(SimWorld world, SimProcess process, bool mayDamage = false) : IPackStore
 {
     public int MaxCreationsInFlight => 3;
 
@@ -33,8 +33,8 @@ internal sealed class SimPackStore(SimWorld world, SimProcess process) : IPackSt
 
     public async ValueTask<int> ReadAsync(PackName name, long offset, Memory<byte> into, CancellationToken cancellationToken)
     {
-        // Each octet of a reply may come damaged; only a checksum tells.
-        var damage = world.Loop.Chance(world.Net.Trouble / 20);
+        // What is read may come damaged; only a checksum tells.
+        var damage = mayDamage && world.Loop.Chance(world.Net.Trouble / 20);
         var bytes = await world.Net.AskAsync(process, world.Blobs.Link, () =>
         {
             var buffer = new byte[into.Length < 4096 ? into.Length : 4096];

@@ -20,6 +20,7 @@ internal sealed partial class SimAccount(SimWorld world)
     private readonly Dictionary<(object, ulong, int), ExchangeAnswer> _answers = [];
     private readonly Dictionary<string, List<SimRecipient>> _notices = [];
     private readonly HashSet<PackId> _known = [];
+    private readonly List<string> _faults = [];
 
     public List<string> Wrongs { get; } = [];
 
@@ -57,6 +58,11 @@ internal sealed partial class SimAccount(SimWorld world)
             foreach (var line in recipient.Events.TakeLast(40)) text.Append("\n    ").Append(line);
         }
 
+        else
+        {
+            foreach (var line in _faults.TakeLast(40)) text.Append("\n    ").Append(line);
+        }
+
         Wrongs.Add(text.ToString());
     }
 
@@ -68,6 +74,7 @@ internal sealed partial class SimAccount(SimWorld world)
     public void NoteAll(string what)
     {
         if (!world.IsVerbose) return;
+        _faults.Add($"{(Now - world.Start).TotalSeconds,9:f3} {what}");
         foreach (var recipient in _byKey.Values.Where(r => r.FinishedAt is null)) Note(recipient, what);
     }
 
@@ -139,7 +146,7 @@ internal sealed partial class SimAccount(SimWorld world)
         }
 
         if (record.Kind == LedgerKind.Dropped) recipient.DroppedAt ??= Now;
-        if (record.Kind == LedgerKind.Deferred) recipient.NextDue = record.Due;
+        if (record.Kind == LedgerKind.Deferred) (recipient.NextDue, recipient.DeferredAt) = (record.Due, Now);
         if (!record.Finishes || recipient.FinishedAt is not null) return;
         if (record.Kind == LedgerKind.Delivered && recipient.Deliveries.Count == 0) Wrong("recorded as delivered and never sent", recipient);
         recipient.FinishedAt = Now;
@@ -160,16 +167,18 @@ internal sealed partial class SimAccount(SimWorld world)
         {
             if (!_byKey.TryGetValue(key, out var recipient)) continue;
             var held = new SimGrant(worker, grant.Lease, asked, Now) { Until = grant.Deadline };
+            recipient.Grants.Add(held);
             Note(recipient, $"granted to {worker.Process.Name}, lease {grant.Lease:x}, attempt {grant.Attempt}, until {(grant.Deadline - world.Start).TotalSeconds:f1}, from pack {grant.Place.Pack}");
+            // What came when its time was over is not used.
+            if (grant.Deadline + s_skew / 2 < Now) continue;
             if (recipient.DecidedAt < asked) Wrong("decided and leased again", recipient);
             foreach (var other in recipient.Grants)
             {
                 if (other.Lease != grant.Lease && !other.IsReported && other.Until - s_skew > Now) Wrong("leased twice at a time", recipient);
             }
 
-            if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now) Wrong("leased before it was due", recipient);
+            if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now && recipient.DeferredAt > StoreTime.Max(world.LastLoss + TimeSpan.FromSeconds(60), world.Index.Link.LateAt)) Wrong("leased before it was due", recipient);
             if (world.HeldSince(recipient) is { } since && since + TimeSpan.FromSeconds(60) < asked) Wrong("held and leased", recipient);
-            recipient.Grants.Add(held);
         }
     }
 
@@ -178,7 +187,9 @@ internal sealed partial class SimAccount(SimWorld world)
         if (!_byKey.TryGetValue(key, out var recipient)) return;
         foreach (var grant in recipient.Grants)
         {
-            if (grant.Worker == worker && grant.Lease == lease && grant.Until + s_skew > Now) grant.Until = StoreTime.Max(grant.Until, until);
+            if (grant.Worker != worker || grant.Lease != lease) continue;
+            grant.Until = StoreTime.Max(grant.Until, until);
+            Note(recipient, $"lease {lease:x} is renewed until {(until - world.Start).TotalSeconds:f1}");
         }
     }
 
@@ -188,6 +199,7 @@ internal sealed partial class SimAccount(SimWorld world)
         {
             if (!_byKey.TryGetValue(key, out var recipient)) continue;
             Note(recipient, $"{worker.Process.Name} reports {outcome.Kind} {outcome.Reply?.Code} of lease {outcome.Lease:x}");
+            if (outcome.Kind == OutcomeKind.Deferred) recipient.Failures++;
             foreach (var grant in recipient.Grants)
             {
                 if (grant.Worker == worker && grant.Lease == outcome.Lease) grant.IsReported = true;
@@ -229,7 +241,7 @@ internal sealed partial class SimAccount(SimWorld world)
             Second++;
             if (recipient.FinishedAt < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
             if (earlier == grant && !earlier.IsCut) Wrong("sent twice under one lease", recipient);
-            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut) Wrong("delivered twice at a time", recipient);
+            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut && !worker.IsOut) Wrong("delivered twice at a time", recipient);
         }
 
         recipient.Deliveries.Add((Now, grant));
@@ -249,7 +261,7 @@ internal sealed partial class SimAccount(SimWorld world)
         foreach (var recipient in _byKey.Values)
         {
             if (recipient.FinishedAt is null) Wrong(recipient.IsAcknowledged ? "acknowledged and never finished" : "durable and never finished", recipient);
-            else if (recipient.Deliveries.Count == 0 && recipient.ToldAt is null && recipient.DroppedAt is null) Wrong("neither delivered nor its sender told", recipient);
+            else if (recipient.Deliveries.Count == 0 && recipient.ToldAt is null && recipient.DroppedAt is null && !(recipient.IsNotice && recipient.DecidedAt is not null)) Wrong("neither delivered nor its sender told", recipient);
             if (Wrongs.Count > 0) return;
         }
     }

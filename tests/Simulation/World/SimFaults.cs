@@ -56,15 +56,18 @@ internal sealed class SimFaults(SimWorld world)
                 break;
             case 6 or 7:
                 var kind = (GrainKind)Loop.Random.Next(6) switch { GrainKind.Site => GrainKind.Site, GrainKind.Pool => GrainKind.Pool, _ => GrainKind.Domain };
+                world.LastLoss = Loop.Now;
                 foreach (var key in world.Cluster.Keys(kind).Where(_ => Loop.Random.Next(2) == 0).ToList()) world.Cluster.Forget(kind, key);
                 Note($"the directory forgets some of kind {kind}");
                 break;
             case 8:
+                world.LastLoss = Loop.Now;
                 world.Index.Wipe(keepsRun: Loop.Random.Next(2) == 0);
                 Note("the index is wiped");
                 break;
             case 9:
                 var lag = Loop.Random.Next(4) == 0 ? Loop.Random.Next(60, 3_600) : Loop.Random.Next(1, 60);
+                world.LastLoss = Loop.Now;
                 world.Index.FailOver(TimeSpan.FromSeconds(lag));
                 Note($"the index fails over to {lag} s ago");
                 break;
@@ -104,6 +107,7 @@ internal sealed class SimFaults(SimWorld world)
                 break;
             case 18:
                 var stepped = Loop.Random.Next(2) == 0 ? Pick(world.Workers).Process : Pick(world.Cluster.Active).Process;
+                world.LastLoss = Loop.Now;
                 stepped.Time.WallError += seconds * (Loop.Random.Next(2) == 0 ? 1 : -1);
                 stepped.Out(TimeSpan.FromSeconds(20));
                 Note($"the wall clock of {stepped.Name} steps to {stepped.Time.WallError}");
@@ -177,6 +181,7 @@ internal sealed class SimFaults(SimWorld world)
     {
         if (!world.Cluster.Active.Contains(silo)) return;
         Note($"{silo.Process.Name} is declared dead");
+        world.LastLoss = Loop.Now;
         world.Cluster.Dead(silo);
         world.AddSilo();
     }

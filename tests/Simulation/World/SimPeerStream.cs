@@ -15,15 +15,16 @@ internal sealed class SimPeerStream : Stream
     private readonly Queue<byte[]> _replies = new();
     private readonly List<string> _recipients = [];
     private TaskCompletionSource? _arrived;
-    private bool _isData, _isCut, _isOver;
+    private bool _isData, _isDeaf, _isCut, _isOver;
     private long _free;
-    private long _taken;
 
     public SimPeerStream(SimWorld world, SimWorker worker, string host)
     {
         (_world, _worker, Host, OpenedAt) = (world, worker, host, world.Loop.Now);
         worker.Connections.Add(this);
-        Answer(world.Loop.Chance(world.Rudeness / 4) ? "421 too busy" : "220 ready", 0);
+        var isBusy = world.Loop.Chance(world.Rudeness / 4);
+        if (isBusy) world.Peers.Failed();
+        Answer(isBusy ? "421 too busy" : "220 ready", 0, isLast: isBusy);
     }
 
     public string Host { get; }
@@ -93,7 +94,7 @@ internal sealed class SimPeerStream : Stream
     {
         var bytes = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_input);
         var at = 0;
-        while (!_isCut)
+        while (!_isDeaf)
         {
             var end = bytes[at..].IndexOf(_isData ? "\r\n.\r\n"u8 : "\r\n"u8);
             if (end < 0) break;
@@ -103,7 +104,7 @@ internal sealed class SimPeerStream : Stream
             else Command(Encoding.Latin1.GetString(part[..^2]));
         }
 
-        _input.RemoveRange(0, at);
+        _input.RemoveRange(0, _isDeaf ? _input.Count : at);
     }
 
     private void Command(string line)
@@ -192,17 +193,17 @@ internal sealed class SimPeerStream : Stream
         {
             foreach (var (recipient, _) in found) _world.Account.Delivered(_worker, recipient, content, isCut);
         });
-        _taken++;
         if (isCut) Cut(_world.Loop.Random.Next(40, 80));
-        else if (dice < rude * 1.7) Answer("250 and goodbye", way + Slow(1), then: "421 enough");
+        else if (dice < rude * 1.7) Answer("250 and goodbye", way + Slow(1), then: "421 enough", isLast: true);
         else Answer("250 taken", way + Slow(1));
     }
 
     private long Slow(double share) => _world.Loop.Chance(_world.Net.Trouble * share) ? _world.Loop.Random.Next(0, 90_000) : 0;
 
     // In order, each after the way back and forth.
-    private void Answer(string text, long extra, string? then = null)
+    private void Answer(string text, long extra, string? then = null, bool isLast = false)
     {
+        _isDeaf |= isLast;
         var now = _world.Loop.Now.Milliseconds;
         _free = Math.Max(_free, now + _world.Loop.Random.Next(2, 60) + extra);
         _worker.Process.At(_free - now, () =>
@@ -211,10 +212,12 @@ internal sealed class SimPeerStream : Stream
             _replies.Enqueue(Encoding.Latin1.GetBytes(text + "\r\n" + (then is null ? "" : then + "\r\n")));
             _arrived?.TrySetResult();
         });
+        if (isLast) Cut((int)(_free - now) + 5);
     }
 
     private void Cut(int after)
     {
+        _isDeaf = true;
         _worker.Process.At(after, () =>
         {
             _isCut = true;

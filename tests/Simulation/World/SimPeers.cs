@@ -11,10 +11,6 @@ internal sealed class SimPeers(SimWorld world)
     /// <summary>Likelihood of a refused connection.</summary>
     public double Unreachable { get; set; }
 
-    public int Most { get; private set; }
-
-    public Dictionary<string, int> Open { get; } = [];
-
     public bool HasFailed(StoreTime since) => _lastFailure > since;
 
     public async Task<SmtpConnection> ConnectAsync(SimWorker worker, RouteEndPoint target, TimeSpan limit, ConnectionWatch watch, CancellationToken stop)
@@ -46,7 +42,12 @@ internal sealed class SimPeers(SimWorld world)
             }
         }
 
-        Most = Math.Max(Most, open);
-        if (open > world.SiteOptions.Connections) world.Account.Wrong($"{open} connections to {host} at once, {world.SiteOptions.Connections} are allowed");
+        if (open <= world.SiteOptions.Connections) return;
+        foreach (var worker in world.Workers)
+        {
+            foreach (var connection in worker.Connections) world.Account.NoteAll($"{worker.Process.Name} has been connected to {connection.Host} since {(connection.OpenedAt - world.Start).TotalSeconds:f3}, excused {worker.Excuses(connection)}");
+        }
+
+        world.Account.Wrong($"{open} connections to {host} at once, {world.SiteOptions.Connections} are allowed");
     }
 }

@@ -37,6 +37,8 @@ internal sealed class SimRecipient(RecipientKey key, string address, string tena
 
     public StoreTime NextDue { get; set; }
 
+    public StoreTime DeferredAt { get; set; }
+
     public List<SimGrant> Grants { get; } = [];
 
     public List<(StoreTime At, SimGrant Grant)> Deliveries { get; } = [];

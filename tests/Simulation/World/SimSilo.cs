@@ -69,7 +69,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         _seams = new DomainQueueSeams
         {
             Clock = clock, Standing = this, Ledger = new BrokenLedger(world, this, Writer), Index = index, View = world.Breaks == Breaks.LedgerDecides ? new StaleView(_view) : _view,
-            Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = new ControlDocuments(documents), Routes = routes, Sites = this,
+            Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = new ControlDocuments(documents, this), Routes = routes, Sites = this,
             Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without,
         };
         _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);

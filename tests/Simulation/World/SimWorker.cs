@@ -29,7 +29,7 @@ internal sealed class SimWorker
         var watch = new ConnectionWatch(process.Time);
         var routes = new RouteResolver(settings, world.Dns, process.Time, static () => new HashSet<System.Net.IPAddress>());
         var connector = new Connector(routes, settings, watch, NullLogger<Connector>.Instance) { Dial = (target, _, limit, w, stop) => world.Peers.ConnectAsync(this, target, limit, w, stop) };
-        var reader = new SpoolReader(new SimPackStore(world, process), new PackCache(0), NullLogger.Instance);
+        var reader = new SpoolReader(new SimPackStore(world, process, mayDamage: true), new PackCache(0), NullLogger.Instance);
         var gateway = new SimGateway(world, this, new GrainQueueGateway(new SimGrains(world, process), process.Time));
         var context = new WorkerContext(gateway, reader, process.Clock, process.Time, routes, connector, settings, NullLogger.Instance, world.Loop.Draw);
         var worker = new EgressWorker(context);
@@ -45,7 +45,7 @@ internal sealed class SimWorker
 
     /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count.</summary>
     public bool Excuses(SimPeerStream connection) =>
-        Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil;
+        Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
 
     public void Kill()
     {

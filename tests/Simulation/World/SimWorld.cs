@@ -100,6 +100,9 @@ internal sealed class SimWorld
 
     public List<SimIngress> Ingresses { get; } = [];
 
+    /// <summary>When due times were last lost on purpose: with the index, with an activation, or by an operator.</summary>
+    public StoreTime LastLoss { get; set; }
+
     /// <summary>Likelihood that a receiver says no, or worse.</summary>
     public double Rudeness { get; set; }
 
@@ -196,6 +199,7 @@ internal sealed class SimWorld
             }
         }
 
+        LastLoss = Loop.Now;
         Account.NoteAll(hold ? $"{domain} is held" : $"{domain} is released");
         if (hold) _held[domain] = Loop.Now;
     }

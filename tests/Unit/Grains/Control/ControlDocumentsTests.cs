@@ -1,4 +1,5 @@
 using Angarium.Grains.Control;
+using Angarium.Grains.Membership;
 using Angarium.Mail;
 
 namespace Angarium.Unit.Grains.Control;
@@ -9,7 +10,7 @@ public class ControlDocumentsTests
     private readonly MemoryDocuments _documents = new();
     private readonly ControlDocuments _control;
 
-    public ControlDocumentsTests() => _control = new ControlDocuments(_documents);
+    public ControlDocumentsTests() => _control = new ControlDocuments(_documents, new SoleStanding());
 
     [Fact]
     public async Task Load_NothingOrdered_IsNone() => Assert.Same(DomainControl.None, await _control.LoadAsync("a.example", default));
@@ -18,7 +19,7 @@ public class ControlDocumentsTests
     public async Task Change_IsReadBackByAnother_ForThatDomainOnly()
     {
         await _control.ChangeAsync("a.example", c => c with { Held = true, HeldMessages = new HashSet<RecipientKey>(c.HeldMessages) { s_key } }, default);
-        var read = await new ControlDocuments(_documents).LoadAsync("a.example", default);
+        var read = await new ControlDocuments(_documents, new SoleStanding()).LoadAsync("a.example", default);
         Assert.True(read.Held);
         Assert.Equal(s_key, Assert.Single(read.HeldMessages));
         Assert.False((await _control.LoadAsync("b.example", default)).Held);
