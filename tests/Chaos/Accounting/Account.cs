@@ -29,6 +29,8 @@ internal sealed class Account
 
     public required int Refused { get; init; }
 
+    public required IReadOnlyList<Send> Refusals { get; init; }
+
     public required int Unknown { get; init; }
 
     /// <summary>Acknowledged recipients that the sink took.</summary>
@@ -73,6 +75,7 @@ internal sealed class Account
             Sent = sends.Sum(s => s.Recipients.Count),
             Acknowledged = due.Count,
             Refused = sends.Where(s => s.Outcome == SendOutcome.Refused).Sum(s => s.Recipients.Count),
+            Refusals = sends.Where(s => s.Outcome == SendOutcome.Refused).ToList(),
             Unknown = sends.Where(s => s.Outcome == SendOutcome.Unknown).Sum(s => s.Recipients.Count),
             Delivered = due.Count(d => taken.Contains(d.Recipient)),
             Bounced = due.Count(d => bounced.Contains(d.Recipient)),

@@ -158,6 +158,8 @@ internal sealed class Cluster
             environment["FAKETIME_TIMESTAMP_FILE"] = ClockOf(node);
             environment["FAKETIME_CACHE_DURATION"] = "1";
             environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+            // Every look at the clock takes a lock there, and threads that spin look often.
+            environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = "0";
         }
 
         Directory.CreateDirectory(DataOf(node));
@@ -226,5 +228,5 @@ internal sealed class Cluster
     }
 
     private static string? FakeTime() =>
-        Directory.GetDirectories("/usr/lib", "*-linux-gnu*").Select(f => Path.Combine(f, "faketime", "libfaketime.so.1")).FirstOrDefault(File.Exists);
+        Directory.GetDirectories("/usr/lib", "*-linux-gnu*").Select(f => Path.Combine(f, "faketime", "libfaketimeMT.so.1")).FirstOrDefault(File.Exists);
 }

@@ -19,6 +19,7 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
     {
         Line($"\n== account of seed {options.Seed} ==");
         Line($"  sent {account.Sent} recipients: {account.Acknowledged} acknowledged, {account.Refused} refused, {account.Unknown} unanswered");
+        foreach (var group in account.Refusals.GroupBy(s => s.Reply).OrderByDescending(g => g.Count()).Take(5)) Line($"    {group.Count(),5} messages  {group.Key}");
         Line($"  of those acknowledged: {account.Delivered} delivered, {account.Bounced} bounced, {account.Lost.Count} lost");
         Judge(account.Lost.Count == 0, $"{account.Lost.Count} lost", account.Lost.Select(l => $"{l.Recipient} ({l.Send.Reply}; {l.Send.Ended:HH:mm:ss.fff} by {l.Send.Ingress})"));
         var wrong = account.Doubled.Where(d => d.Fault is not null).ToList();
