@@ -34,10 +34,10 @@ internal sealed class SimWorld
         Index = new SimIndexServer(Loop);
         Cluster = new SimCluster(this);
         Peers = new SimPeers(this);
-        Partitions = [.. Domains.Select(IndexPartition.Of), IndexPartition.Of("s.test")];
-        // One world in sixteen lives for hours, for the sake of the cleaner.
-        IsLong = Loop.Random.Next(16) == 0;
-        FaultsFor = IsLong ? TimeSpan.FromMinutes(100) : TimeSpan.FromMinutes(3);
+        foreach (var domain in (string[])[.. Domains, "s.test"]) Partitions[IndexPartition.Of(domain)] = true;
+        // One world in forty lives for hours, for the sake of the cleaner.
+        IsLong = Loop.Random.Next(40) == 0;
+        FaultsFor = IsLong ? TimeSpan.FromMinutes(100) : TimeSpan.FromSeconds(150);
         Pipelining = Loop.Random.Next(4) > 0;
         var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(20)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
         GrainsOptions = new GrainsOptions
@@ -81,7 +81,7 @@ internal sealed class SimWorld
     public string[] Domains { get; } = ["a.test", "b.test"];
 
     /// <summary>Partitions of the index in which there can be anything.</summary>
-    public HashSet<int> Partitions { get; }
+    public bool[] Partitions { get; } = new bool[IQueueIndex.Partitions];
 
     public GrainsOptions GrainsOptions { get; }
 
@@ -99,6 +99,9 @@ internal sealed class SimWorld
     public List<SimWorker> Workers { get; } = [];
 
     public List<SimIngress> Ingresses { get; } = [];
+
+    /// <summary>Until then a pool may have two activations that both count as alive.</summary>
+    public StoreTime PoolDoubtUntil { get; set; }
 
     /// <summary>When due times were last lost on purpose: with the index, with an activation, or by an operator.</summary>
     public StoreTime LastLoss { get; set; }
@@ -214,7 +217,7 @@ internal sealed class SimWorld
     {
         while (Loop.Now - Start < FaultsFor - TimeSpan.FromSeconds(20))
         {
-            await Loop.Outside.Delay(500, IsLong ? 200_000 : 8_000);
+            await Loop.Outside.Delay(500, IsLong ? 300_000 : 12_000);
             for (var count = Loop.Random.Next(1, 4); count > 0; count--) Ingresses[Loop.Random.Next(Ingresses.Count)].Send(Message());
         }
     }
