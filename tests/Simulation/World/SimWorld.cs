@@ -114,6 +114,9 @@ internal sealed class SimWorld
 
     public int PoisonDeaths { get; private set; }
 
+    /// <summary>Activations that were lost, and with them the count of the leases that a message has lost.</summary>
+    public int Losses { get; set; }
+
     public Waived Without => Breaks switch
     {
         Breaks.StaleDecides => Waived.StaleDecides,
@@ -207,6 +210,27 @@ internal sealed class SimWorld
         if (hold) _held[domain] = Loop.Now;
     }
 
+    /// <summary>One bad message must not walk through the cluster (rule 17). An operator finds it held, and sees to it.</summary>
+    public async Task CureAsync()
+    {
+        if (Poison is not { } poison) return;
+        await Loop.Outside.Delay(600_000);
+        if (PoisonDeaths > 6 * (Losses + 1)) Account.Wrongs.Add($"{poison} has killed {PoisonDeaths} workers, and {Losses} activations were lost");
+        Poison = null;
+        while (Account.Find(poison) is { FinishedAt: null } recipient)
+        {
+            try
+            {
+                await new SimGrains(this, Loop.Outside).GetGrain<IDomainQueueAdmin>(poison[(poison.IndexOf('@') + 1)..]).Release(recipient.Message);
+                return;
+            }
+            catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
+            {
+                await Loop.Outside.Delay(1_000);
+            }
+        }
+    }
+
     public void Poisoned(SimWorker worker)
     {
         PoisonDeaths++;
@@ -226,6 +250,7 @@ internal sealed class SimWorld
     {
         var number = ++_messages;
         var recipients = Enumerable.Range(0, Loop.Random.Next(1, 5)).Select(i => $"r{number}-{i}@{Domains[Loop.Random.Next(Domains.Length)]}").ToArray();
+        if (number == 4 && !IsLong && Loop.Random.Next(25) == 0) Poison = recipients[0];
         var trace = "Received: from client by relay.test id " + new string('_', 23) + ";\r\n";
         return new NewMessage
         {
