@@ -254,8 +254,8 @@ internal sealed partial class RecordView(
         await foreach (var listing in ledger.ListAsync(cancellationToken))
         {
             var stream = listing.Stream;
+            // One's own too: an append whose reply was lost is in the stream and not in the view.
             var own = stream.Writer == ownWriter();
-            if (own && !everything) continue;
             (long Offset, bool Sealed) position;
             lock (_gate) position = _positions.GetValueOrDefault(stream);
             if (position.Sealed) continue;
