@@ -221,8 +221,8 @@ internal sealed partial class SimAccount(SimWorld world)
     {
         Note(recipient, $"{worker.Process.Name} sends the dot");
         if (Current(worker, recipient) is not { } grant) return;
-        if (grant.Until + s_skew / 2 < Now && !worker.IsOut) Wrong("sent after its lease had ended", recipient);
-        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt && !worker.IsOut) Wrong("decided while a lease of it ran", recipient);
+        if (grant.Until + s_skew / 2 < Now && !worker.IsUnaware) Wrong("sent after its lease had ended", recipient);
+        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt && !worker.IsUnaware) Wrong("decided while a lease of it ran", recipient);
     }
 
     /// <summary>A receiver took it.</summary>
@@ -242,7 +242,7 @@ internal sealed partial class SimAccount(SimWorld world)
             Second++;
             if (recipient.FinishedAt < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
             if (earlier == grant && !earlier.IsCut) Wrong("sent twice under one lease", recipient);
-            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut && !worker.IsOut) Wrong("delivered twice at a time", recipient);
+            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsUnaware && !worker.IsUnaware) Wrong("delivered twice at a time", recipient);
         }
 
         recipient.Deliveries.Add((Now, grant));

@@ -128,7 +128,6 @@ internal sealed class SimFaults(SimWorld world)
                 var stepped = Loop.Random.Next(2) == 0 ? Pick(world.Workers).Process : Pick(world.Cluster.Active).Process;
                 world.LastLoss = Loop.Now;
                 stepped.Time.WallError += seconds * (Loop.Random.Next(2) == 0 ? 1 : -1);
-                stepped.Out(TimeSpan.FromSeconds(20));
                 Note($"the wall clock of {stepped.Name} steps to {stepped.Time.WallError}");
                 break;
             default:
