@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Angarium.Grains.View;
 
-// The streams of all writers (design rule 10): one follow at a time. In the steady state a conditional read of the writers' document and of each open tail of others, never a listing.
+// The streams of all writers (design rule 10): one follow at a time. In the steady state a conditional read of the writers' document and of each open tail, never a listing.
 internal sealed partial class RecordView
 {
     /// <summary>How long the silo of a writer may be in no list before it counts as dead: lists are seconds old, and a row that was lost does not come again.</summary>
@@ -140,13 +140,8 @@ internal sealed partial class RecordView
     {
         while (!writer.IsDone)
         {
-            var stream = new LedgerStream(writer.Writer, writer.Number);
-            lock (_gate)
-            {
-                if (stream == _ownStream) return;
-            }
-
-            if (!await ReadAsync(stream, cancellationToken)) return;
+            // One's own too: an append whose reply was lost is in the stream and was not fed.
+            if (!await ReadAsync(new LedgerStream(writer.Writer, writer.Number), cancellationToken)) return;
             if (writer.Number >= writer.Last) writer.IsDone = true;
             else writer.Number++;
         }

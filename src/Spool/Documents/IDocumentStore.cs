@@ -9,7 +9,7 @@ public interface IDocumentStore
     /// <summary>Reads only what has changed since it had this tag (null = was not there): a refresh that finds nothing new is cheap (design rule 10).</summary>
     async Task<DocumentRead> ReadIfChangedAsync(string name, string? tag, CancellationToken cancellationToken)
     {
-        var document = await ReadAsync(name, cancellationToken).ConfigureAwait(false);
+        var document = await ReadAsync(name, cancellationToken).ConfigureAwait(Turns.Captured);
         return document?.Tag == tag ? new DocumentRead(false, null) : new DocumentRead(true, document);
     }
 

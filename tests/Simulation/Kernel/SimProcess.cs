@@ -34,6 +34,8 @@ internal sealed class SimProcess : SynchronizationContext
 
     public StoreTime OutUntil { get; set; }
 
+    public StoreTime UnawareUntil { get; private set; }
+
     /// <summary>Processes reach each other when they are on the same island; the stores are on island 0.</summary>
     public int Island { get; set; }
 
@@ -44,8 +46,11 @@ internal sealed class SimProcess : SynchronizationContext
         if (IsDead) return;
         PausedUntil = Loop.Now + how;
         if (unnoticed) Time.Freeze(how);
-        // Clocks that stood still are believed for a while.
-        Out(unnoticed ? how + TimeSpan.FromSeconds(45) : how);
+        Out(how);
+        if (!unnoticed) return;
+        // Clocks that stood still are believed until the store's time has shown otherwise twice.
+        UnawareUntil = Loop.Now + how + TimeSpan.FromSeconds(45);
+        Out(how + TimeSpan.FromSeconds(45));
     }
 
     public void Out(TimeSpan how)

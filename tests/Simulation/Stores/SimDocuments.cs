@@ -9,15 +9,13 @@ internal sealed class SimDocuments(SimWorld world, SimProcess process) : IDocume
 {
     public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
     {
-        if (world.Breaks == Breaks.ControlDocuments && name.StartsWith("control/", StringComparison.Ordinal)) return Task.FromResult<Document?>(null);
-        if (world.Breaks == Breaks.WorkerList && name.StartsWith("pools/", StringComparison.Ordinal)) return Task.FromResult<Document?>(null);
+        if (IsLost(name)) return Task.FromResult<Document?>(null);
         return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ReadDocument(name));
     }
 
     public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
     {
-        if (world.Breaks is Breaks.ControlDocuments or Breaks.WorkerList && (name.StartsWith("control/", StringComparison.Ordinal) || name.StartsWith("pools/", StringComparison.Ordinal)))
-            return Task.FromResult<string?>("1");
+        if (IsLost(name)) return Task.FromResult<string?>("1");
         var bytes = content.ToArray();
         return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.WriteDocument(name, bytes, tag));
     }
@@ -26,4 +24,7 @@ internal sealed class SimDocuments(SimWorld world, SimProcess process) : IDocume
 
     public async Task<IReadOnlyList<string>> ListAsync(string prefix, CancellationToken cancellationToken) =>
         await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ListDocuments(prefix));
+
+    private bool IsLost(string name) => world.Breaks == Breaks.ControlDocuments && name.StartsWith("control/", StringComparison.Ordinal)
+        || world.Breaks == Breaks.WorkerList && name.StartsWith("pools/", StringComparison.Ordinal);
 }

@@ -87,7 +87,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
         return Ask<IReadOnlyList<IndexWake>>(() =>
         {
             List<IndexWake> wakes = [.. Now(Server.Index.WakesAsync(partition, until, limit, default)).Where(w => !Server.IsAsleep(w.Domain))];
-            if (world.Breaks == Breaks.WakeTaken) Server.LoseWakes(wakes.Select(w => w.Domain));
+            if (world.Breaks == Breaks.WakeTaken) Server.TakeWakes(wakes.Select(w => w.Domain));
             return wakes;
         });
     }

@@ -47,8 +47,15 @@ internal sealed class SimIndexServer
         foreach (var (_, replay) in _log) replay(Index, Run);
     }
 
-    /// <summary>Members are there, what wakes their domains is not.</summary>
-    public void LoseWakes(IEnumerable<string> domains) => _asleep.UnionWith(domains);
+    /// <summary>A replica takes over that has all members and not what wakes their domains.</summary>
+    public void LoseWakes(IEnumerable<string> domains)
+    {
+        FailOver(TimeSpan.Zero);
+        _asleep.UnionWith(domains);
+    }
+
+    /// <summary>Who asked for the wake-ups has them now (rule 18 broken).</summary>
+    public void TakeWakes(IEnumerable<string> domains) => _asleep.UnionWith(domains);
 
     public bool IsAsleep(string domain) => _asleep.Contains(domain);
 

@@ -17,7 +17,7 @@ internal sealed partial class SimAccount(SimWorld world)
 
     private readonly Dictionary<RecipientKey, SimRecipient> _byKey = [];
     private readonly Dictionary<string, SimRecipient> _byAddress = [];
-    private readonly Dictionary<(object, ulong, int), ExchangeAnswer> _answers = [];
+    private readonly Dictionary<(object, ulong, int), (ExchangeAnswer Answer, StoreTime At)> _answers = [];
     private readonly Dictionary<string, List<SimRecipient>> _notices = [];
     private readonly HashSet<PackId> _known = [];
     private readonly List<string> _faults = [];
@@ -212,8 +212,8 @@ internal sealed partial class SimAccount(SimWorld world)
     {
         if (answer.Grants.Length > 0 && world.Silos.Find(s => s.Process == at) is { Writer.IsHealthy: false } silo && !_answers.ContainsKey((queue, session, number))) Wrong($"granted on {silo.Process.Name} while nothing could be recorded there");
         if (!answer.Acknowledged) return;
-        if (_answers.TryGetValue((queue, session, number), out var first) && first != answer && first.Grants.Length > 0) Wrongs.Add("a repeated exchange was answered anew, and what was granted first lies idle");
-        _answers[(queue, session, number)] = answer;
+        if (_answers.TryGetValue((queue, session, number), out var first) && first.Answer != answer && first.Answer.Grants.Length > 0 && Now - first.At < TimeSpan.FromSeconds(50)) Wrongs.Add("a repeated exchange was answered anew, and what was granted first lies idle");
+        _answers[(queue, session, number)] = (answer, Now);
     }
 
     /// <summary>The final dot is on its way.</summary>
@@ -221,8 +221,8 @@ internal sealed partial class SimAccount(SimWorld world)
     {
         Note(recipient, $"{worker.Process.Name} sends the dot");
         if (Current(worker, recipient) is not { } grant) return;
-        if (grant.Until + s_skew / 2 < Now && !worker.IsOut) Wrong("sent after its lease had ended", recipient);
-        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt && !worker.IsOut) Wrong("decided while a lease of it ran", recipient);
+        if (grant.Until + s_skew / 2 < Now && !worker.IsUnaware) Wrong("sent after its lease had ended", recipient);
+        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt && !worker.IsUnaware) Wrong("decided while a lease of it ran", recipient);
     }
 
     /// <summary>A receiver took it.</summary>
@@ -242,7 +242,7 @@ internal sealed partial class SimAccount(SimWorld world)
             Second++;
             if (recipient.FinishedAt < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
             if (earlier == grant && !earlier.IsCut) Wrong("sent twice under one lease", recipient);
-            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsOut && !worker.IsOut) Wrong("delivered twice at a time", recipient);
+            if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsUnaware && !worker.IsUnaware) Wrong("delivered twice at a time", recipient);
         }
 
         recipient.Deliveries.Add((Now, grant));

@@ -19,6 +19,7 @@ internal sealed class SimFaults(SimWorld world)
 
     public async Task RunAsync()
     {
+        if (world.Breaks == Breaks.Age) Outside.Start(AgeAsync);
         // Each seed has its own favourite among them, so that some faults meet themselves.
         var favourite = Loop.Random.Next(20);
         while (true)
@@ -37,6 +38,19 @@ internal sealed class SimFaults(SimWorld world)
         worker.Kill();
         world.Workers.Remove(worker);
         if (world.Workers.Count < 2) world.AddWorker();
+    }
+
+    // A rule of the store's own that thinks of no outage.
+    private async Task AgeAsync()
+    {
+        while (true)
+        {
+            await Outside.Delay(10_000);
+            foreach (var (name, pack) in world.Blobs.Packs.ToList())
+            {
+                if (Loop.Now - pack.Created > TimeSpan.FromMinutes(2)) world.Blobs.Delete(name);
+            }
+        }
     }
 
     private void Strike(int what)
@@ -76,6 +90,7 @@ internal sealed class SimFaults(SimWorld world)
                 Note($"the index fails over to {lag} s ago");
                 break;
             case 10:
+                world.LastLoss = Loop.Now;
                 world.Index.LoseWakes([.. world.Domains, "s.test"]);
                 Note("the index loses its wake-ups");
                 break;
@@ -113,7 +128,6 @@ internal sealed class SimFaults(SimWorld world)
                 var stepped = Loop.Random.Next(2) == 0 ? Pick(world.Workers).Process : Pick(world.Cluster.Active).Process;
                 world.LastLoss = Loop.Now;
                 stepped.Time.WallError += seconds * (Loop.Random.Next(2) == 0 ? 1 : -1);
-                stepped.Out(TimeSpan.FromSeconds(20));
                 Note($"the wall clock of {stepped.Name} steps to {stepped.Time.WallError}");
                 break;
             default:

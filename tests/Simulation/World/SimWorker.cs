@@ -40,8 +40,8 @@ internal sealed class SimWorker
 
     public List<SimPeerStream> Connections { get; } = [];
 
-    /// <summary>Stopped, cut off, or with clocks that stood still: what it does now cannot be helped.</summary>
-    public bool IsOut => Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil + TimeSpan.FromSeconds(20) > _world.Loop.Now;
+    /// <summary>Its clocks stood still and it does not know: what it does now cannot be helped.</summary>
+    public bool IsUnaware => Process.UnawareUntil > _world.Loop.Now;
 
     /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count.</summary>
     public bool Excuses(SimPeerStream connection) =>

@@ -217,16 +217,21 @@ internal sealed class SimWorld
         await Loop.Outside.Delay(600_000);
         if (PoisonDeaths > 6 * (Losses + 1)) Account.Wrongs.Add($"{poison} has killed {PoisonDeaths} workers, and {Losses} activations were lost");
         Poison = null;
-        while (Account.Find(poison) is { FinishedAt: null } recipient)
+        var grains = new SimGrains(this, Loop.Outside);
+        // What was leased together with it is held as well.
+        foreach (var held in Account.All.Where(r => r.FinishedAt is null).Select(r => (r.Message, Domain: r.Address[(r.Address.IndexOf('@') + 1)..])).Distinct().ToList())
         {
-            try
+            for (var tries = 0; tries < 20; tries++)
             {
-                await new SimGrains(this, Loop.Outside).GetGrain<IDomainQueueAdmin>(poison[(poison.IndexOf('@') + 1)..]).Release(recipient.Message);
-                return;
-            }
-            catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
-            {
-                await Loop.Outside.Delay(1_000);
+                try
+                {
+                    await grains.GetGrain<IDomainQueueAdmin>(held.Domain).Release(held.Message);
+                    break;
+                }
+                catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
+                {
+                    await Loop.Outside.Delay(1_000);
+                }
             }
         }
     }
