@@ -39,6 +39,21 @@ public sealed class OfferDispatcherTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Post_WhileNoQueueAnswers_CountsTowards451UntilTheDomainAcceptsOrTenMinutesHavePassed()
+    {
+        _answer = (_, _) => throw new TimeoutException("no silo");
+        _dispatcher.Post(s_pack, s_start, [Entry("a.example", OfferDispatcher.MaxRefused), Entry("b.example", 2)]);
+        await DoneAsync(OfferDispatcher.MaxRefused + 2);
+        Assert.NotNull(_dispatcher.Refusal);
+        _answer = (_, _) => ValueTask.FromResult(default(OfferAnswer));
+        _dispatcher.Post(s_pack, s_start, [Entry("a.example", 1)]);
+        await DoneAsync(OfferDispatcher.MaxRefused + 3);
+        Assert.Equal((2, null), (_dispatcher.Refused, _dispatcher.Refusal));
+        _now += TimeSpan.FromMinutes(11);
+        Assert.Equal(0, _dispatcher.Refused);
+    }
+
+    [Fact]
     public async Task Post_LaterThanAnOfferMayBe_IsLeftToTheSweep()
     {
         _now = s_start + OfferDispatcher.Latest + TimeSpan.FromMilliseconds(1);

@@ -36,6 +36,49 @@ public class ControlDocumentsTests
     }
 
     [Fact]
+    public async Task Change_InACluster_IsHeardOfByAllAndOnlyForThatDomain()
+    {
+        var (a, b) = (new ControlDocuments(_documents, new Clustered()), new ControlDocuments(_documents, new Clustered()));
+        await b.HearAsync(default);
+        var (before, other) = (b.Version("a"), b.Version("b"));
+        var own = a.Version("a");
+        await a.ChangeAsync("a", c => c with { Held = true }, default);
+        Assert.NotEqual(own, a.Version("a"));
+        Assert.Equal(before, b.Version("a"));
+        await b.HearAsync(default);
+        Assert.NotEqual(before, b.Version("a"));
+        Assert.Equal(other, b.Version("b"));
+        before = b.Version("a");
+        await b.HearAsync(default);
+        Assert.Equal(before, b.Version("a"));
+    }
+
+    [Fact]
+    public async Task Hear_AfterMoreChangesThanTheListHolds_TakesAllForChanged()
+    {
+        var (a, b) = (new ControlDocuments(_documents, new Clustered()), new ControlDocuments(_documents, new Clustered()));
+        await b.HearAsync(default);
+        var before = b.Version("never-changed");
+        for (var i = 0; i < 600; i++) await a.ChangeAsync("d" + i % 3, c => c with { Held = !c.Held }, default);
+        await b.HearAsync(default);
+        Assert.NotEqual(before, b.Version("never-changed"));
+    }
+
+    [Fact]
+    public async Task Hear_OfALaterVersion_IsRefused()
+    {
+        await _documents.WriteAsync("control/changes", "{\"version\":2,\"count\":1,\"domains\":[]}"u8.ToArray(), null, default);
+        await Assert.ThrowsAsync<InvalidDataException>(() => new ControlDocuments(_documents, new Clustered()).HearAsync(default));
+    }
+
+    private sealed class Clustered : IStanding
+    {
+        public bool IsConfirmed => true;
+
+        public bool IsSoleProcess => false;
+    }
+
+    [Fact]
     public async Task Change_TooManyMessages_IsRefused() => await Assert.ThrowsAsync<InvalidOperationException>(() =>
         _control.ChangeAsync("a", c => c with { HeldMessages = Enumerable.Range(0, 10_001).Select(i => new RecipientKey(1, (uint)i, 0)).ToHashSet() }, default));
 }

@@ -25,13 +25,15 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     private uint packs;
     private int number;
 
-    public QueueUnderTest(GrainsOptions? options = null)
+    public QueueUnderTest(GrainsOptions? options = null, bool isSole = true)
     {
+        IsSoleProcess = isSole;
         Clock = new PlainClock(Time);
         Index = new MemoryQueueIndex(() => MaxRecipients, () => ++drawn);
+        Way = new AwayIndex(Index);
         Queue = new DomainQueue("one.test", new DomainQueueSeams
         {
-            Clock = Clock, Standing = this, Ledger = this, Index = Index, View = this, Notices = this, Control = this, Routes = this, Sites = this,
+            Clock = Clock, Standing = this, Ledger = this, Index = Way, View = this, Notices = this, Control = this, Routes = this, Sites = this,
             Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance,
         });
         Queue.Tick();
@@ -43,7 +45,20 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public MemoryQueueIndex Index { get; }
 
+    /// <summary>The way to the index, which may be cut.</summary>
+    public AwayIndex Way { get; }
+
     public DomainQueue Queue { get; }
+
+    public long ControlVersion { get; set; }
+
+    public long Version(string domain) => ControlVersion;
+
+    /// <summary>Why the holds cannot be loaded.</summary>
+    public Exception? LoadTrouble { get; set; }
+
+    /// <summary>Another activation takes the domain.</summary>
+    public async Task TakeOver() => await Index.TakeAsync("one.test", 999, CancellationToken.None);
 
     public long MaxRecipients { get; set; } = 1_000_000;
 
@@ -54,7 +69,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     /// <summary>Messages of which the site was told, in order.</summary>
     public List<long> Demands { get; } = [];
 
-    public DomainControl Document { get; private set; } = DomainControl.None;
+    public DomainControl Document { get; set; } = DomainControl.None;
 
     public Exception? LedgerTrouble { get; set; }
 
@@ -64,11 +79,13 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public bool IsConfirmed { get; set; } = true;
 
-    public bool IsSoleProcess => true;
+    public bool IsSoleProcess { get; }
 
     public IReadOnlyList<LedgerPosition> Positions => [];
 
     public StoreTime ListedFrom => StoreTime.Zero;
+
+    public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
 
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
     public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
@@ -150,7 +167,8 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         return Task.FromResult(true);
     }
 
-    public Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) => Task.FromResult(Document);
+    public Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) =>
+        LoadTrouble is { } trouble ? Task.FromException<DomainControl>(trouble) : Task.FromResult(Document);
 
     public Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken) =>
         ControlTrouble is { } trouble ? Task.FromException<DomainControl>(trouble) : Task.FromResult(Document = change(Document));

@@ -39,6 +39,39 @@ public class EgressPoolTests
     private static SessionReport Report(ulong permit, SessionEvent what, string domain = "d", string site = "s") => new() { Permit = permit, Site = site, Domain = domain, Event = what };
 
     [Fact]
+    public void Orders_OfAnActivationOfASiteThatCountsNoMore_AreRefused()
+    {
+        _pool = new EgressPool([], _now, 7);
+        Poll("w", 10);
+        Assert.False(Declare(1, begins: true).Superseded);
+        Assert.Equal(Placement.Taken, Answer(1, 7, 100).Placements[0]);
+        Assert.False(Declare(2, begins: true).Superseded);
+        var answer = Answer(1, 7, 101);
+        Assert.Equal((true, Placement.Refused), (answer.Superseded, answer.Placements[0]));
+        Assert.True(Declare(1, begins: false).Superseded);
+        Assert.Equal(Placement.Taken, Answer(2, 7, 101).Placements[0]);
+    }
+
+    [Fact]
+    public void Orders_OfASiteThatKnowsAnotherActivationOfThePool_AreRefusedAndToldSo()
+    {
+        _pool = new EgressPool([], _now, 7);
+        Poll("w", 10);
+        var answer = Answer(1, 6, 100);
+        Assert.Equal((false, 7UL, Placement.Refused), (answer.Superseded, answer.Pool, answer.Placements[0]));
+        Assert.Equal(7UL, Declare(1, begins: false).Pool);
+        Assert.Equal(Placement.Taken, Answer(1, 7, 100).Placements[0]);
+    }
+
+    private DeclaredPermits Declare(ulong owner, bool begins) => _pool.Answer(new DeclareRequest { Site = "s", Owner = owner, Begins = begins }, _now);
+
+    private PlaceAnswer Answer(ulong owner, ulong pool, ulong permit) => _pool.Answer(new PlaceRequest
+    {
+        Site = "s", Owner = owner, Pool = pool,
+        Orders = [new SiteOrder { Tenant = "t", Order = new SessionOrder { Kind = OrderKind.Open, Permit = permit, Site = "s", Domain = "d" } }],
+    }, _now);
+
+    [Fact]
     public void Place_PollingWorker_GetsTheOrderAtOnce()
     {
         Poll("w", 2);

@@ -73,7 +73,9 @@ internal sealed class ViewsUnderTest : IStoreClock
 
         public bool? IsAlive(string silo) => _all.Unknown.Contains(silo) || silo.Length == 0 ? null : !_all.Dead.Contains(silo);
 
-        public bool IsMine(ulong item) => true;
+        public Func<ulong, bool> Share { get; set; } = _ => true;
+
+        public bool IsMine(ulong item) => Share(item);
 
         public Task Record(RecipientKey key, LedgerKind kind = LedgerKind.Delivered) => _all.Until(Ledger.AppendAsync([new LedgerRecord { Key = key, Kind = kind, Time = _all.Now }]));
 

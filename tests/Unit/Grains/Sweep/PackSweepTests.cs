@@ -1,0 +1,158 @@
+using System.Runtime.CompilerServices;
+using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Index;
+using Angarium.Grains.Sweep;
+using Angarium.Grains.View;
+using Angarium.Mail;
+using Angarium.Spool.Packs;
+using Angarium.Unit.Grains.DomainQueues;
+using Angarium.Unit.Grains.View;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Angarium.Unit.Grains.Sweep;
+
+/// <summary>What one silo's sweep looks at, and when again (design rules 5 and 12), over tables of contents in memory and the real view and index.</summary>
+public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
+{
+    private readonly ViewsUnderTest _all = new();
+    private readonly ViewsUnderTest.Silo _silo;
+    private readonly Reborn _reborn;
+    private readonly AwayIndex _way;
+    private readonly PackSweep _sweep;
+    private readonly Dictionary<PackName, PackToc> _packs = [];
+    private readonly List<PackName> _read = [];
+    private readonly List<RecipientKey> _offered = [];
+    private MemoryQueueIndex _index;
+    private ulong _drawn;
+
+    public PackSweepTests()
+    {
+        _silo = _all.Start("a");
+        _index = new MemoryQueueIndex(() => 1_000, () => ++_drawn);
+        _reborn = new Reborn(() => _index);
+        _way = new AwayIndex(_reborn);
+        _sweep = new PackSweep(this, this, _way, _silo.View, _all, _silo, _silo, this, _ => false, NullLogger<PackSweep>.Instance);
+    }
+
+    public int MaxCreationsInFlight => 1;
+
+    [Fact]
+    public async Task Pass_ChecksThePacksOfItsShareAndLearnsWhereAllMovedMailLies()
+    {
+        await _silo.Open();
+        var (mine, others) = (Add(1, "a.test"), Add(2, "b.test"));
+        var moved = Add(3, "c.test", PackKind.Moved);
+        _silo.Share = item => item == Angarium.Grains.Membership.SiloShares.Item(mine);
+        await PassAsync();
+        Assert.Equal([mine.Id.Recipient(0)], _offered);
+        Assert.DoesNotContain(others, _read);
+        Assert.Equal(moved, _silo.View.Locate(new RecipientKey(3, 3, 0), new EntryPlace(PackName.Birth(new PackId(3, 3)), 0, 0))!.Value.Pack);
+        // The other silo went: its share comes here.
+        _silo.Share = _ => true;
+        await PassAsync();
+        Assert.Contains(others.Id.Recipient(0), _offered);
+    }
+
+    [Fact]
+    public async Task Pass_WhenIdle_ReadsNoTableAndAsksTheIndexOnce()
+    {
+        await _silo.Open();
+        for (uint n = 1; n <= 20; n++) Add(n, $"d{n}.test");
+        await PassAsync();
+        await PassAsync();
+        _read.Clear();
+        var calls = _way.Calls;
+        await PassAsync();
+        Assert.Empty(_read);
+        Assert.Equal(calls + 1, _way.Calls);
+    }
+
+    [Fact]
+    public async Task Pass_AfterAWipe_ChecksAllAgain()
+    {
+        await _silo.Open();
+        Add(1, "a.test");
+        Add(2, "b.test");
+        await PassAsync();
+        await PassAsync();
+        _offered.Clear();
+        _index = new MemoryQueueIndex(() => 1_000, () => ++_drawn);
+        await PassAsync();
+        Assert.Equal(2, _offered.Count);
+    }
+
+    [Fact]
+    public async Task Pass_WhenOnePartitionWasReborn_ChecksOnlyThePacksInIt()
+    {
+        await _silo.Open();
+        var a = Add(1, "a.test");
+        Add(2, "b.test");
+        await PassAsync();
+        await PassAsync();
+        _read.Clear();
+        _reborn.Marks[IndexPartition.Of("a.test")] = 77;
+        await PassAsync();
+        Assert.Equal([a], _read);
+    }
+
+    [Fact]
+    public async Task Pass_WhileTheIndexIsAway_StillDeletesWhatIsFinished()
+    {
+        await _silo.Open();
+        var (done, open) = (Add(1, "a.test"), Add(2, "b.test"));
+        await PassAsync();
+        await PassAsync();
+        await _silo.Record(done.Id.Recipient(0));
+        _way.IsAway = true;
+        _read.Clear();
+        await PassAsync();
+        Assert.Equal([open], _packs.Keys);
+        Assert.DoesNotContain(open, _read);
+    }
+
+    private PackName Add(uint number, string domain, PackKind kind = PackKind.Birth)
+    {
+        var name = new PackName(kind, number, number);
+        var key = name.Id.Recipient(0);
+        _packs[name] = new PackToc { Name = name, Created = _all.Now, Entries = [new PackEntry { Domain = domain, Tenant = "t", Keys = [key], Born = _all.Now, Message = new MessageId(key) }] };
+        return name;
+    }
+
+    private async Task PassAsync()
+    {
+        _all.Time.Advance(TimeSpan.FromSeconds(61));
+        await _all.Until(_sweep.PassAsync(default));
+    }
+
+    public async IAsyncEnumerable<PackListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var pack in _packs.Values.ToList()) yield return new PackListing(pack.Name, 100, pack.Created);
+        await Task.CompletedTask;
+    }
+
+    public Task<SpoolRead<PackToc>> ReadTocAsync(PackName name, CancellationToken cancellationToken)
+    {
+        lock (_read) _read.Add(name);
+        return Task.FromResult(_packs.TryGetValue(name, out var toc) ? new SpoolRead<PackToc>(SpoolReadStatus.Found, toc) : default);
+    }
+
+    Task IPackStore.DeleteAsync(PackName name, CancellationToken cancellationToken)
+    {
+        _packs.Remove(name);
+        return Task.CompletedTask;
+    }
+
+    public async Task<bool> OfferAsync(string domain, SweptOffer offer)
+    {
+        lock (_offered) _offered.AddRange(offer.Entries.SelectMany(e => e.Keys));
+        var stamp = await _index.TakeAsync(domain, 1, default);
+        var changes = offer.Entries.SelectMany(e => e.Keys.Select(k => new IndexChange(new IndexRow(new Lane(e.Tenant, e.Class), e.Member(k), offer.SentAt, 0), Remove: false))).ToList();
+        return await _index.WriteAsync(domain, new IndexOwner(1, stamp.Run), changes, default) == IndexWriteStatus.Done;
+    }
+
+    public Task<PackCreation> CreateAsync(PackName name, PackImage image, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public ValueTask<int> ReadAsync(PackName name, long offset, Memory<byte> into, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken) => throw new NotSupportedException();
+}
