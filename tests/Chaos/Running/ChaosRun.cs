@@ -150,8 +150,8 @@ internal static class ChaosRun
             string[][] commands = [["trace", id], ["queue", "show", recipient.Split('@')[1]]];
             foreach (var command in commands)
             {
-                var answer = await cluster.CommandAsync(command);
-                answers.Add($"{string.Join(' ', command)}: {answer.Output}");
+                var (_, output) = await cluster.CommandAsync(command);
+                answers.Add($"{string.Join(' ', command)}: {output}");
             }
         }
 
