@@ -49,7 +49,7 @@ public sealed partial class AzureStores : RelayStores
         try
         {
             containers = new AzureContainers(azure, new DatePolicy(clock, time));
-            var wanted = Wanted(rights).Select(name => containers[name] ?? throw new StoreUnavailableException($"Spool:Azure:Containers:{name}: must be given, or Spool:Azure:Account.")).ToList();
+            var wanted = Wanted(rights).Select(name => containers[name] ?? throw new StoreUnavailableException($"Spool:Containers:{name}: must be given, or Spool:Azure.")).ToList();
             await ReachAsync(containers, wanted, rights, loggers.CreateLogger<AzureStores>(), time, cancellationToken).ConfigureAwait(false);
             var scratch = rights.HasFlag(StoreRights.Create) ? OpenScratch(dataFolder, options, loggers, time) : null;
             var opened = new AzureStores(containers, clock, rights, scratch, options, time, loggers);

@@ -14,12 +14,6 @@ public sealed record SpoolOptions
     /// <summary>`Spool:MinFree`: below this much free disk new mail is answered 452: a share (`10%`, as KumoMTA) or octets.</summary>
     public string MinFree { get; init; } = "10%";
 
-    /// <summary>`Spool:Azure`.</summary>
-    public string Azure { get; init; } = "";
-
-    /// <summary>`Spool:Container`.</summary>
-    public string Container { get; init; } = "angarium";
-
     /// <summary>One line per mistake, each naming the setting and the fix.</summary>
     public IEnumerable<string> Validate()
     {

@@ -19,7 +19,9 @@ public class SimulationTests(ITestOutputHelper output)
         var clock = Stopwatch.StartNew();
         for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
         {
+            var cpu = Process.GetCurrentProcess().TotalProcessorTime;
             var world = Replay(seed, Breaks.None);
+            if (Environment.GetEnvironmentVariable("ANGARIUM_COST") is not null) Console.Error.WriteLine($"cost {seed} {world.IsLong} {(Process.GetCurrentProcess().TotalProcessorTime - cpu).TotalMilliseconds} {world.Loop.Steps} {(world.Loop.Now - world.Start).TotalSeconds} {world.Account.All.Count()}");
             steps += world.Loop.Steps;
             recipients += world.Account.All.Count();
             second += world.Account.Second;

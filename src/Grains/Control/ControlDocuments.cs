@@ -40,8 +40,8 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
     /// <summary>Looks at what others have changed. One call at a time.</summary>
     public async Task HearAsync(CancellationToken cancellationToken)
     {
-        var document = await documents.ReadAsync(Changes, cancellationToken);
-        if (document?.Tag == _changesTag && _seen is not null) return;
+        var (hasChanged, document) = await documents.ReadIfChangedAsync(Changes, _changesTag, cancellationToken);
+        if (!hasChanged && _seen is not null) return;
         var changes = Read(document, StoredJson.Default.ChangeList) ?? new ChangeList(1, 0, []);
         if (changes.Version != 1) throw new InvalidDataException($"{Changes} is of version {changes.Version}; this version of angarium reads 1.");
         lock (_gate)

@@ -63,11 +63,10 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public Task<PollAnswer> Poll(PollRequest request)
     {
         var now = clock.Now;
-        // Design rule 21: a worker that is heard by a pool which may have a successor must not take that for being heard.
-        if (!clock.IsSettled || (request.SentAt - now).Duration() > s_skew) return Task.FromResult(new PollAnswer());
-        if (!IsOwner)
+        // Design rule 21: a worker must not take it for being heard when the pool may have a successor.
+        if (!clock.IsSettled || !IsOwner || (request.SentAt - now).Duration() > s_skew)
         {
-            // It lives, and what it holds still counts.
+            // It lives, and what it holds still counts, whoever of us is out of order.
             _pool.Answered(request.Worker, now);
             return Task.FromResult(new PollAnswer());
         }

@@ -56,7 +56,7 @@ internal sealed partial class SweepService(
             if (sampledAt is not { } at || clock.Now - at >= index.SampleEvery)
             {
                 sampledAt = clock.Now;
-                await TryAsync(async () => totals = await index.TotalsAsync(IndexPartition.All, stoppingToken), stoppingToken);
+                await TryAsync(async () => totals = await index.TotalsAsync([.. IndexPartition.All.Where(p => silos.IsMine((ulong)p))], stoppingToken), stoppingToken);
             }
 
             DomainQueueInstruments.QueueRecipients.Set(totals.Queued + active.Total);

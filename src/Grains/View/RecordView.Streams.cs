@@ -57,7 +57,7 @@ internal sealed partial class RecordView
     {
         var isLate = !_writersRead || time.GetElapsedTime(_writersReadAt) > WritersDocument.KeptFor / 2;
         var readAt = time.GetTimestamp();
-        var (changed, document) = await ReadIfChangedAsync(WritersDocument.Name, _writersTag, cancellationToken);
+        var (changed, document) = await documents.ReadIfChangedAsync(WritersDocument.Name, _writersTag, cancellationToken);
         if (changed)
         {
             var lines = document is null ? [] : WritersDocument.Parse(document.Content.Span);
@@ -78,12 +78,6 @@ internal sealed partial class RecordView
 
         (_writersRead, _writersReadAt) = (true, readAt);
         return isLate;
-    }
-
-    private async Task<(bool Changed, Document? Document)> ReadIfChangedAsync(string name, string? tag, CancellationToken cancellationToken)
-    {
-        var document = await documents.ReadAsync(name, cancellationToken);
-        return (document?.Tag != tag, document);
     }
 
     private async Task ListStreamsAsync(CancellationToken cancellationToken)

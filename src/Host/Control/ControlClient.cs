@@ -25,7 +25,7 @@ internal sealed class ControlClient(string data) : IDisposable
         {
             using var request = new HttpRequestMessage(method, path);
             using var response = await _http.SendAsync(request, cancellationToken);
-            if (response.StatusCode == HttpStatusCode.NotFound) throw new CommandException(await response.Content.ReadAsStringAsync(cancellationToken));
+            if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.ServiceUnavailable) throw new CommandException(await response.Content.ReadAsStringAsync(cancellationToken));
             if (!response.IsSuccessStatusCode) throw new CommandException($"the running process answered {(int)response.StatusCode}; its log says why.");
             return (await response.Content.ReadFromJsonAsync<T>(ControlJson.Options, cancellationToken))!;
         }

@@ -19,8 +19,20 @@ internal static class ControlEndpoints
     private const int MaxListed = 10_000;
     private const int MaxTraced = 100_000;
 
-    public static void MapControl(this IEndpointRouteBuilder endpoints, IGrainFactory grains, IQueueDirectory directory, LedgerTrace trace)
+    public static void MapControl(this IEndpointRouteBuilder routes, IGrainFactory grains, IQueueDirectory directory, LedgerTrace trace)
     {
+        var endpoints = routes.MapGroup("").AddEndpointFilter(async (context, next) =>
+        {
+            try
+            {
+                return await next(context);
+            }
+            catch (Exception e) when (e is IOException or TimeoutException or Orleans.Runtime.OrleansException)
+            {
+                // The index or a store is away, or the domain is on its way to another silo: it may be asked again.
+                return Results.Text(Printable.Line(e.Message), statusCode: StatusCodes.Status503ServiceUnavailable);
+            }
+        });
         endpoints.MapGet("/queue", async (int? limit, CancellationToken cancellationToken) =>
             Answer((await directory.ListDomainsAsync(Math.Clamp(limit ?? 1_000, 1, MaxDomains), cancellationToken)).Select(row => new QueueRow(row.Domain, row.Queued))));
         endpoints.MapGet("/mailq", async (CancellationToken cancellationToken) =>

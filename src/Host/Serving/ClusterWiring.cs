@@ -5,7 +5,6 @@ using Angarium.Contracts.Admin;
 using Angarium.Grains;
 using Angarium.Grains.Index;
 using Angarium.Host.Cluster;
-using Angarium.Host.Control;
 using Angarium.Ingress;
 using Angarium.Spool;
 using Angarium.Spool.Ledger;
@@ -28,7 +27,7 @@ internal static class ClusterWiring
         var secrets = new RoleSecrets(plan.ProvenRoles, plan.Cluster.Secrets);
         if (plan.IsSilo) builder.UseOrleans(silo => silo.UseCluster(Address(plan), stores.Documents, secrets));
         else builder.UseOrleansClient(client => client.UseCluster(plan.Cluster.Id, stores.Documents, secrets));
-        if (!plan.IsSilo) builder.Services.AddSingleton<IQueueDirectory, ClusterQueueDirectory>();
+        if (!plan.IsSilo) builder.Services.AddSingleton<IQueueDirectory, RemoteQueueDirectory>();
     }
 
     public static void AddGrains(this IHostApplicationBuilder builder, ProcessPlan plan, OpenStores stores, RedisOptions redis)

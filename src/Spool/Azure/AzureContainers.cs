@@ -46,7 +46,7 @@ internal sealed class AzureContainers : IDisposable
                 else if (reads is not null && writes is not null)
                 {
                     var full = $"{options.Prefix}-{name}";
-                    _containers.Add(name, new AzureContainer(name, "Spool:Azure:Account", reads.GetBlobContainerClient(full), writes.GetBlobContainerClient(full), MayOnlyCreate: false, IsOwn: false));
+                    _containers.Add(name, new AzureContainer(name, "Spool:Azure", reads.GetBlobContainerClient(full), writes.GetBlobContainerClient(full), MayOnlyCreate: false, IsOwn: false));
                 }
             }
         }
@@ -78,7 +78,7 @@ internal sealed class AzureContainers : IDisposable
 
     private static BlobServiceClient? Account(AzureStoreOptions options, BlobClientOptions client)
     {
-        const string Setting = "Spool:Azure:Account";
+        const string Setting = "Spool:Azure";
         if (options.Account.Length == 0) return null;
         if (!Uri.TryCreate(options.Account, UriKind.Absolute, out var uri) || uri.Scheme is not ("https" or "http"))
         {
@@ -103,7 +103,7 @@ internal sealed class AzureContainers : IDisposable
         var credential = new AzureSasCredential(uri.Query);
         var signed = HttpUtility.ParseQueryString(uri.Query);
         return new AzureContainer(
-            name, $"Spool:Azure:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(retries: 0)),
+            name, $"Spool:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(retries: 0)),
             MayOnlyCreate(signed), IsOwn: true);
     }
 

@@ -17,7 +17,7 @@ public static class AzureRoleKeys
         ("api", "ledger", BlobContainerSasPermissions.Read | BlobContainerSasPermissions.List), ("api", "cluster", BlobContainerSasPermissions.Read),
     ];
 
-    /// <summary>For each role what `Spool:Azure:Containers` of its processes holds: container → address with SAS.</summary>
+    /// <summary>For each role what `Spool:Containers` of its processes holds: container → address with SAS.</summary>
     /// <param name="connectionString">With the account's key.</param>
     /// <exception cref="StoreUnavailableException">It is none.</exception>
     public static IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Make(string connectionString, string prefix, DateTimeOffset expires)
@@ -30,10 +30,10 @@ public static class AzureRoleKeys
         catch (Exception failure) when (failure is FormatException or ArgumentException or IndexOutOfRangeException)
         {
             // The library's text may quote what it could not read: the key.
-            throw new StoreUnavailableException("Spool:Azure:Account: is not a connection string; keys for the roles are made with the account's key.");
+            throw new StoreUnavailableException("Spool:Azure: is not a connection string; keys for the roles are made with the account's key.");
         }
 
-        if (!account.CanGenerateAccountSasUri) throw new StoreUnavailableException("Spool:Azure:Account: holds no account key; keys for the roles are made with it.");
+        if (!account.CanGenerateAccountSasUri) throw new StoreUnavailableException("Spool:Azure: holds no account key; keys for the roles are made with it.");
         return Rights.GroupBy(right => right.Role).ToDictionary(
             role => role.Key,
             IReadOnlyDictionary<string, string> (role) => role.ToDictionary(right => right.Container, right => Sas(account.GetBlobContainerClient($"{prefix}-{right.Container}"), right.Permissions, expires)));

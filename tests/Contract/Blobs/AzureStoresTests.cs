@@ -107,17 +107,17 @@ public sealed class AzureStoresTests : IAsyncLifetime
         var otherKey = key.Replace("Eby8vdM0", "AAAAAAAA", StringComparison.Ordinal);
         (AzureStoreOptions Options, StoreRights Rights, string Names)[] wrong =
         [
-            (_azure.Options with { Account = otherKey }, StoreRights.All, "Spool:Azure:Account"),
-            (_azure.Options with { Account = "AccountName:x;AccountKey=secretsecret" }, StoreRights.All, "Spool:Azure:Account"),
-            (_azure.Options with { Account = "" }, StoreRights.All, "Spool:Azure:Account"),
-            (_azure.Options with { Account = "http://127.0.0.1:1/x" }, StoreRights.All, "Spool:Azure:Account"),
-            (_azure.Options with { Prefix = "A--b" }, StoreRights.All, "Spool:Azure:Prefix"),
-            (expired, StoreRights.Create | StoreRights.Cluster, "Spool:Azure:Containers:"),
-            (right, StoreRights.Create | StoreRights.Cluster | StoreRights.ReadLedger, "Spool:Azure:Containers:ledger"),
-            (With("spool", right.Containers["spool"][..^8] + "AAAAA%3D"), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
-            (With("spool", _azure.KeysOf("ingress").Containers["spool"]), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
-            (With("spool", "https://127.0.0.1/no-sas"), StoreRights.ReadPacks, "Spool:Azure:Containers:spool"),
-            (With("other", right.Containers["spool"]), StoreRights.ReadPacks, "Spool:Azure:Containers:other"),
+            (_azure.Options with { Account = otherKey }, StoreRights.All, "Spool:Azure"),
+            (_azure.Options with { Account = "AccountName:x;AccountKey=secretsecret" }, StoreRights.All, "Spool:Azure"),
+            (_azure.Options with { Account = "" }, StoreRights.All, "Spool:Azure"),
+            (_azure.Options with { Account = "http://127.0.0.1:1/x" }, StoreRights.All, "Spool:Azure"),
+            (_azure.Options with { Prefix = "A--b" }, StoreRights.All, "Spool:Container"),
+            (expired, StoreRights.Create | StoreRights.Cluster, "Spool:Containers:"),
+            (right, StoreRights.Create | StoreRights.Cluster | StoreRights.ReadLedger, "Spool:Containers:ledger"),
+            (With("spool", right.Containers["spool"][..^8] + "AAAAA%3D"), StoreRights.ReadPacks, "Spool:Containers:spool"),
+            (With("spool", _azure.KeysOf("ingress").Containers["spool"]), StoreRights.ReadPacks, "Spool:Containers:spool"),
+            (With("spool", "https://127.0.0.1/no-sas"), StoreRights.ReadPacks, "Spool:Containers:spool"),
+            (With("other", right.Containers["spool"]), StoreRights.ReadPacks, "Spool:Containers:other"),
         ];
         foreach (var (options, rights, names) in wrong)
         {

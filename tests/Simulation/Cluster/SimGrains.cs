@@ -98,7 +98,12 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
             return new(slow ? LateAsync(offer) : Call<IDomainQueueIntake, OfferAnswer>(g => OfferAsync(g, offer)));
         }
 
-        public Task<ExchangeAnswer> Exchange(ExchangeRequest request) => Call<IDomainQueueExchange, ExchangeAnswer>(g => g.Exchange(IsUndated ? request with { SentAt = There } : request));
+        public Task<ExchangeAnswer> Exchange(ExchangeRequest request) => Call<IDomainQueueExchange, ExchangeAnswer>(async g =>
+        {
+            var answer = await g.Exchange(IsUndated ? request with { SentAt = There } : request);
+            World.Account.Answered((SimProcess)SynchronizationContext.Current!, g, request.Session, World.Breaks == Breaks.SessionNumber ? request.Number / 1_000 : request.Number, answer);
+            return answer;
+        });
 
         public ValueTask<RenewAnswer> Renew(RenewRequest request) =>
             new(Call<IDomainQueueExchange, RenewAnswer>(async g => await g.Renew(IsUndated ? request with { SentAt = There } : request)));

@@ -78,12 +78,12 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
     public ValueTask<IndexStamp> StampAsync(int partition, CancellationToken cancellationToken) =>
         process.Island != 0 || Server.Link.IsDown ? throw new IOException("index: not reached")
         : world.Breaks == Breaks.BirthMark ? new(new IndexStamp(1, 1))
-        : world.Partitions.Contains(partition) ? Server.Index.StampAsync(partition, cancellationToken)
+        : world.Partitions[partition] ? Server.Index.StampAsync(partition, cancellationToken)
         : new(new IndexStamp(1, 1));
 
     public ValueTask<IReadOnlyList<IndexWake>> WakesAsync(int partition, StoreTime until, int limit, CancellationToken cancellationToken)
     {
-        if (!world.Partitions.Contains(partition)) return new(s_none);
+        if (!world.Partitions[partition]) return new(s_none);
         return Ask<IReadOnlyList<IndexWake>>(() =>
         {
             List<IndexWake> wakes = [.. Now(Server.Index.WakesAsync(partition, until, limit, default)).Where(w => !Server.IsAsleep(w.Domain))];

@@ -47,7 +47,7 @@ internal sealed partial class SimAccount(SimWorld world)
         return found;
     }
 
-    private SimRecipient? Find(string address) => _byAddress.GetValueOrDefault(address);
+    public SimRecipient? Find(string address) => _byAddress.GetValueOrDefault(address);
 
     public void Wrong(string what, SimRecipient? recipient = null)
     {
@@ -86,7 +86,7 @@ internal sealed partial class SimAccount(SimWorld world)
             var key = entry.Keys[i];
             var isNotice = record.Envelope.ReversePath.Length == 0;
             var address = record.Envelope.Recipients[i].Address;
-            var recipient = new SimRecipient(key, address, record.Envelope.Tenant, Now) { IsNotice = isNotice, Content = content.ToArray(), IsAcknowledged = isNotice };
+            var recipient = new SimRecipient(key, address, record.Envelope.Tenant, Now) { IsNotice = isNotice, Message = entry.Message.First, Content = content.ToArray(), IsAcknowledged = isNotice };
             if (!isNotice && _byAddress.TryGetValue(address, out var twin))
             {
                 Note(twin, $"durable a second time as {key}");
@@ -207,9 +207,10 @@ internal sealed partial class SimAccount(SimWorld world)
         }
     }
 
-    /// <summary>Rule 17: a repeat gets the same answer.</summary>
-    public void Answered(object queue, ulong session, int number, ExchangeAnswer answer)
+    /// <summary>Rule 17: a repeat gets the same answer. Rule 9: nothing is granted that could not be recorded.</summary>
+    public void Answered(Kernel.SimProcess at, object queue, ulong session, int number, ExchangeAnswer answer)
     {
+        if (answer.Grants.Length > 0 && world.Silos.Find(s => s.Process == at) is { Writer.IsHealthy: false } silo && !_answers.ContainsKey((queue, session, number))) Wrong($"granted on {silo.Process.Name} while nothing could be recorded there");
         if (!answer.Acknowledged) return;
         if (_answers.TryGetValue((queue, session, number), out var first) && first != answer && first.Grants.Length > 0) Wrongs.Add("a repeated exchange was answered anew, and what was granted first lies idle");
         _answers[(queue, session, number)] = answer;
@@ -221,7 +222,7 @@ internal sealed partial class SimAccount(SimWorld world)
         Note(recipient, $"{worker.Process.Name} sends the dot");
         if (Current(worker, recipient) is not { } grant) return;
         if (grant.Until + s_skew / 2 < Now && !worker.IsOut) Wrong("sent after its lease had ended", recipient);
-        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt) Wrong("decided while a lease of it ran", recipient);
+        if (recipient.DecidedAt is { } decided && decided > grant.ReceivedAt && !worker.IsOut) Wrong("decided while a lease of it ran", recipient);
     }
 
     /// <summary>A receiver took it.</summary>

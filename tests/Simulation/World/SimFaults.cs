@@ -7,6 +7,8 @@ namespace Angarium.Simulation.World;
 /// <summary>What goes wrong, when, and for how long: drawn by the seed. After the last fault everything is healed and stays so.</summary>
 internal sealed class SimFaults(SimWorld world)
 {
+    private static readonly TimeSpan s_doubt = TimeSpan.FromSeconds(120);
+
     private int _islands;
 
     public bool IsOver { get; private set; }
@@ -57,6 +59,8 @@ internal sealed class SimFaults(SimWorld world)
             case 6 or 7:
                 var kind = (GrainKind)Loop.Random.Next(6) switch { GrainKind.Site => GrainKind.Site, GrainKind.Pool => GrainKind.Pool, _ => GrainKind.Domain };
                 world.LastLoss = Loop.Now;
+                world.Losses++;
+                if (kind == GrainKind.Pool) world.PoolDoubtUntil = Loop.Now + s_doubt;
                 foreach (var key in world.Cluster.Keys(kind).Where(_ => Loop.Random.Next(2) == 0).ToList()) world.Cluster.Forget(kind, key);
                 Note($"the directory forgets some of kind {kind}");
                 break;
@@ -182,6 +186,8 @@ internal sealed class SimFaults(SimWorld world)
         if (!world.Cluster.Active.Contains(silo)) return;
         Note($"{silo.Process.Name} is declared dead");
         world.LastLoss = Loop.Now;
+        world.Losses++;
+        if (!silo.Process.IsDead && silo.Has(GrainKind.Pool, "default")) world.PoolDoubtUntil = Loop.Now + s_doubt;
         world.Cluster.Dead(silo);
         world.AddSilo();
     }
@@ -194,6 +200,7 @@ internal sealed class SimFaults(SimWorld world)
         world.Peers.Unreachable = 0;
         world.Index.FullUntil = world.Index.Link.DownUntil = world.Blobs.Link.DownUntil = Loop.Now;
         foreach (var domain in world.Domains) await world.HoldAsync(domain, hold: false);
+        await world.CureAsync();
         IsOver = true;
     }
 

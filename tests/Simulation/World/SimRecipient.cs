@@ -16,6 +16,8 @@ internal sealed class SimRecipient(RecipientKey key, string address, string tena
     /// <summary>It tells of another's fate.</summary>
     public bool IsNotice { get; init; }
 
+    public RecipientKey Message { get; init; }
+
     public ReadOnlyMemory<byte> Content { get; init; }
 
     public bool IsAcknowledged { get; set; }

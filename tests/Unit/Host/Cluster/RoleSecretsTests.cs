@@ -62,6 +62,7 @@ public sealed class RoleSecretsTests
             [typeof(IDomainQueueExchange)] = CallerRoles.Egress | CallerRoles.Grains,
             [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
             [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));

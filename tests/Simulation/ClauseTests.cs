@@ -1,0 +1,51 @@
+using System.Globalization;
+using System.Text;
+using Angarium.Simulation.World;
+
+namespace Angarium.Simulation;
+
+/// <summary>Each clause of the rules is left out on purpose, and its pinned seed notices. ANGARIUM_FIND_PINS=N looks among the first N seeds for new pins and prints them.</summary>
+public class ClauseTests(ITestOutputHelper output)
+{
+    public static TheoryData<string> Pinned => new(Pins.Seeds.Keys.Select(b => b.ToString()));
+
+    [Theory]
+    [MemberData(nameof(Pinned))]
+    public void Clause_LeftOut_IsNoticed(string clause)
+    {
+        var breaks = Enum.Parse<Breaks>(clause);
+        var seed = Pins.Seeds[breaks];
+        Assert.Empty(SimulationTests.Replay(seed, Breaks.None).Account.Wrongs);
+        var wrongs = SimulationTests.Replay(seed, breaks).Account.Wrongs;
+        Assert.True(wrongs.Count > 0, $"seed {seed} does not notice that {clause} is left out; find another with ANGARIUM_FIND_PINS=1000");
+        output.WriteLine($"seed {seed}: {wrongs[0]}");
+    }
+
+    [Fact]
+    public void Clauses_AllOfThem_ArePinnedOrExplained() =>
+        Assert.Equal(Enum.GetValues<Breaks>().Where(b => b != Breaks.None).Order(), Pins.Seeds.Keys.Concat(Pins.Unnoticed.Keys).Order());
+
+    [Fact]
+    public void Pins_WhenAsked_AreFound()
+    {
+        if (Environment.GetEnvironmentVariable("ANGARIUM_FIND_PINS") is not { } asked)
+        {
+            Assert.Skip("only when asked: ANGARIUM_FIND_PINS=1000");
+            return;
+        }
+
+        var found = new StringBuilder("\n");
+        var only = Environment.GetEnvironmentVariable("ANGARIUM_CLAUSES")?.Split(',');
+        foreach (var breaks in Enum.GetValues<Breaks>().Where(b => b != Breaks.None && (only is null || only.Contains(b.ToString()))))
+        {
+            var seed = Enumerable.Range(1, int.Parse(asked, CultureInfo.InvariantCulture)).FirstOrDefault(s => Notices(s, breaks));
+            found.AppendLine(seed == 0 ? $"        // {breaks}: none" : $"        [Breaks.{breaks}] = {seed}, // {SimulationTests.Replay(seed, breaks).Account.Wrongs[0].Split('\n')[0]}");
+            Console.Error.WriteLine(found.ToString().Split('\n')[^2]);
+        }
+
+        output.WriteLine(found.ToString());
+    }
+
+    private static bool Notices(int seed, Breaks breaks) =>
+        SimulationTests.Replay(seed, breaks).Account.Wrongs.Count > 0 && SimulationTests.Replay(seed, Breaks.None).Account.Wrongs.Count == 0;
+}
