@@ -103,6 +103,12 @@ internal sealed class Cluster
         return records.Where(r => r.Kind == LedgerKind.Delivered).ToLookup(r => names.GetValueOrDefault(r.Key) ?? "", r => r.Time.ToDateTimeOffset());
     }
 
+    /// <summary>One of the executable's own commands, as an operator gives it.</summary>
+    public Task<(int Code, string Output)> CommandAsync(params string[] arguments) =>
+        relays.FirstOrDefault(r => r.Role is "api" or "all") is { } server
+            ? Child.RunAsync(executable, [.. arguments, "--config", ConfigOf(server)], TimeSpan.FromSeconds(60))
+            : Task.FromResult((1, "no process serves commands"));
+
     private async Task StartRolesAsync(Shape shape, IReadOnlyDictionary<string, string> settings)
     {
         var redis = RedisPair.StartAsync(Lan, folder);

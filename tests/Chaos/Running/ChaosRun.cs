@@ -103,7 +103,8 @@ internal static class ChaosRun
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
         var traced = await TraceAsync(cluster, arrivals);
         var account = Account.Of(sends, arrivals, bounces, strikes, a => traced.GetValueOrDefault(a.Recipient) ?? []);
-        var report = new Report(options, account, strikes, storm, sink, meters, cluster, traced.Count, ConnectionsPerSite);
+        var asked = await AskAsync(cluster, account);
+        var report = new Report(options, account, strikes, storm, sink, meters, cluster, traced.Count, ConnectionsPerSite, asked);
         var isClean = report.Print(folder);
         await File.WriteAllTextAsync(ResultFile(folder), JsonSerializer.Serialize(new Result(options.Seed, account.Acknowledged, account.Delivered, account.Bounced, account.Unknown,
             account.Lost.Count, account.Doubled.Count, account.Doubled.Count(d => d.Fault is not null), storm.Counts.ToDictionary(), isClean)));
@@ -137,6 +138,24 @@ internal static class ChaosRun
         }
 
         say($"{missing.Count} still due at the end");
+    }
+
+    /// <summary>What the relay says of what is lost: no part of the account, but the first thing that one wants to know.</summary>
+    private static async Task<IReadOnlyList<string>> AskAsync(Cluster cluster, Account account)
+    {
+        var answers = new List<string>();
+        foreach (var (send, recipient) in account.Lost.Take(5))
+        {
+            var id = send.Reply[^Math.Min(send.Reply.Length, 23)..];
+            string[][] commands = [["trace", id], ["queue", "show", recipient.Split('@')[1]]];
+            foreach (var command in commands)
+            {
+                var (_, output) = await cluster.CommandAsync(command);
+                answers.Add($"{string.Join(' ', command)}: {output}");
+            }
+        }
+
+        return answers;
     }
 
     private static async Task<Dictionary<string, IReadOnlyList<DateTimeOffset>>> TraceAsync(Cluster cluster, IReadOnlyList<Arrival> arrivals)

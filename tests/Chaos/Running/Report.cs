@@ -8,7 +8,7 @@ using Angarium.Chaos.Traffic;
 namespace Angarium.Chaos.Running;
 
 /// <summary>What is printed at the end of a run, and whether it was clean. One thread.</summary>
-internal sealed class Report(RunOptions options, Account account, IReadOnlyList<Strike> strikes, Storm storm, Sink sink, Meters meters, Cluster cluster, int traced, int connectionsPerSite)
+internal sealed class Report(RunOptions options, Account account, IReadOnlyList<Strike> strikes, Storm storm, Sink sink, Meters meters, Cluster cluster, int traced, int connectionsPerSite, IReadOnlyList<string> asked)
 {
     private const int Shown = 20;
     private readonly StringBuilder text = new();
@@ -22,6 +22,7 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         foreach (var group in account.Refusals.GroupBy(s => s.Reply).OrderByDescending(g => g.Count()).Take(5)) Line($"    {group.Count(),5} messages  {group.Key}");
         Line($"  of those acknowledged: {account.Delivered} delivered, {account.Bounced} bounced, {account.Lost.Count} lost");
         Judge(account.Lost.Count == 0, $"{account.Lost.Count} lost", account.Lost.Select(l => $"{l.Recipient} ({l.Send.Reply}; {l.Send.Ended:HH:mm:ss.fff} by {l.Send.Ingress})"));
+        foreach (var answer in asked) Line("     " + answer);
         var wrong = account.Doubled.Where(d => d.Fault is not null).ToList();
         Line($"  doubled: {account.Doubled.Count}, of which {account.Doubled.Count(d => d.First.Answered is null)} after a reply that the sink did not give; wrongly: {wrong.Count}; the relay counted {meters.Total("angarium_possible_duplicates_total")} possible");
         foreach (var group in account.Doubled.Where(d => d.Fault is null && d.First.Answered is not null).GroupBy(d => d.Excuse).OrderByDescending(g => g.Count()).Take(Shown)) Line($"    {group.Count(),5}  after {group.Key}");
