@@ -16,6 +16,7 @@ public class SimulationTests(ITestOutputHelper output)
         var first = Number("ANGARIUM_FIRST_SEED", 1);
         var wrongs = new List<string>();
         var ran = 0;
+        long moved = 0, away = 0;
         long steps = 0, recipients = 0, second = 0;
         var clock = Stopwatch.StartNew();
         using var process = Process.GetCurrentProcess();
@@ -27,13 +28,14 @@ public class SimulationTests(ITestOutputHelper output)
             steps += world.Loop.Steps;
             recipients += world.Account.All.Count();
             second += world.Account.Second;
+            (moved, away) = (moved + world.Blobs.Moved, away + world.Blobs.MovedAway);
             if (world.Account.Wrongs.Count == 0) continue;
             wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1): {Replay(seed, Breaks.None, isVerbose: true).Account.Wrongs[0]}");
         }
 
         process.Refresh();
         var spent = (process.TotalProcessorTime - cpu).TotalMilliseconds / Math.Max(1, ran);
-        output.WriteLine($"{ran} seeds, {steps} steps, {recipients} recipients, {second} allowed second copies, {clock.Elapsed.TotalSeconds:f1} s, {spent:f0} ms of processor a seed");
+        output.WriteLine($"{ran} seeds, {steps} steps, {recipients} recipients, {second} allowed second copies, {moved} packs moved, {away} deleted for it, {clock.Elapsed.TotalSeconds:f1} s, {spent:f0} ms of processor a seed");
         Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
         Assert.True(recipients > ran * 30L, "the simulation carried hardly any mail");
     }

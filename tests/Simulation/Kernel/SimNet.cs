@@ -29,15 +29,29 @@ internal sealed class SimNet(SimLoop loop)
     public Task<T> AskAsync<T>(SimProcess from, SimStoreLink store, Func<T> work)
     {
         var done = new TaskCompletionSource<T>();
+        Ask(from, store, work, result => done.TrySetResult(result), failure => done.TrySetException(failure));
+        return done.Task;
+    }
+
+    /// <summary>As <see cref="AskAsync"/>; default = no reply. What the world asks for itself all the time need not cost an exception.</summary>
+    public Task<T?> TryAskAsync<T>(SimProcess from, SimStoreLink store, Func<T> work)
+    {
+        var done = new TaskCompletionSource<T?>();
+        Ask(from, store, work, result => done.TrySetResult(result), _ => done.TrySetResult(default));
+        return done.Task;
+    }
+
+    private void Ask<T>(SimProcess from, SimStoreLink store, Func<T> work, Action<T> done, Action<Exception> failed)
+    {
         if (from.Island != 0 || store.IsDown)
         {
-            from.At(loop.Random.Next(1, store.Limit), () => done.TrySetException(new IOException($"{store.Name}: not reached")));
-            return done.Task;
+            from.At(loop.Random.Next(1, store.Limit), () => failed(new IOException($"{store.Name}: not reached")));
+            return;
         }
 
         var fate = loop.Chance(Trouble) ? loop.Random.Next(4) : -1;
-        if (fate >= 0) from.At(store.Limit, () => done.TrySetException(new IOException($"{store.Name}: no reply")));
-        if (fate == 0) return done.Task;
+        if (fate >= 0) from.At(store.Limit, () => failed(new IOException($"{store.Name}: no reply")));
+        if (fate == 0) return;
         var way = fate switch { 2 => loop.Random.Next(store.Limit, store.Limit * 12), 3 => loop.Random.Next(0, store.Limit), _ => loop.Random.Next(0, store.Usual) };
         loop.Outside.At(way, () =>
         {
@@ -49,14 +63,13 @@ internal sealed class SimNet(SimLoop loop)
             }
             catch (Exception refusal) when (refusal is IOException or Spool.Ledger.LedgerConflictException)
             {
-                if (fate is -1 or 3) from.At(loop.Random.Next(0, store.Usual), () => done.TrySetException(refusal));
+                if (fate is -1 or 3) from.At(loop.Random.Next(0, store.Usual), () => failed(refusal));
                 return;
             }
 
-            if (fate is -1 or 3 && from.Island == 0) from.At(loop.Random.Next(0, store.Usual), () => done.TrySetResult(result));
-            else if (fate == -1) from.At(store.Limit, () => done.TrySetException(new IOException($"{store.Name}: no reply")));
+            if (fate is -1 or 3 && from.Island == 0) from.At(loop.Random.Next(0, store.Usual), () => done(result));
+            else if (fate == -1) from.At(store.Limit, () => failed(new IOException($"{store.Name}: no reply")));
         });
-        return done.Task;
     }
 
     public int Way() => loop.Chance(Trouble) ? loop.Random.Next(0, 4_000) : loop.Random.Next(1, Usual);

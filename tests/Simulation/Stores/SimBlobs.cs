@@ -16,6 +16,12 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
 
     public SimStoreLink Link { get; } = new(loop, "blobs", 15, 3_000);
 
+    /// <summary>Copies that were made.</summary>
+    public int Moved { get; private set; }
+
+    /// <summary>Deletions of packs for the sake of their copies, and of copies.</summary>
+    public int MovedAway { get; private set; }
+
     /// <summary>Packs in the order of their creation.</summary>
     public Dictionary<PackName, Pack> Packs { get; } = [];
 
@@ -23,6 +29,7 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
     {
         if (Packs.TryGetValue(name, out var there) && breaks != Breaks.WriterId) return PackCreation.Exists;
         if (there is not null) Delete(name);
+        if (name.Kind == PackKind.Moved) Moved++;
         var pack = Packs[name] = new Pack(bytes, loop.Now, late);
         PackDecoder.TryReadHeader(bytes, out var header);
         var toc = PackDecoder.ReadTable(header, bytes.AsSpan(PackFormat.HeaderSize, header.TableLength))!;
@@ -51,10 +58,14 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
     public void Delete(PackName name)
     {
         if (!Packs.Remove(name, out var pack)) return;
+        var isMoved = name.Kind == PackKind.Moved;
         foreach (var key in pack.Keys)
         {
-            if (!Packs.Values.Any(p => p.Keys.Contains(key))) account.Vanished(key, name);
+            if (Packs.Values.Any(p => p.Keys.Contains(key))) isMoved = true;
+            else account.Vanished(key, name);
         }
+
+        if (isMoved) MovedAway++;
     }
 
     public long Append(LedgerStream id, long offset, byte[] block)

@@ -240,7 +240,8 @@ internal sealed partial class SimAccount(SimWorld world)
         foreach (var (_, earlier) in recipient.Deliveries)
         {
             Second++;
-            if (recipient.FinishedAt < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
+            // The owner may not have heard yet that it is recorded.
+            if (recipient.FinishedAt + TimeSpan.FromSeconds(4) < grant.AskedAt) Wrong("recorded as delivered and leased again", recipient);
             if (earlier == grant && !earlier.IsCut) Wrong("sent twice under one lease", recipient);
             if (earlier != grant && !earlier.IsCut && earlier.Until - s_skew > grant.ReceivedAt && !earlier.Worker.IsUnaware && !worker.IsUnaware) Wrong("delivered twice at a time", recipient);
         }
@@ -269,12 +270,13 @@ internal sealed partial class SimAccount(SimWorld world)
 
     private static SimGrant? Current(SimWorker worker, SimRecipient recipient)
     {
-        for (var i = recipient.Grants.Count - 1; i >= 0; i--)
+        SimGrant? current = null;
+        foreach (var grant in recipient.Grants)
         {
-            if (recipient.Grants[i].Worker == worker) return recipient.Grants[i];
+            if (grant.Worker == worker && (current is null || grant.Until >= current.Until)) current = grant;
         }
 
-        return null;
+        return current;
     }
 
     [GeneratedRegex(@"Final-Recipient: rfc822; ?(\S+)\r\nAction: (\w+)")]

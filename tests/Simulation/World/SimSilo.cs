@@ -180,21 +180,9 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         while (true)
         {
             var sent = Process.Time.GetTimestamp();
-            try
-            {
-                if (!await _world.Net.AskAsync(Process, _world.Blobs.Link, () => _world.Cluster.Active.Contains(this)))
-                {
-                    if (_world.Breaks != Breaks.Confirmation) Process.Kill();
-                }
-                else
-                {
-                    _confirmedAt = sent;
-                }
-            }
-            catch (IOException)
-            {
-                // Not confirmed, then.
-            }
+            var isActive = await _world.Net.TryAskAsync<bool?>(Process, _world.Blobs.Link, () => _world.Cluster.Active.Contains(this));
+            if (isActive == true) _confirmedAt = sent;
+            else if (isActive == false && _world.Breaks != Breaks.Confirmation) Process.Kill();
 
             await Process.Delay(2_000);
         }

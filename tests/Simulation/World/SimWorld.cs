@@ -35,9 +35,9 @@ internal sealed class SimWorld
         Cluster = new SimCluster(this);
         Peers = new SimPeers(this);
         foreach (var domain in (string[])[.. Domains, "s.test"]) Partitions[IndexPartition.Of(domain)] = true;
-        // One world in forty lives for hours, for the sake of the cleaner.
-        IsLong = Loop.Random.Next(40) == 0;
-        FaultsFor = IsLong ? TimeSpan.FromMinutes(100) : TimeSpan.FromSeconds(150);
+        // One world in eighty lives for hours, for the sake of the cleaner.
+        IsLong = Loop.Random.Next(80) == 0;
+        FaultsFor = IsLong ? TimeSpan.FromMinutes(90) : TimeSpan.FromSeconds(150);
         Pipelining = Loop.Random.Next(4) > 0;
         var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(20)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
         GrainsOptions = new GrainsOptions
@@ -87,7 +87,7 @@ internal sealed class SimWorld
 
     public SiteOptions SiteOptions { get; } = new()
     {
-        Connections = 3, InitialConnections = 2, ConnectionsPerMinute = 600, MessagesPerSecond = 1_000, MessagesPerConnection = 20, Idle = TimeSpan.FromSeconds(20),
+        Connections = 3, InitialConnections = 2, ConnectionsPerMinute = 600, MessagesPerSecond = 1_000, MessagesPerConnection = 20, Idle = TimeSpan.FromSeconds(8),
         Suspension = TimeSpan.FromSeconds(5), MaxSuspension = TimeSpan.FromSeconds(20),
     };
 
@@ -171,16 +171,9 @@ internal sealed class SimWorld
             {
                 await process.Delay(10_000);
                 var sent = process.Time.GetTimestamp();
-                try
-                {
-                    var store = await Net.AskAsync(process, Blobs.Link, () => Loop.Now);
-                    var way = process.Time.GetTimestamp() - sent;
-                    if (way < 1_000) process.Clock.Measured(store + TimeSpan.FromMilliseconds(way / 2), error);
-                }
-                catch (IOException)
-                {
-                    // Next time.
-                }
+                var store = await Net.TryAskAsync<StoreTime?>(process, Blobs.Link, () => Loop.Now);
+                var way = process.Time.GetTimestamp() - sent;
+                if (store is { } now && way < 1_000) process.Clock.Measured(now + TimeSpan.FromMilliseconds(way / 2), error);
             }
         });
     }
