@@ -18,7 +18,7 @@ namespace Angarium.Grains.EgressPools;
 /// </para>
 /// </summary>
 [GrainType("egress-pool"), Reentrant, RandomPlacement]
-internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log)
+internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log, Random? random = null)
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
@@ -44,7 +44,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _owner = (ulong)Random.Shared.NextInt64(1, long.MaxValue);
+        _owner = (ulong)(random ?? Random.Shared).NextInt64(1, long.MaxValue);
         _ownedAt = clock.Now;
         // A failed activation fails its caller, who comes again in a second.
         var known = await register.ClaimAsync(Name, _owner, cancellationToken);

@@ -30,7 +30,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     private string _name = "";
     private IGrainTimer _timer = null!;
     private StoreTime _compareAt;
-    private readonly ulong _owner = (ulong)Random.Shared.NextInt64(1, long.MaxValue);
+    private readonly ulong _owner = (ulong)(random ?? Random.Shared).NextInt64(1, long.MaxValue);
     private ulong _poolId;
     private bool _complete;
     private bool _hasBegun;

@@ -44,6 +44,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private int _gatheredRecords;
     private bool _busy, _closed;
     private volatile bool _isHealthy = true;
+    private readonly Func<ulong> _drawId;
     private ulong _writer;
     private uint _lastNumber;
     private LedgerStream _stream;
@@ -60,11 +61,12 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     /// <param name="mayRegister">Whether this silo's membership row is confirmed; null = always.</param>
     public LedgerWriter(
         ILedgerStore store, IDocumentStore documents, IStoreClock clock, TimeProvider time, ILogger logger, Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable = null,
-        ulong? writer = null, Func<string>? silo = null, Func<bool>? mayRegister = null)
+        Func<ulong>? drawId = null, Func<string>? silo = null, Func<bool>? mayRegister = null)
     {
         (_store, _documents, _clock, _time, _logger, _onDurable) = (store, documents, clock, time, logger, onDurable);
         (_silo, _mayRegister) = (silo ?? (static () => "-"), mayRegister ?? (static () => true));
-        _writer = writer ?? PackWriter.DrawId();
+        _drawId = drawId ?? PackWriter.DrawId;
+        _writer = _drawId();
         _probe = time.CreateTimer(static self => ((LedgerWriter)self!).Probe(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -282,7 +284,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
 
     private void DrawWriter()
     {
-        Volatile.Write(ref _writer, PackWriter.DrawId());
+        Volatile.Write(ref _writer, _drawId());
         _lastNumber = 0;
         LogNewWriter(_logger, _over, Writer);
     }

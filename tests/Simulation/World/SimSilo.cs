@@ -58,7 +58,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace ? new ForgedTables(world, reader) : reader;
 
         RecordView? view = null;
-        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw(), () => Own, () => IsConfirmed);
+        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw, () => Own, () => IsConfirmed);
         _view = view = new RecordView(ledgerStore, documents, clock, this, this, world.Decode, () => Writer.Writer, time, NullLogger<RecordView>.Instance);
         var writer = new PackWriter(packs, cache, clock, time, TimeSpan.Zero, NullLogger.Instance, world.DrawWriter);
         process.Run(() => writer.Listener = new CommitHandOver(new OfferDispatcher(_grains, () => clock.Now, NullLogger<OfferDispatcher>.Instance)));
@@ -136,7 +136,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         {
             GrainKind.Domain => context.Create(() => new DomainQueueGrain(_seams, _active, _addresses)),
             GrainKind.Site => context.Create(() => new SiteGrain(Process.Clock, this, _sites, _settings, NullLogger<SiteGrain>.Instance, _world.Loop.Random)),
-            _ => context.Create(() => new EgressPoolGrain(Process.Clock, this, _register, Process.Time, NullLogger<EgressPoolGrain>.Instance)),
+            _ => context.Create(() => new EgressPoolGrain(Process.Clock, this, _register, Process.Time, NullLogger<EgressPoolGrain>.Instance, _world.Loop.Random)),
         };
         activation = _activations[(kind, key)] = new Activation(context, grain);
         activation.Ready = ReadyAsync(kind, key, activation);

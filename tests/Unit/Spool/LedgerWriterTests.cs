@@ -16,6 +16,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
     private readonly FileLedgerStore _store;
     private readonly FileDocumentStore _documents;
     private readonly LedgerWriter _ledger;
+    private ulong _nextWriter = 5;
     private bool _fails, _sealFails, _isConfirmed = true;
 
     public LedgerWriterTests()
@@ -23,7 +24,7 @@ public sealed class LedgerWriterTests : IAsyncDisposable
         foreach (var folder in new[] { "/data/ledger", "/data/private" }) _files.CreateFolder(folder);
         _store = new FileLedgerStore(_files, "/data", NullLogger.Instance);
         _documents = new FileDocumentStore(_files, "/data");
-        _ledger = new LedgerWriter(_store, _documents, new Clock(_time), _time, NullLogger.Instance, writer: 5, silo: () => "10.0.0.1:1@7", mayRegister: () => _isConfirmed);
+        _ledger = new LedgerWriter(_store, _documents, new Clock(_time), _time, NullLogger.Instance, drawId: () => _nextWriter++, silo: () => "10.0.0.1:1@7", mayRegister: () => _isConfirmed);
         _files.Before = call =>
         {
             if (_fails && call.EndsWith(".log", StringComparison.Ordinal)) throw new IOException(call);
