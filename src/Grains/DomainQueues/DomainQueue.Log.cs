@@ -55,6 +55,9 @@ internal sealed partial class DomainQueue
     [LoggerMessage(2011, LogLevel.Warning, "Domain {Domain}: its holds cannot be read, so nothing is granted: {Error}")]
     private partial void LogControlUnreadable(string domain, string error);
 
+    [LoggerMessage(2013, LogLevel.Error, "Domain {Domain}: worker {Worker} reports an outcome of kind {Kind}, which this build does not know; run the build of the workers on the silos, too")]
+    private partial void LogUnknownOutcome(string domain, string worker, int kind);
+
     [LoggerMessage(2012, LogLevel.Debug, "Domain {Domain}: its site could not be told of its demand: {Error}")]
     private partial void LogSiteUnreachable(string domain, string error);
 }

@@ -13,6 +13,13 @@ internal sealed partial class DomainQueue
         var reports = new List<Report>();
         var complete = true;
         var foreign = false;
+        if (outcomes.FirstOrDefault(o => o.Kind is 0 or > OutcomeKind.NotFound) is { } later)
+        {
+            // A later build's word: whoever knows it will be asked again.
+            LogUnknownOutcome(_domain, worker, (int)later.Kind);
+            return false;
+        }
+
         // Rule 6: a failure is the owner's decision, and only who holds the token owns what is not fresh.
         if (outcomes.Any(o => o.Kind is OutcomeKind.Failed or OutcomeKind.Deferred && _leases.TryGetValue(o.Lease, out var l) && l.Entry is { } e && e.FreshUntil <= Now)) await ConfirmAsync();
         foreach (var outcome in outcomes)

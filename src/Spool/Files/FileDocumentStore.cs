@@ -92,6 +92,7 @@ internal sealed class FileDocumentStore(IFileSystem files, string root) : IDocum
         if (file is null) return null;
         var bytes = new byte[(int)Math.Min(file.Length, MaxSize)];
         var got = file.Read(0, bytes);
+        StoredVersion.Refuse(bytes.AsSpan(0, got), "ANGDOCU"u8, $"The document {name}");
         var reader = new ByteReader(bytes.AsSpan(0, got));
         var isOurs = reader.U64() == Magic;
         var counter = (long)reader.U64();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Angarium.Mail;
+using Angarium.Spool.Codec;
 using Angarium.Spool.Ledger;
 using Microsoft.Extensions.Logging;
 
@@ -215,6 +216,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             if (Whole(stream, buffer.AsSpan(0, got), offset) == claimed) return new LedgerRead(buffer, offset + claimed, isSealed && offset + claimed == end);
         }
 
+        StoredVersion.Refuse(buffer.AsSpan(0, got), LedgerBlock.Letters, $"The block of {stream} at {offset}");
         var next = NextBlock(stream, file, offset + 8, end);
         if (next < 0) return new LedgerRead(default, isSealed ? end : offset, isSealed);
         SpoolInstruments.Corrupt();

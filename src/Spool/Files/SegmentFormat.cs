@@ -26,6 +26,8 @@ internal static class SegmentFormat
     /// <summary>Octets from one frame's begin to the next one's.</summary>
     public static long FrameSize(long length) => Align(FrameHeaderSize + length + FrameTrailerSize);
 
+    public static ReadOnlySpan<byte> Letters => "ANGSEGM"u8;
+
     public static byte[] Header(PackKind kind, ulong writer, uint number, ulong nonce)
     {
         var bytes = new byte[HeaderSize];

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Hashing;
 using System.Buffers.Binary;
+using Angarium.Spool.Codec;
 
 namespace Angarium.Spool.Files;
 
@@ -26,7 +27,9 @@ internal static class SegmentScan
     {
         var length = segment.Length;
         Span<byte> head = stackalloc byte[SegmentFormat.HeaderSize];
-        ulong? nonce = SegmentFormat.TryReadHeader(head[..segment.Read(0, head)], out var stored) ? stored : null;
+        var got = segment.Read(0, head);
+        StoredVersion.Refuse(head[..got], SegmentFormat.Letters, "A segment");
+        ulong? nonce = SegmentFormat.TryReadHeader(head[..got], out var stored) ? stored : null;
         var rows = new List<SegmentRow>();
         var damage = new List<(long, long)>();
         var buffer = ArrayPool<byte>.Shared.Rent(Window);

@@ -11,6 +11,8 @@ public static class LedgerBlock
 {
     public const int HeaderSize = 32;
 
+    public static ReadOnlySpan<byte> Letters => "LBK"u8;
+
     /// <summary>"LBK" and the version.</summary>
     private const uint Magic = 0x4c424b01;
 

@@ -18,6 +18,8 @@ public static class LedgerReader
             {
                 if (LedgerCodec.Read(ref reader) is { } record)
                 {
+                    // It may finish its recipient: who cannot tell must not go on as if it did not.
+                    if (record.Kind is 0 or > LedgerKind.Released) throw new IOException($"A record of {record.Key} is of kind {(int)record.Kind}: a newer build wrote it, and this one does not know it; run the newer build");
                     records.Add(record);
                     continue;
                 }

@@ -10,6 +10,10 @@ internal static class PackFormat
     /// <summary>"ANGPACK" and the version.</summary>
     public const ulong Magic = 0x414e475041434b01;
 
+    public static ReadOnlySpan<byte> Letters => "ANGPACK"u8;
+
+    public static ReadOnlySpan<byte> EntryLetters => "ENT"u8;
+
     /// <summary>"ENT" and the version.</summary>
     public const uint EntryMagic = 0x454e5401;
 

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Angarium.Mail;
+using Angarium.Spool.Codec;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Spool.Packs;
@@ -34,6 +35,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
         {
             var got = await store.ReadAsync(name, 0, buffer.AsMemory(0, FirstTableRead), cancellationToken).ConfigureAwait(Turns.Captured);
             if (got < 0) return new(SpoolReadStatus.NotFound, null);
+            StoredVersion.Refuse(buffer.AsSpan(0, got), PackFormat.Letters, $"Pack {name}");
             if (!PackDecoder.TryReadHeader(buffer.AsSpan(0, got), out var header) || header.Name != name) return Corrupt<PackToc>(name, 0);
             var size = PackFormat.HeaderSize + header.TableLength;
             if (size > got && got < FirstTableRead) return Corrupt<PackToc>(name, 0);
@@ -81,6 +83,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
             var want = (int)Math.Min(place.Length, (uint)Window);
             var got = await store.ReadAsync(place.Pack, place.Offset, buffer.Array.AsMemory(0, want), cancellationToken).ConfigureAwait(Turns.Captured);
             if (got < 0) return new(SpoolReadStatus.NotFound, null);
+            StoredVersion.Refuse(buffer.Array.AsSpan(0, got), PackFormat.EntryLetters, $"The entry of pack {place.Pack} at {place.Offset}");
             var length = PackDecoder.RecordLength(buffer.Array.AsSpan(0, got));
             if (length < 0 || length > place.Length || got < want) return Corrupt<StoredEntry>(place.Pack, place.Offset);
             if (length > got)
