@@ -198,7 +198,7 @@ internal sealed class SimPeerStream : Stream
         else Answer("250 taken", way + Slow(1));
     }
 
-    private long Slow(double share) => _world.Loop.Chance(_world.Net.Trouble * share) ? _world.Loop.Random.Next(0, 90_000) : 0;
+    private long Slow(double share) => _world.Loop.Chance(_world.Slowness * share) ? _world.Loop.Random.Next(0, 90_000) : 0;
 
     // In order, each after the way back and forth.
     private void Answer(string text, long extra, string? then = null, bool isLast = false)
