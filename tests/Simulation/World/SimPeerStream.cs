@@ -130,7 +130,7 @@ internal sealed class SimPeerStream : Stream
         var code = dice < _world.Rudeness ? 450 : dice < _world.Rudeness * 1.4 ? 550 : 250;
         if (code == 250) _recipients.Add(address);
         else _world.Account.Failed(address, code);
-        Answer(code == 250 ? "250 ok" : code + " no", Slow(0.3));
+        Answer(code == 250 ? "250 ok" : code + " no", Slow(0.7));
     }
 
     private void Data()
