@@ -17,7 +17,7 @@ public class ClauseTests(ITestOutputHelper output)
         var seed = Pins.Seeds[breaks];
         Assert.Empty(SimulationTests.Replay(seed, Breaks.None).Account.Wrongs);
         var wrongs = SimulationTests.Replay(seed, breaks).Account.Wrongs;
-        Assert.True(wrongs.Count > 0, $"seed {seed} does not notice that {clause} is left out; find another with ANGARIUM_FIND_PINS=1000");
+        Assert.True(wrongs.Count > 0 && IsOf(breaks, wrongs[0]), $"seed {seed} does not notice that {clause} is left out; find another with ANGARIUM_FIND_PINS=1000");
         output.WriteLine($"seed {seed}: {wrongs[0]}");
     }
 
@@ -50,5 +50,16 @@ public class ClauseTests(ITestOutputHelper output)
     }
 
     private static bool Notices(int seed, Breaks breaks) =>
-        SimulationTests.Replay(seed, breaks).Account.Wrongs.Count > 0 && SimulationTests.Replay(seed, Breaks.None).Account.Wrongs.Count == 0;
+        SimulationTests.Replay(seed, breaks).Account.Wrongs is [{ } wrong, ..] && IsOf(breaks, wrong) && SimulationTests.Replay(seed, Breaks.None).Account.Wrongs.Count == 0;
+
+    /// <summary>Some wrongs speak of one clause alone: they are no proof of another, whose absence only led the seed another way.</summary>
+    private static bool IsOf(Breaks breaks, string wrong) =>
+        s_special.FirstOrDefault(s => wrong.Contains(s.Sign, StringComparison.Ordinal)) is not { Clauses: { } clauses } || clauses.Contains(breaks);
+
+    private static readonly (string Sign, Breaks[] Clauses)[] s_special =
+    [
+        ("connections to", [Breaks.Declared, Breaks.WorkerList]), ("held and leased", [Breaks.ControlDocuments]), ("before it was due", [Breaks.IndexFull]),
+        ("answered anew", [Breaks.SessionNumber]), ("knew it durable", [Breaks.ConflictIsSuccess]), ("nothing could be recorded", [Breaks.LedgerHealth]),
+        ("expired without", [Breaks.ExpiryNeedsFailure]), ("has killed", [Breaks.LostLeases]), ("committed again", [Breaks.RetryFor]),
+    ];
 }

@@ -10,6 +10,7 @@ namespace Angarium.Egress.Sessions;
 /// </summary>
 internal sealed class HeldGrant(Grant grant, string domain, StoreTime sentAt, long sentTimestamp, IStoreClock clock, TimeProvider time)
 {
+    private volatile bool hasEnded;
     private long deadline = grant.Deadline.Milliseconds;
     private long monotonicDeadline = sentTimestamp + (long)((grant.Deadline - sentAt).TotalSeconds * time.TimestampFrequency);
 
@@ -20,11 +21,13 @@ internal sealed class HeldGrant(Grant grant, string domain, StoreTime sentAt, lo
     /// <summary>Recipients whose outcome is not yet acknowledged; the keeper renews while there are any.</summary>
     public int Unacknowledged = grant.Keys.Length;
 
-    /// <summary>The lease has ended: what has not sent its final dot must not.</summary>
-    public bool HasEnded => clock.Now.Milliseconds >= Volatile.Read(ref deadline) || time.GetTimestamp() >= Volatile.Read(ref monotonicDeadline);
+    /// <summary>The lease has ended: what has not sent its final dot must not, whatever renewal comes later.</summary>
+    public bool HasEnded => hasEnded || (hasEnded = clock.Now.Milliseconds >= Volatile.Read(ref deadline) || time.GetTimestamp() >= Volatile.Read(ref monotonicDeadline));
 
     public void Renew(StoreTime until, StoreTime renewalSentAt, long renewalTimestamp)
     {
+        // Meanwhile it may have been tried by others, for good or ill: the renewal holds the entry until this is reported, and revives nothing.
+        if (HasEnded) return;
         Volatile.Write(ref deadline, until.Milliseconds);
         Volatile.Write(ref monotonicDeadline, renewalTimestamp + (long)((until - renewalSentAt).TotalSeconds * time.TimestampFrequency));
     }

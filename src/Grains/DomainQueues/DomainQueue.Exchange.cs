@@ -206,12 +206,12 @@ internal sealed partial class DomainQueue
         return new RenewAnswer { Renewed = [.. renewed], Until = until };
     }
 
-    /// <summary>Holds for its worker what another activation leased, unless it is finished or leased to another here.</summary>
+    /// <summary>Holds for its worker what another activation leased, unless it is finished, decided or leased to another here.</summary>
     private bool Adopt(string worker, HeldLease held, out Lease lease)
     {
         var open = held.Keys.Where(k => !IsFinished(k)).ToHashSet();
         lease = new Lease { Id = held.Lease, Worker = worker, Entry = null, Place = held.Place, Open = open };
-        if (open.Count == 0 || open.Any(_leased.ContainsKey) || _leases.Count >= Options.Window * 2) return false;
+        if (open.Count == 0 || open.Any(k => _leased.ContainsKey(k) || _seams.View.Bits(k) != RecipientBits.None || _entries.GetValueOrDefault(k)?.State == EntryState.Deciding) || _leases.Count >= Options.Window * 2) return false;
         foreach (var key in open)
         {
             // What was read back or handed over and not leased yet waits in the index for the end of that lease.

@@ -210,7 +210,7 @@ internal sealed class SimFaults(SimWorld world)
     {
         Note("everything is healed");
         world.Net.Trouble = 0;
-        world.Rudeness = 0;
+        world.Rudeness = world.Slowness = 0;
         world.Peers.Unreachable = 0;
         world.Index.FullUntil = world.Index.Link.DownUntil = world.Blobs.Link.DownUntil = Loop.Now;
         foreach (var domain in world.Domains) await world.HoldAsync(domain, hold: false);

@@ -130,7 +130,7 @@ internal sealed class SimPeerStream : Stream
         var code = dice < _world.Rudeness ? 450 : dice < _world.Rudeness * 1.4 ? 550 : 250;
         if (code == 250) _recipients.Add(address);
         else _world.Account.Failed(address, code);
-        Answer(code == 250 ? "250 ok" : code + " no", Slow(0.3));
+        Answer(code == 250 ? "250 ok" : code + " no", Slow(0.7));
     }
 
     private void Data()
@@ -198,7 +198,7 @@ internal sealed class SimPeerStream : Stream
         else Answer("250 taken", way + Slow(1));
     }
 
-    private long Slow(double share) => _world.Loop.Chance(_world.Net.Trouble * share) ? _world.Loop.Random.Next(0, 90_000) : 0;
+    private long Slow(double share) => _world.Loop.Chance(_world.Slowness * share) ? _world.Loop.Random.Next(0, 90_000) : 0;
 
     // In order, each after the way back and forth.
     private void Answer(string text, long extra, string? then = null, bool isLast = false)

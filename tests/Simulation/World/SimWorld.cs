@@ -47,6 +47,7 @@ internal sealed class SimWorld
         Net.Trouble = Loop.Random.Next(4) switch { 0 => 0.005, 1 => 0.08, _ => 0.025 };
         Rudeness = Loop.Random.NextDouble() * 0.2;
         Peers.Unreachable = Loop.Random.Next(3) == 0 ? 0.2 : 0.02;
+        Slowness = Loop.Random.Next(4) == 0 ? 0.2 : Net.Trouble;
         _faults = new SimFaults(this);
     }
 
@@ -108,6 +109,9 @@ internal sealed class SimWorld
 
     /// <summary>Likelihood that a receiver says no, or worse.</summary>
     public double Rudeness { get; set; }
+
+    /// <summary>Likelihood that a receiver takes its time.</summary>
+    public double Slowness { get; set; }
 
     /// <summary>Whoever sends to this address dies of it.</summary>
     public string? Poison { get; private set; }
@@ -208,7 +212,7 @@ internal sealed class SimWorld
     {
         if (Poison is not { } poison) return;
         await Loop.Outside.Delay(600_000);
-        if (PoisonDeaths > 6 * (Losses + 1)) Account.Wrongs.Add($"{poison} has killed {PoisonDeaths} workers, and {Losses} activations were lost");
+        if (PoisonDeaths > 12 * (Losses + 1)) Account.Wrongs.Add($"{poison} has killed {PoisonDeaths} workers, and {Losses} activations were lost");
         Poison = null;
         var grains = new SimGrains(this, Loop.Outside);
         // What was leased together with it is held as well.
