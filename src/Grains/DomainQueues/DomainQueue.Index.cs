@@ -8,6 +8,7 @@ namespace Angarium.Grains.DomainQueues;
 internal sealed partial class DomainQueue
 {
     private const int WriteBatch = 1_000;
+    private static readonly TimeSpan LanesEvery = TimeSpan.FromSeconds(1);
     private const int MaxWrites = 20_000;
 
     private readonly Queue<IndexOp> _ops = [];
@@ -22,12 +23,16 @@ internal sealed partial class DomainQueue
     private Task _confirming = Task.CompletedTask;
     private Task _taking = Task.CompletedTask;
     private bool _pumping;
+    private StoreTime _lanesReadAt;
+    private TimeSpan _lanesPause = LanesEvery;
 
     /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
     private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
 
-    /// <summary>What leaves the window makes room, and looks then.</summary>
-    private bool HasRoomToRead => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
+    /// <summary>What leaves the window makes room, and looks then; between times it looks for lanes that have nothing here (rule 22).</summary>
+    private bool HasRoomToRead => HasRoomForAll || Now >= _lanesReadAt + _lanesPause;
+
+    private bool HasRoomForAll => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
 
     private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && HasRoomToRead
         && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
@@ -216,7 +221,10 @@ internal sealed partial class DomainQueue
         IndexRead read;
         try
         {
-            read = await _seams.Index.ReadDueAsync(_domain, _owner!.Value, sent, Math.Min(20_000, Room + _entries.Count + 1), CancellationToken.None);
+            // What is in memory is in the index too, at the front of its lane.
+            var perLane = HasRoomForAll ? Math.Min(IQueueIndex.MaxRead, Room + _entries.Count + 1) : 2 * LaneShare;
+            _lanesReadAt = sent;
+            read = await _seams.Index.ReadDueAsync(_domain, _owner!.Value, sent, perLane, CancellationToken.None);
             if (read.Deposed)
             {
                 Depose("the owner token is another's");
@@ -241,14 +249,17 @@ internal sealed partial class DomainQueue
             return;
         }
 
-        if (read.More is { } more) _nextRead = StoreTime.Min(_nextRead, more);
-        Admit(read.Rows, sent);
+        var admitted = Admit(read.Rows, sent);
+        _lanesPause = admitted ? LanesEvery : TimeSpan.FromSeconds(Math.Min(8, _lanesPause.TotalSeconds * 2));
+        // Nothing new among all that was read: what is behind it is not reached by asking again at once.
+        if (read.More is { } more) _nextRead = StoreTime.Min(_nextRead, admitted || more > sent ? more : Now + LanesEvery);
     }
 
-    private void Admit(IReadOnlyList<IndexRow> rows, StoreTime readAt)
+    /// <summary>Takes in what was read, lane by lane in turn (rule 22), as far as there is room; false = there was nothing new.</summary>
+    private bool Admit(IReadOnlyList<IndexRow> rows, StoreTime readAt)
     {
-        var room = Room;
         var groups = new Dictionary<(PackId, uint, ushort, Lane, StoreTime, int, bool), List<RecipientKey>>();
+        var lanes = new Dictionary<Lane, Queue<(IndexRow Row, bool IsDecided, List<RecipientKey> Keys)>>();
         foreach (var row in rows)
         {
             var key = row.Member.Key;
@@ -261,26 +272,46 @@ internal sealed partial class DomainQueue
             }
 
             var group = (key.PackId, row.Member.Offset, row.Member.First, row.Lane, row.Due, row.Attempts, bits != 0);
-            if (groups.TryGetValue(group, out var keys)) keys.Add(key);
-            else if (room-- > 0) groups[group] = [key];
-            else _nextRead = StoreTime.Min(_nextRead, row.Due);
+            if (groups.TryGetValue(group, out var keys))
+            {
+                keys.Add(key);
+                continue;
+            }
+
+            groups[group] = keys = [key];
+            if (!lanes.TryGetValue(row.Lane, out var lane)) lanes[row.Lane] = lane = new();
+            lane.Enqueue((row, bits != 0, keys));
         }
 
-        var members = rows.ToDictionary(r => r.Member.Key);
-        foreach (var (group, keys) in groups)
+        var room = Room;
+        for (var turn = new Queue<Lane>(lanes.Keys); turn.TryDequeue(out var name);)
         {
-            var row = members[keys[0]];
-            var entry = new QueueEntry
+            var (row, isDecided, keys) = lanes[name].Peek();
+            if (!isDecided && !HasRoom(name, room--))
             {
-                Lane = row.Lane, Birth = row.Member.Birth, Message = row.Member.Message, Keys = [.. keys], Born = _seams.View.Born(keys[0]) ?? default,
-                Due = row.Due, Attempts = row.Attempts, TakenUp = readAt, InIndex = true,
-            };
-            Enter(entry);
-            if (group.Item7) ResumeNotice(entry);
-            else _ready.Add(entry);
+                _nextRead = StoreTime.Min(_nextRead, row.Due);
+                continue;
+            }
+
+            lanes[name].Dequeue();
+            if (lanes[name].Count > 0) turn.Enqueue(name);
+            TakeIn(row, keys, isDecided, readAt);
         }
 
         SendDemand(Now);
+        return groups.Count > 0;
+    }
+
+    private void TakeIn(IndexRow row, List<RecipientKey> keys, bool isDecided, StoreTime readAt)
+    {
+        var entry = new QueueEntry
+        {
+            Lane = row.Lane, Birth = row.Member.Birth, Message = row.Member.Message, Keys = [.. keys], Born = _seams.View.Born(keys[0]) ?? default,
+            Due = row.Due, Attempts = row.Attempts, TakenUp = readAt, InIndex = true,
+        };
+        Enter(entry);
+        if (isDecided) ResumeNotice(entry);
+        else _ready.Add(entry);
     }
 
     /// <summary>One change on its way; <paramref name="Leaving"/>: the entry that waits for it to leave memory.</summary>

@@ -29,6 +29,9 @@ internal sealed partial class DomainQueue
     private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan ConfirmedFor = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DecideBy = TimeSpan.FromSeconds(10);
+    /// <summary>Tenants that can have that at a time: what a window can grow by is bounded.</summary>
+    private const int MaxShares = 1_000;
+
     private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(30);
     private static readonly StoreTime Never = new(long.MaxValue);
 
@@ -89,7 +92,8 @@ internal sealed partial class DomainQueue
             if (_unwritten.TryPeek(out var u)) next = StoreTime.Min(next, u.At);
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
-            if (!_pumping && _control is { Held: false } && HasRoomToRead) next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), _owner is null ? default : _readFrom));
+            if (!_pumping && _control is { Held: false })
+                next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause)));
             if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
             if (!_sendingDemand && _demandDue < next) next = _demandDue;
             // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
@@ -179,7 +183,7 @@ internal sealed partial class DomainQueue
                 Lane = new Lane(offered.Tenant, offered.Class), Birth = new EntryPlace(offer.Pack, offered.Offset, offered.Length), Message = offered.Message,
                 Keys = offered.Keys, Born = offered.Born, Due = StoreTime.Max(offered.Born, offered.NotBefore), FreshUntil = offer.CommitBegan + FreshFor, TakenUp = now,
             };
-            if (offered.NotBefore > now || room <= 0)
+            if (offered.NotBefore > now || !HasRoom(entry.Lane, room))
             {
                 if (_ops.Count + entry.Keys.Length > MaxWrites)
                 {
@@ -205,6 +209,12 @@ internal sealed partial class DomainQueue
     }
 
     private int Room => Options.Window - _ready.Count - _leases.Count;
+
+    /// <summary>Entries of a lane that have room in a full window: two rounds' worth.</summary>
+    private int LaneShare => Math.Min(20, Options.Window / 4);
+
+    /// <summary>Rule 22: a full window keeps out who filled it. A lane with little in memory has room all the same, so that its mail takes part in the next round.</summary>
+    private bool HasRoom(Lane lane, int room) => room > 0 || _ready.CountOf(lane) < LaneShare && _ready.Tenants < MaxShares;
 
     private void Enter(QueueEntry entry)
     {

@@ -23,6 +23,12 @@ internal sealed class ReadyLanes
     /// <summary>Those of them that were read back from the index.</summary>
     public int ReadBack { get; private set; }
 
+    /// <summary>Entries of one lane that are ready.</summary>
+    public int CountOf(Lane lane) => _tenants.TryGetValue(lane.Tenant, out var tenant) ? tenant.Ready[(int)lane.Class & 1] : 0;
+
+    /// <summary>Tenants that have something ready, or had it until a moment ago.</summary>
+    public int Tenants => _tenants.Count;
+
     /// <summary>Adds at the end of its lane, or puts back what is left of an entry that was taken: <paramref name="first"/>.</summary>
     public void Add(QueueEntry entry, bool first = false)
     {

@@ -12,6 +12,12 @@ public interface IQueueIndex
     /// <summary>Fixed for ever: partition = last octet of the domain's hash.</summary>
     const int Partitions = 256;
 
+    /// <summary>About as many rows as one reading returns in all.</summary>
+    const int MaxRead = 20_000;
+
+    /// <summary>Rows of each lane that one reading returns: what was asked, and fewer where many lanes share it.</summary>
+    static int PerLane(int asked, int lanes) => Math.Max(8, Math.Min(asked, MaxRead / Math.Max(1, lanes)));
+
     /// <summary>Writes the owner token of a new activation over whatever was there.</summary>
     ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken);
 
@@ -27,7 +33,7 @@ public interface IQueueIndex
     /// </summary>
     ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken);
 
-    /// <summary>Under the token: the earliest rows with a due time up to <paramref name="until"/>, at most <paramref name="perLane"/> of each lane.</summary>
+    /// <summary>Under the token: the earliest rows with a due time up to <paramref name="until"/>, at most <paramref name="perLane"/> of each lane (<see cref="PerLane"/>).</summary>
     ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken);
 
     /// <summary>Without a token, for people and for judging: rows with a due time from <paramref name="from"/> on, earliest first.</summary>

@@ -80,6 +80,7 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
             var found = new List<IndexRow>();
             long? more = null;
             var bound = IndexScore.DueBy(until);
+            perLane = IQueueIndex.PerLane(perLane, rows.Lanes.Count);
             foreach (var (lane, set) in rows.Lanes)
             {
                 var taken = 0;

@@ -76,7 +76,7 @@ internal sealed partial class RedisQueueIndex : IQueueIndex, IIndexTotals, IAsyn
         var of = _keys.Of(domain);
         var reply = (RedisResult[])(await _link.EvaluateAsync(
             RedisScripts.ReadDue, [of.Owner, of.Lanes, of.Wake],
-            [Token(owner.Token), Run(owner.Run), domain, IndexScore.DueBy(until), perLane, of.Queues], cancellationToken))!;
+            [Token(owner.Token), Run(owner.Run), domain, IndexScore.DueBy(until), perLane, of.Queues, IQueueIndex.MaxRead], cancellationToken))!;
         if ((long)reply[0] == -2) return new IndexRead(true, [], null);
         var rows = new List<IndexRow>();
         for (var i = 1; i < reply.Length; i += 2)

@@ -103,7 +103,7 @@ internal static class RedisScripts
     /// <summary>{-2}: deposed; else {score of the first row left out or -1, lane, {member, score, …}, …}.</summary>
     public static readonly RedisScript ReadDue = new(Common +
         """
-        -- KEYS: owner, lanes, wake. ARGV: token, run id, domain, greatest score, rows per lane, what the key of a queue begins with.
+        -- KEYS: owner, lanes, wake. ARGV: token, run id, domain, greatest score, rows per lane, what the key of a queue begins with, rows in all.
         if not owns(KEYS[1], ARGV[1], ARGV[2]) then return {-2} end
         full(KEYS[3])
         local reply = {-1}
@@ -111,9 +111,11 @@ internal static class RedisScripts
           if score and (reply[1] == -1 or tonumber(score) < reply[1]) then reply[1] = tonumber(score) end
         end
         later(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[4], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
-        for _, lane in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])) do
+        local lanes = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
+        local each_lane = math.max(8, math.min(tonumber(ARGV[5]), math.floor(ARGV[7] / math.max(1, #lanes))))
+        for _, lane in ipairs(lanes) do
           local queue = ARGV[6] .. lane
-          local rows = redis.call('ZRANGEBYSCORE', queue, '-inf', ARGV[4], 'WITHSCORES', 'LIMIT', 0, ARGV[5])
+          local rows = redis.call('ZRANGEBYSCORE', queue, '-inf', ARGV[4], 'WITHSCORES', 'LIMIT', 0, each_lane)
           -- A lane that says less than its queue (keys removed by hand) would wake the domain for ever.
           if #rows == 0 then settle(KEYS[2], queue, lane) settle(KEYS[3], KEYS[2], ARGV[3]) end
           later(redis.call('ZRANGE', queue, #rows / 2, #rows / 2, 'WITHSCORES')[2])

@@ -212,6 +212,45 @@ public class DomainQueueTests
     }
 
     [Fact]
+    public async Task Window_FullOfOneTenant_HasRoomForTheFreshMailOfAnother()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, Window = 16 });
+        q.Offer(500, "big");
+        var single = q.Offer(1, "small")[0];
+        // One of each lane is served within two rounds of ten.
+        var granted = new List<RecipientKey>();
+        for (var i = 0; i < 3; i++) granted.AddRange((await q.Exchange(10, session: (ulong)i)).Grants.SelectMany(g => g.Keys));
+        Assert.InRange(granted.IndexOf(single), 0, 20);
+    }
+
+    [Fact]
+    public async Task Window_FullOfOneTenant_HasRoomForWhatAnotherHasDueInTheIndex()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, Window = 16, RetrySchedule = [FirstDelay] });
+        var single = q.Offer(1, "small")[0];
+        var grant = (await q.Exchange(1)).Grants.Single();
+        await q.Exchange(0, outcomes: QueueUnderTest.Outcome(grant, OutcomeKind.Deferred));
+        // Comes as the other's retry is about to be due, and fills the window.
+        await q.After(FirstDelay - TimeSpan.FromSeconds(1));
+        q.Offer(5_000, "big");
+        await q.After(TimeSpan.FromSeconds(4));
+        var granted = new List<RecipientKey>();
+        for (var i = 0; i < 3; i++) granted.AddRange((await q.Exchange(10, session: (ulong)i)).Grants.SelectMany(g => g.Keys));
+        Assert.InRange(granted.IndexOf(single), 0, 20);
+    }
+
+    [Fact]
+    public async Task Window_ManyTenants_IsSharedInTurnWhenItIsReadBack()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, Window = 100, RetrySchedule = [FirstDelay] });
+        for (var tenant = 0; tenant < 10; tenant++) q.Offer(tenant == 0 ? 2_000 : 3, "t" + tenant);
+        await q.After(TimeSpan.FromSeconds(45));
+        var granted = new List<RecipientKey>();
+        for (var i = 0; i < 15; i++) granted.AddRange((await q.Exchange(10, session: (ulong)i)).Grants.SelectMany(g => g.Keys));
+        Assert.Equal(27, granted.Count(k => k.Pack > 1));
+    }
+
+    [Fact]
     public async Task Window_Full_TheRestWaitsInTheIndexAndIsReadBack()
     {
         var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, Window = 16 });
