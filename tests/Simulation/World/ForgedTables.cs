@@ -14,9 +14,32 @@ internal sealed class ForgedTables(SimWorld world, ISpoolReader reader) : ISpool
         {
             Value = world.Breaks == Breaks.SourceNamed
                 ? toc with { Sources = [.. world.Blobs.Packs.Keys] }
-                : toc with { Entries = [.. toc.Entries.Select(e => e with { Keys = [.. e.Keys.Select(k => k with { Pack = k.Pack + 1_000_000 })] })] },
+                : toc with { Entries = [.. toc.Entries.Select(e => e with { Keys = Forge(e.Keys) })] },
         };
     }
 
-    public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken) => reader.ReadEntryAsync(place, cancellationToken);
+    public async Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
+    {
+        var read = await reader.ReadEntryAsync(place, cancellationToken);
+        return world.Breaks == Breaks.KeyIsPlace && place.Pack.Kind == PackKind.Moved && read.Value is { } entry ? read with { Value = new Forged(entry) } : read;
+    }
+
+    private static RecipientKey[] Forge(IEnumerable<RecipientKey> keys) => [.. keys.Select(k => k with { Pack = k.Pack + 1_000_000 })];
+
+    private sealed class Forged(SpooledEntry entry) : SpooledEntry
+    {
+        public override Envelope Envelope => entry.Envelope;
+
+        public override IReadOnlyList<RecipientKey> Keys { get; } = Forge(entry.Keys);
+
+        public override MessageId Message => entry.Message;
+
+        public override long ContentLength => entry.ContentLength;
+
+        public override bool ContentIsEightBit => entry.ContentIsEightBit;
+
+        public override ValueTask<ReadOnlyMemory<byte>> ReadAsync(CancellationToken cancellationToken) => entry.ReadAsync(cancellationToken);
+
+        public override void Dispose() => entry.Dispose();
+    }
 }

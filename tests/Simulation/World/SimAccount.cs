@@ -172,6 +172,7 @@ internal sealed partial class SimAccount(SimWorld world)
             // What came when its time was over is not used.
             if (grant.Deadline + s_skew / 2 < Now) continue;
             if (recipient.DecidedAt < asked) Wrong("decided and leased again", recipient);
+            if (recipient.ToldAt < asked) Wrong("its sender was told, and it is leased again", recipient);
             foreach (var other in recipient.Grants)
             {
                 if (other.Lease != grant.Lease && !other.IsReported && other.Until - s_skew > Now) Wrong("leased twice at a time", recipient);
