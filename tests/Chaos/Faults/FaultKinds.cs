@@ -130,7 +130,7 @@ internal static class FaultKinds
     private static Task<bool> RedisFailOverAsync(Arena arena, Random random, Action<Struck> struck) => WithRedisAsync(arena, async redis =>
     {
         var lag = TimeSpan.FromSeconds(3 + (random.NextDouble() * 7));
-        await redis.FailOverAsync(lag, arena.LoadEnds);
+        await redis.FailOverAsync(lag);
         struck(new(string.Create(CultureInfo.InvariantCulture, $"{redis.Primary.Name} ({lag.TotalSeconds:f1} s behind)"), ""));
         await redis.FollowAsync();
     });

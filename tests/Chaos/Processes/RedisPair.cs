@@ -65,12 +65,12 @@ internal sealed class RedisPair
     }
 
     /// <summary>The replica stops hearing of the primary, which then dies: the replica takes its place as of <paramref name="lag"/> ago.</summary>
-    public async Task FailOverAsync(TimeSpan lag, CancellationToken stop)
+    public async Task FailOverAsync(TimeSpan lag)
     {
         await lan.CutAsync(primary.Name, replica.Name);
         try
         {
-            await Task.Delay(lag, stop);
+            await Task.Delay(lag);
         }
         finally
         {
