@@ -445,7 +445,8 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             if (breath < Breath && (!acknowledged || (request.Want > 0 && grants.Length == 0 && !isDry))) breath = Breath;
             askNotBefore = context.Time.GetTimestamp() + (long)(breath.TotalSeconds * context.Time.TimestampFrequency);
             Wake();
-            Call();
+            // What came too late is about to be returned: nothing is settled before that.
+            if (!unwanted) Call();
         }
 
         if (unwanted) Turn(FeedState.Stopped);

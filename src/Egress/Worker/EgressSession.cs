@@ -137,7 +137,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
                 transaction.Dispose();
             }
 
-            End(failing, feeds);
+            End(failing, feeds, Task.CompletedTask);
             return Event(SessionEvent.Closed);
         }
 
@@ -164,14 +164,15 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             var current = Begin(Domain, left, spacing, feeds);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
+            var late = Task.CompletedTask;
             do
             {
                 (ended, var asked) = await session.CarryAsync(current);
-                if (asked is not null) ReturnLate(current, asked, feeds);
+                if (asked is not null) late = ReturnLateAsync(current, asked);
             }
             while (ended is null && current.AskOnceMore());
 
-            End(current, feeds);
+            End(current, feeds, late);
             counted += current.Taken;
             if (ended is { } verdict)
             {
@@ -235,30 +236,26 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         return begun;
     }
 
-    private void End(DomainFeed ended, List<Task> feeds)
+    private void End(DomainFeed ended, List<Task> feeds, Task late)
     {
         lock (gate) feed = null;
         ended.Stop();
-        feeds.Add(SettleAsync(ended));
+        feeds.Add(SettleAsync(ended, late));
     }
 
-    private static async Task SettleAsync(DomainFeed ended)
+    // The feed's timer repeats what is not acknowledged: it is needed until nothing more can come.
+    private static async Task SettleAsync(DomainFeed ended, Task late)
     {
+        await late;
         await ended.WhenSettledAsync();
         ended.Dispose();
     }
 
     /// <summary>A transaction that was asked for while the last one failed: it comes once, and goes back.</summary>
-    private static void ReturnLate(DomainFeed feed, Task<MailTransaction?> asked, List<Task> feeds)
+    private static async Task ReturnLateAsync(DomainFeed feed, Task<MailTransaction?> asked)
     {
         feed.Stop();
-        feeds.Add(ReturnAsync());
-
-        async Task ReturnAsync()
-        {
-            if (await asked is { } transaction) feed.Return(transaction);
-            await feed.WhenSettledAsync();
-        }
+        if (await asked is { } transaction) feed.Return(transaction);
     }
 
     private SessionReport Event(SessionEvent what)
