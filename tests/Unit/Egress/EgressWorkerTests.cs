@@ -1,6 +1,7 @@
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Egress;
+using Angarium.Egress.Worker;
 using Angarium.Spool.Packs;
 using Angarium.TestKit.Peers;
 
@@ -296,5 +297,27 @@ public sealed class EgressWorkerTests
         }
 
         Assert.Equal([OutcomeKind.Delivered, OutcomeKind.Failed, OutcomeKind.Deferred], kinds.OrderBy(k => k.Key).Select(k => k.Value));
+    }
+
+    /// <summary>The session went on to another domain while it asked this one for more: all that comes is returned. What is kept is renewed, and never tried.</summary>
+    [Fact]
+    public async Task Feed_StoppedWhileAnExchangeIsOnItsWay_ReturnsEveryGrant()
+    {
+        await using var world = new WorkerUnderTest(hop: "127.0.0.1:9?tls=none");
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        using var feed = new DomainFeed(world.Context, "example.net", "site", maxMessages: 0);
+        var settled = new TaskCompletionSource<Task>();
+        world.OnAnswer = request =>
+        {
+            if (request.Number > 1) return;
+            feed.Stop();
+            settled.SetResult(feed.WhenSettledAsync());
+        };
+        Assert.Null(await feed.NextAsync());
+        await (await settled.Task);
+        feed.Dispose();
+        for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
+        Assert.Equal(0, world.Context.Leases.Count);
     }
 }
