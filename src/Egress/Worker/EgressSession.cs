@@ -164,14 +164,14 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             var current = Begin(Domain, left, spacing, feeds);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
+            Task<MailTransaction?>? late;
             do
             {
-                (ended, var asked) = await session.CarryAsync(current);
-                if (asked is not null) ReturnLate(current, asked, feeds);
+                (ended, late) = await session.CarryAsync(current);
             }
             while (ended is null && current.AskOnceMore());
 
-            End(current, feeds);
+            End(current, feeds, late);
             counted += current.Taken;
             if (ended is { } verdict)
             {
@@ -235,30 +235,20 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         return begun;
     }
 
-    private void End(DomainFeed ended, List<Task> feeds)
+    private void End(DomainFeed ended, List<Task> feeds, Task<MailTransaction?>? late = null)
     {
         lock (gate) feed = null;
         ended.Stop();
-        feeds.Add(SettleAsync(ended));
+        feeds.Add(SettleAsync(ended, late));
     }
 
-    private static async Task SettleAsync(DomainFeed ended)
+    /// <param name="ended">The feed.</param>
+    /// <param name="late">A transaction that was asked for while the last one failed: it comes once, and goes back before the feed is settled.</param>
+    private static async Task SettleAsync(DomainFeed ended, Task<MailTransaction?>? late)
     {
+        if (late is not null && await late is { } transaction) ended.Return(transaction);
         await ended.WhenSettledAsync();
         ended.Dispose();
-    }
-
-    /// <summary>A transaction that was asked for while the last one failed: it comes once, and goes back.</summary>
-    private static void ReturnLate(DomainFeed feed, Task<MailTransaction?> asked, List<Task> feeds)
-    {
-        feed.Stop();
-        feeds.Add(ReturnAsync());
-
-        async Task ReturnAsync()
-        {
-            if (await asked is { } transaction) feed.Return(transaction);
-            await feed.WhenSettledAsync();
-        }
     }
 
     private SessionReport Event(SessionEvent what)

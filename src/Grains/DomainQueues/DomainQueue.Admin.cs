@@ -11,6 +11,9 @@ internal sealed partial class DomainQueue
 {
     private const int AdminBatch = 1_000;
 
+    // As many of other messages in one second are read at once for the sake of one among them.
+    private const int MaxAdminBatch = 32_000;
+
     public async Task<QueueSnapshot> ShowAsync(int limit)
     {
         IReadOnlyList<IndexRow> rows = [];
@@ -45,17 +48,17 @@ internal sealed partial class DomainQueue
         _touchedAt = Now;
         var now = Floor(Now);
         var count = 0;
-        for (var from = now + TimeSpan.FromSeconds(1); !_deposed;)
+        var page = new AdminPage(now + TimeSpan.FromSeconds(1), AdminBatch);
+        while (!_deposed)
         {
             if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not made due");
-            var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
+            var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
             var changes = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key))
                 .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
             if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) Depose("the owner token is another's");
             count += changes.Count;
-            if (rows.Count < AdminBatch) break;
-            // Those that were moved are gone from here; those that were not are stepped over, a second at least.
-            from = StoreTime.Max(rows[^1].Due, from + TimeSpan.FromSeconds(changes.Count == 0 ? 1 : 0));
+            if (rows.Count < page.Size) break;
+            page = NextPage(page, rows[^1].Due, changes.Count > 0);
         }
 
         _nextRead = StoreTime.Min(_nextRead, now);
@@ -82,6 +85,32 @@ internal sealed partial class DomainQueue
     public async Task<int> DropAsync(RecipientKey? message, string reason)
     {
         _touchedAt = Now;
+        var count = await DropReadyAsync(message, reason);
+        var page = new AdminPage(StoreTime.Zero, AdminBatch);
+        while (MayAct)
+        {
+            if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not dropped");
+            // Rule 16: somebody may have been at it until just now.
+            if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
+            var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
+            await _seams.View.RefreshAsync(CancellationToken.None);
+            var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
+            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
+            if (!HasToken || open.Length > 0 && !await RecordDropAsync(open, reason)) break;
+            if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
+            count += open.Length;
+            if (rows.Count < page.Size) break;
+            page = NextPage(page, rows[^1].Due, drop.Count > 0);
+        }
+
+        // What was read back meanwhile.
+        count += await DropReadyAsync(message, reason);
+        Tick();
+        return count;
+    }
+
+    private async Task<int> DropReadyAsync(RecipientKey? message, string reason)
+    {
         var count = 0;
         foreach (var entry in _ready.Entries().Where(e => message is null || e.Message == message).ToList())
         {
@@ -90,30 +119,13 @@ internal sealed partial class DomainQueue
             if (!await RecordDropAsync(entry.Keys, reason))
             {
                 SendToIndex(entry, entry.Due);
-                return count;
+                break;
             }
 
             count += entry.Keys.Length;
             Remove(entry);
         }
 
-        for (var from = StoreTime.Zero; MayAct;)
-        {
-            if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not dropped");
-            // Rule 16: somebody may have been at it until just now.
-            if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
-            var rows = await _seams.Index.ListAsync(_domain, from, AdminBatch, CancellationToken.None);
-            await _seams.View.RefreshAsync(CancellationToken.None);
-            var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
-            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
-            if (!HasToken || open.Length > 0 && !await RecordDropAsync(open, reason)) break;
-            if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
-            count += open.Length;
-            if (rows.Count < AdminBatch) break;
-            from = StoreTime.Max(rows[^1].Due, from + TimeSpan.FromSeconds(drop.Count == 0 ? 1 : 0));
-        }
-
-        Tick();
         return count;
     }
 
@@ -169,6 +181,15 @@ internal sealed partial class DomainQueue
         foreach (var _ in keys) DomainQueueInstruments.Count(LedgerKind.Dropped);
         return true;
     }
+
+    // Rows come by due second. Those that were changed are gone from where they were; where a whole page of one second was not, a larger one is read.
+    private AdminPage NextPage(AdminPage page, StoreTime last, bool changed) =>
+        last > page.From ? new AdminPage(last, AdminBatch)
+        : changed ? page
+        : page.Size < MaxAdminBatch ? page with { Size = page.Size * 2 }
+        : throw new IOException($"more than {MaxAdminBatch} other recipients of {_domain} are due in the second of {last}; ask for the whole domain, or again when they were tried");
+
+    private readonly record struct AdminPage(StoreTime From, int Size);
 
     private QueuedRecipient Describe(IndexRow row, QueueEntry? entry)
     {

@@ -39,12 +39,15 @@ internal sealed partial class RedisQueueIndex
     public async ValueTask<IReadOnlyList<(string Domain, long Queued)>> DomainsAsync(int limit, CancellationToken cancellationToken)
     {
         var largest = new PriorityQueue<(string Domain, long Queued), long>();
-        // A partition at a time: each may be a thousand domains, and mail goes on meanwhile.
+        // A thousand domains at a time: mail goes on meanwhile, and what moves within the order of waking may come twice.
+        HashSet<string> seen = new(StringComparer.Ordinal);
         foreach (var partition in IndexPartition.All)
+        for (var (from, full) = (0, true); full; from += CountedDomains)
         {
-            var names = (RedisResult[])((RedisResult[])(await _link.EvaluateAsync(RedisScripts.Domains, [_keys.Wake(partition)], [CountedDomains], cancellationToken))!)[0]!;
-            if (names.Length == 0) continue;
-            var domains = names.Select(n => _keys.Of((string)n!)).ToList();
+            var names = (RedisResult[])(await _link.EvaluateAsync(RedisScripts.Domains, [_keys.Wake(partition)], [from, from + CountedDomains - 1], cancellationToken))!;
+            full = names.Length == CountedDomains;
+            var domains = names.Select(n => (string)n!).Where(seen.Add).Select(_keys.Of).ToList();
+            if (domains.Count == 0) continue;
             var counts = (RedisResult[])(await _link.EvaluateAsync(
                 RedisScripts.Counts, [.. domains.Select(d => d.Lanes)], [.. domains.Select(d => (RedisValue)d.Queues)], cancellationToken))!;
             for (var i = 0; i < domains.Count; i++)

@@ -221,12 +221,10 @@ internal static class RedisScripts
         return reply
         """);
 
-    /// <summary>The domains of a partition that are due first.</summary>
+    /// <summary>Some of the domains of a partition, by when they are due.</summary>
     public static readonly RedisScript Domains = new(
         """
-        -- KEYS: wake, of each partition. ARGV: most domains a partition.
-        local reply = {}
-        for i = 1, #KEYS do reply[i] = redis.call('ZRANGE', KEYS[i], 0, tonumber(ARGV[1]) - 1) end
-        return reply
+        -- KEYS: wake. ARGV: first and last rank.
+        return redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2])
         """);
 }

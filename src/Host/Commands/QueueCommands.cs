@@ -91,6 +91,7 @@ internal static class QueueCommands
     {
         var site = snapshot.Site is null ? "" : $", site {snapshot.Site}";
         Console.Out.WriteLine($"{snapshot.Domain}: {Number(snapshot.Queued)} queued, {Number(snapshot.Leased)} under way{(snapshot.Held ? ", held" : "")}{site}");
+        if (snapshot.IndexAway) Console.Out.WriteLine("  the queue index cannot be reached just now: what waits there is neither counted nor listed");
         ShowSuspension(snapshot);
         if (snapshot.Recipients.Length == 0) return;
         Table(

@@ -29,11 +29,13 @@ internal sealed class Cluster
     private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
     private const string AzuriteAddress = "10.99.3.1", DnsAddress = "10.99.4.1";
-    private static readonly string executable = Locate();
+    public static string Executable { get; } = Locate();
+
     private readonly string folder;
     private readonly World world;
     private readonly List<Node> relays = [];
     private string? clockRole;
+    private Tuning tuning = new();
 
     private Cluster(Lan lan, string folder, World world)
     {
@@ -41,6 +43,9 @@ internal sealed class Cluster
         this.folder = folder;
         this.world = world;
     }
+
+    /// <summary>The account of blob storage, as silos get it.</summary>
+    public static string Storage => $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint=http://{AzuriteAddress}:10000/{Account};";
 
     public Lan Lan { get; }
 
@@ -70,9 +75,10 @@ internal sealed class Cluster
     /// <param name="folder">For all that they write.</param>
     /// <param name="settings">That all have in common.</param>
     /// <param name="clockRole">The last process of this role has a clock that can be stepped, at the price of much processor time; null = none.</param>
-    public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings, string? clockRole)
+    /// <param name="tuning">What some processes have of their own; null = nothing.</param>
+    public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings, string? clockRole, Tuning? tuning = null)
     {
-        var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world) { clockRole = clockRole };
+        var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world) { clockRole = clockRole, tuning = tuning ?? new() };
         await cluster.StartDnsAsync();
         if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: clockRole is not null);
         else await cluster.StartRolesAsync(shape, settings);
@@ -106,7 +112,7 @@ internal sealed class Cluster
     /// <summary>One of the executable's own commands, as an operator gives it.</summary>
     public Task<(int Code, string Output)> CommandAsync(params string[] arguments) =>
         relays.FirstOrDefault(r => r.Role is "api" or "all") is { } server
-            ? Child.RunAsync(executable, [.. arguments, "--config", ConfigOf(server)], TimeSpan.FromSeconds(60))
+            ? Child.RunAsync(Executable, [.. arguments, "--config", ConfigOf(server)], TimeSpan.FromSeconds(60))
             : Task.FromResult((1, "no process serves commands"));
 
     private async Task StartRolesAsync(Shape shape, IReadOnlyDictionary<string, string> settings)
@@ -115,7 +121,7 @@ internal sealed class Cluster
         await StartAzuriteAsync();
         Redis = await redis;
         var secrets = ((string[])["ingress", "grains", "egress", "api"]).ToDictionary(r => r, r => $"secret-of-{r}-{Guid.NewGuid():N}");
-        var account = $"DefaultEndpointsProtocol=http;AccountName={Account};AccountKey={AccountKey};BlobEndpoint=http://{AzuriteAddress}:10000/{Account};";
+        var account = Storage;
         Dictionary<string, string> Own(string role) => new(settings) { ["Cluster:Id"] = "chaos", [$"Cluster:Secret:{role}"] = secrets[role] };
         var silo = new Dictionary<string, string>(Own("grains")) { ["Redis"] = $"{RedisPair.FloatingAddress}:6379,abortConnect=false", ["Spool:Azure"] = account };
         foreach (var (role, secret) in secrets) silo[$"Cluster:Secret:{role}"] = secret;
@@ -145,7 +151,7 @@ internal sealed class Cluster
     /// <summary>What a role may touch of the storage, as an operator gets it.</summary>
     private static async Task<IReadOnlyDictionary<string, string>> StorageAsync(string role, string account)
     {
-        var (code, output) = await Child.RunAsync(executable, ["storage", "keys", "--role", role, "--days", "2", "--set", "Spool:Azure=" + account], TimeSpan.FromSeconds(60));
+        var (code, output) = await Child.RunAsync(Executable, ["storage", "keys", "--role", role, "--days", "2", "--set", "Spool:Azure=" + account], TimeSpan.FromSeconds(60));
         var keys = output.Split('\n').Select(l => l.Trim().Split('=', 2)).Where(p => p.Length == 2 && p[0].StartsWith("Spool:Containers:", StringComparison.Ordinal)).ToDictionary(p => p[0], p => p[1].Trim());
         if (code != 0 || keys.Count == 0) throw new InvalidOperationException($"angarium storage keys --role {role}: code {code}\n{output}");
         return keys;
@@ -155,7 +161,8 @@ internal sealed class Cluster
     {
         var environment = new Dictionary<string, string> { ["DOTNET_ENVIRONMENT"] = "Production", ["DOTNET_EnableDiagnostics"] = "0", ["DOTNET_gcServer"] = "0" };
         var own = Path.Combine(folder, name);
-        var node = new Node(name, role, address, own, [executable, "serve", "--config", Path.Combine(own, "angarium.json")], environment,
+        foreach (var (variable, value) in tuning.Environment(role)) environment[variable] = value;
+        var node = new Node(name, role, address, own, [.. tuning.Wrapper(role), Executable, "serve", "--config", Path.Combine(own, "angarium.json")], environment,
             stop => Probes.HttpAsync(address, 9464, "/readyz", stop), patience: role == "api" ? 30 : 90);
         if (clock && FakeTime() is { } library)
         {
@@ -182,6 +189,7 @@ internal sealed class Cluster
             ["Egress:AllowedNetworks"] = Lan.Network,
         };
         if (role != "all") all["Roles"] = role;
+        foreach (var (setting, value) in tuning.Settings(role)) all[setting] = value;
         await File.WriteAllTextAsync(ConfigOf(node), JsonSerializer.Serialize(all));
         await Lan.AddAsync(name, address);
         lock (relays) relays.Add(node);
@@ -218,13 +226,13 @@ internal sealed class Cluster
         var own = Directory.CreateDirectory(Path.Combine(folder, "azurite")).FullName;
         Azurite = new Node("azurite", "azurite", AzuriteAddress, own,
             ["nice", "-n", "-5", "node", Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
-                "--skipApiVersionCheck", "--disableTelemetry", "--silent"],
+                "--skipApiVersionCheck", "--disableTelemetry", .. tuning.LogsStorage ? (string[])[] : ["--silent"]],
             new Dictionary<string, string>(), stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
         await Lan.AddAsync("azurite", AzuriteAddress);
         await Azurite.StartAsync();
     }
 
-    private static string ConfigOf(Node node) => Path.Combine(node.Folder, "angarium.json");
+    public static string ConfigOf(Node node) => Path.Combine(node.Folder, "angarium.json");
 
     private static string Locate()
     {

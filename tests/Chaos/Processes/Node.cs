@@ -57,6 +57,9 @@ internal sealed partial class Node
 
     public bool IsRelay => Role is "ingress" or "grains" or "egress" or "api" or "all";
 
+    /// <summary>Of the process that runs now, or ran last; 0 = none ever did.</summary>
+    public int Id => life?.Process.Id ?? 0;
+
     public bool IsRunning => life is { Process.HasExited: false };
 
     /// <summary>Starts and waits until it serves.</summary>

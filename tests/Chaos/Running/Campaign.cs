@@ -37,7 +37,7 @@ internal static class Campaign
         {
             var one = options with { Seed = seed, IsInside = true };
             if (Directory.Exists(one.Folder)) Directory.Delete(one.Folder, recursive: true);
-            var code = await ApartAsync(one);
+            var code = await ApartAsync(["run", .. one.Arguments]);
             if (code != 0) failed++;
             var file = ChaosRun.ResultFile(one.Folder);
             if (File.Exists(file)) results.Add(JsonSerializer.Deserialize<Result>(await File.ReadAllTextAsync(file))!);
@@ -63,18 +63,19 @@ internal static class Campaign
         return failed > 0 || never.Count > 0 || results.Count < options.Seeds ? 1 : 0;
     }
 
-    private static async Task<int> ApartAsync(RunOptions options)
+    /// <summary>This executable with other arguments, in namespaces of its own.</summary>
+    public static async Task<int> ApartAsync(IEnumerable<string> arguments)
     {
         // --kill-child: with the wrapper dies the first process of the pid namespace, and with that all others in it.
         var start = new ProcessStartInfo("unshare") { RedirectStandardInput = true };
-        foreach (var argument in (string[])["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", Environment.ProcessPath!, "run", .. options.Arguments]) start.ArgumentList.Add(argument);
+        foreach (var argument in (string[])["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--", Environment.ProcessPath!, .. arguments]) start.ArgumentList.Add(argument);
         using var process = Process.Start(start) ?? throw new InvalidOperationException("unshare did not start");
         await process.WaitForExitAsync();
         return process.ExitCode;
     }
 
     /// <summary>The pipe from the campaign closes when that ends, in whatever way.</summary>
-    private static async Task EndWithParentAsync()
+    public static async Task EndWithParentAsync()
     {
         await using var pipe = Console.OpenStandardInput();
         while (await pipe.ReadAsync(new byte[16]) > 0)

@@ -77,6 +77,9 @@ internal sealed class Sink : IDisposable
         foreach (var socket in sockets) socket.Close(0);
     }
 
+    /// <summary>From now on the site behaves so, in connections that are open too.</summary>
+    public void Behave(string site, Func<Site, Site> change) => states[site].Behaviour = change(states[site].Site);
+
     public void Reopen(string site) => Open(states[site]);
 
     public void Dispose()
@@ -85,6 +88,9 @@ internal sealed class Sink : IDisposable
     }
 
     internal bool Draw(string what, double share) => World.Chance(what, Interlocked.Increment(ref draws)) < share;
+
+    /// <summary>How often a recipient was offered.</summary>
+    public int Attempts(string recipient) => attempts.GetValueOrDefault(recipient);
 
     internal int Attempt(string recipient) => attempts.AddOrUpdate(recipient, 1, (_, n) => n + 1);
 
@@ -143,7 +149,7 @@ internal sealed class Sink : IDisposable
             connection = Count(state, socket);
             socket.NoDelay = true;
             await using var stream = new NetworkStream(socket, ownsSocket: true);
-            await new SinkSession(this, state.Site, connection.Peer, socket, stream).RunAsync();
+            await new SinkSession(this, () => state.Behaviour, connection.Peer, socket, stream).RunAsync();
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
@@ -178,6 +184,9 @@ internal sealed class Sink : IDisposable
     private sealed class SiteState(Site site)
     {
         public Site Site { get; } = site;
+
+        /// <summary>Its site, or what it was told to be instead.</summary>
+        public volatile Site Behaviour = site;
 
         public List<Socket> Listeners { get; } = [];
 

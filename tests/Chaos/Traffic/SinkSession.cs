@@ -4,7 +4,7 @@ using System.Text;
 namespace Angarium.Chaos.Traffic;
 
 /// <summary>One connection to the sink, in one task: octets are buffered, replies go out when no more input is at hand. Independent of the relay's own code.</summary>
-internal sealed class SinkSession(Sink sink, Site site, string peer, Socket socket, NetworkStream stream)
+internal sealed class SinkSession(Sink sink, Func<Site> behaviour, string peer, Socket socket, NetworkStream stream)
 {
     private const int MaxContent = 64 * 1024 * 1024;
     private readonly StringBuilder replies = new();
@@ -14,22 +14,25 @@ internal sealed class SinkSession(Sink sink, Site site, string peer, Socket sock
     private string sender = "";
     private DateTimeOffset began;
 
+    /// <summary>As it behaves just now.</summary>
+    private Site Site => behaviour();
+
     public async Task RunAsync()
     {
-        if (sink.Draw("busy", site.Busy))
+        if (sink.Draw("busy", Site.Busy))
         {
             Say("421 4.3.2 busy");
             await FlushAsync();
             return;
         }
 
-        Say($"220 {site.Name}.test ESMTP");
+        Say($"220 {Site.Name}.test ESMTP");
         while (await LineAsync() is { } line)
         {
             switch (line.Split(' ', ':')[0].ToUpperInvariant())
             {
                 case "EHLO":
-                    foreach (var extension in (string[])[site.Name + ".test", "PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8"]) Say("250-" + extension);
+                    foreach (var extension in (string[])[Site.Name + ".test", "PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8"]) Say("250-" + extension);
                     Say("250 ENHANCEDSTATUSCODES");
                     break;
                 case "HELO" or "RSET" or "NOOP":
@@ -68,7 +71,7 @@ internal sealed class SinkSession(Sink sink, Site site, string peer, Socket sock
         // For good: nobody is refused here who was ever taken.
         if (address[0] == 'x') return "550 5.1.1 no such user";
         sink.Attempt(address);
-        if (sink.Draw("defer", site.Deferred)) return "451 4.3.0 later";
+        if (sink.Draw("defer", Site.Deferred)) return "451 4.3.0 later";
         recipients.Add(address);
         return "250 2.1.5 Ok";
     }
@@ -77,7 +80,7 @@ internal sealed class SinkSession(Sink sink, Site site, string peer, Socket sock
     private async Task<bool> DotAsync(byte[] content)
     {
         var dot = DateTimeOffset.UtcNow;
-        if (sink.Draw("cut before", site.CutBefore)) return false;
+        if (sink.Draw("cut before", Site.CutBefore)) return false;
         if (recipients.TrueForAll(r => r[0] == 'y'))
         {
             Say("550 5.6.0 not that");
@@ -85,9 +88,9 @@ internal sealed class SinkSession(Sink sink, Site site, string peer, Socket sock
         }
 
         var number = sink.Take(peer, sender, recipients, content, began, dot);
-        if (sink.Draw("cut after", site.CutAfter)) return false;
+        if (sink.Draw("cut after", Site.CutAfter)) return false;
         // A receiver that is still scanning: the whole session waits, and so does whoever holds it.
-        if (sink.Draw("slow", site.Slow)) await Task.Delay(TimeSpan.FromSeconds(1) + ((site.Slowest - TimeSpan.FromSeconds(1)) * sink.World.Chance("how slow", number)));
+        if (sink.Draw("slow", Site.Slow)) await Task.Delay(TimeSpan.FromSeconds(1) + ((Site.Slowest - TimeSpan.FromSeconds(1)) * sink.World.Chance("how slow", number)));
         Say("250 2.0.0 Ok");
         await FlushAsync();
         if (socket.Poll(0, SelectMode.SelectRead) && socket.Available == 0) return false;

@@ -11,18 +11,23 @@ internal sealed class World
 {
     public const string ReverseDomain = "back.test";
 
-    private const int DomainsPerSite = 20;
+    private readonly int domainsPerSite;
     private readonly string[] domains;
 
-    public World(int seed)
+    /// <param name="seed">Of all chances.</param>
+    /// <param name="domainsPerSite">Domains behind each MX set.</param>
+    /// <param name="isCalm">All receivers answer at once and take what they are given.</param>
+    public World(int seed, int domainsPerSite = 20, bool isCalm = false)
     {
         Seed = seed;
+        this.domainsPerSite = domainsPerSite;
         var sites = new List<Site>();
         for (var i = 1; i <= 12; i++)
         {
             var site = new Site(string.Create(CultureInfo.InvariantCulture, $"site{i}"), [$"10.99.10.{i}", $"10.99.11.{i}"]);
             sites.Add(i switch
             {
+                _ when isCalm => site with { Deferred = 0, CutBefore = 0, CutAfter = 0, Slow = 0, Busy = 0 },
                 10 => site with { Deferred = 0.2, CutBefore = 0.03, CutAfter = 0.03, Busy = 0.1 },
                 11 => site with { Slow = 0.1, Slowest = TimeSpan.FromSeconds(20) },
                 // The first of its hosts is not there.
@@ -32,8 +37,9 @@ internal sealed class World
         }
 
         Back = new Site("back", ["10.99.10.100", "10.99.11.100"]) { CutAfter = 0 };
+        if (isCalm) Back = Back with { Deferred = 0, CutBefore = 0, Slow = 0, Busy = 0 };
         Sites = [.. sites, Back];
-        domains = sites.SelectMany(s => Enumerable.Range(0, DomainsPerSite).Select(d => $"d{d}.{s.Name}.test")).ToArray();
+        domains = sites.SelectMany(s => Enumerable.Range(0, domainsPerSite).Select(d => $"d{d}.{s.Name}.test")).ToArray();
         // The skew of real mail: neighbours in this order share no site.
         new Random(seed).Shuffle(domains);
     }
@@ -58,7 +64,7 @@ internal sealed class World
         {
             string[] hosts = site == Back ? site.Addresses.ToArray() : [$"10.99.10.{site.Name[4..]}", $"10.99.11.{site.Name[4..]}"];
             for (var i = 0; i < hosts.Length; i++) yield return $"mx{i}.{site.Name}.test. 60 IN A {hosts[i]}";
-            var names = site == Back ? [ReverseDomain] : Enumerable.Range(0, DomainsPerSite).Select(d => $"d{d}.{site.Name}.test");
+            var names = site == Back ? [ReverseDomain] : Enumerable.Range(0, domainsPerSite).Select(d => $"d{d}.{site.Name}.test");
             foreach (var name in names)
                 for (var i = 0; i < hosts.Length; i++) yield return $"{name}. 60 IN MX {(i + 1) * 10} mx{i}.{site.Name}.test.";
         }

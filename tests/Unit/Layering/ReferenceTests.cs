@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Angarium.TestKit;
 
 namespace Angarium.Unit.Layering;
 
 /// <summary>Arrows point one way: Host → {Ingress, Grains, Egress} → {Contracts, Spool} → Mail. A project exists only where it forbids a reference.</summary>
-public class ReferenceTests
+public partial class ReferenceTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
@@ -34,6 +35,18 @@ public class ReferenceTests
     [Fact]
     public void Source_EveryProject_IsInTheTable() =>
         Assert.Equal(Allowed.Keys.Order(), Directory.GetDirectories(Repository.Path("src")).Where(d => Directory.GetFiles(d, "*.csproj").Length > 0).Select(Path.GetFileName).Order());
+
+    [Fact]
+    public void LogEvents_HaveIdsOfTheirOwn()
+    {
+        var ids = Directory.GetFiles(Repository.Path("src"), "*.cs", SearchOption.AllDirectories)
+            .SelectMany(f => LogEvent().Matches(File.ReadAllText(f)).Select(m => (Id: m.Groups[1].Value, File: Path.GetFileName(f)))).ToList();
+        Assert.True(ids.Count > 50);
+        Assert.Empty(ids.GroupBy(i => i.Id).Where(g => g.Count() > 1).Select(g => $"{g.Key}: {string.Join(", ", g.Select(i => i.File))}"));
+    }
+
+    [GeneratedRegex(@"LoggerMessage\((\d+)")]
+    private static partial Regex LogEvent();
 
     [Theory, MemberData(nameof(Projects))]
     public void Project_ItsReferences_AreAllowed(string project)

@@ -294,6 +294,22 @@ public class DomainQueueTests
     }
 
     [Fact]
+    public async Task RetryAndDrop_OfOneMessage_FindItAmongThousandsOfTheSameSecond()
+    {
+        var q = new QueueUnderTest();
+        var keys = Enumerable.Range(0, 5_000).Select(i => new RecipientKey(9, 1, (ushort)i)).ToArray();
+        var rows = keys.Select(k => new IndexRow(new Lane("t", MessageClass.Bulk), new IndexMember(k, 16, 100, k.Ordinal), q.Clock.Now + TimeSpan.FromHours(1), 1)).ToArray();
+        await q.Index.TakeAsync("one.test", 999, default);
+        var run = (await q.Index.StampAsync(0, default)).Run;
+        await q.Index.WriteAsync("one.test", new IndexOwner(999, run), [.. rows.Select(r => new IndexChange(r, Remove: false))], default);
+        Assert.Equal(1, await q.Queue.RetryAsync(keys[4_500]));
+        Assert.Equal(1, await q.Queue.DropAsync(keys[3_999], "unwanted"));
+        Assert.Equal(keys[3_999], Assert.Single(q.Records).Key);
+        Assert.Equal(4_998, await q.Queue.RetryAsync(null));
+        Assert.Equal(4_999, await q.Queue.DropAsync(null, "unwanted"));
+    }
+
+    [Fact]
     public async Task Drop_FinishesWhatIsNotLeased_WithoutNotice()
     {
         var q = new QueueUnderTest();
