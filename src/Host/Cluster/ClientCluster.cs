@@ -19,7 +19,7 @@ internal static class ClientCluster
         client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) = (clusterId, SiloCluster.ServiceId));
         client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = ClusterTuning.GatewayRefresh);
         client.Configure<ClientMessagingOptions>(SiloCluster.Bound);
-        client.Services.AddSingleton<IOutgoingGrainCallFilter>(new RoleOutgoingFilter(secrets));
+        client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new RoleOutgoingFilter(secrets, services.GetRequiredService<ILogger<RoleOutgoingFilter>>()));
         client.Services.TryAddSingleton(TimeProvider.System);
         client.Services.AddSingleton(services => new MembershipStore(
             documents, clusterId, mayWrite: false, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<MembershipStore>>()));

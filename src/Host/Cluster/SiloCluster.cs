@@ -49,7 +49,7 @@ internal static class SiloCluster
         // a second ago: measured, it gave a burst of a thousand domains to the other silos alone, and three quarters of the next to the one that had just started.
         silo.Services.AddSingleton<PlacementStrategy, RandomPlacement>();
 
-        silo.AddOutgoingGrainCallFilter(new RoleOutgoingFilter(secrets));
+        silo.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new RoleOutgoingFilter(secrets, services.GetRequiredService<ILogger<RoleOutgoingFilter>>()));
         silo.Services.AddSingleton<IIncomingGrainCallFilter>(services => new RoleIncomingFilter(secrets, services.GetRequiredService<ILogger<RoleIncomingFilter>>()));
 
         silo.Services.TryAddSingleton(TimeProvider.System);
