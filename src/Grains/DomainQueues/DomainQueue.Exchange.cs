@@ -58,7 +58,7 @@ internal sealed partial class DomainQueue
     {
         if (_deposed || !_seams.Clock.IsSettled || (Now - request.SentAt).Duration() > MaxSkew)
         {
-            Refusals.Exchange();
+            StaleInstruments.Exchange();
             return Refusal;
         }
 
@@ -182,7 +182,7 @@ internal sealed partial class DomainQueue
 
     private static RenewAnswer RefuseRenewal()
     {
-        Refusals.Renewal();
+        StaleInstruments.Renewal();
         return new RenewAnswer();
     }
 

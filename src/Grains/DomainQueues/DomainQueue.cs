@@ -175,7 +175,7 @@ internal sealed partial class DomainQueue
         _touchedAt = now;
         if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit)
         {
-            Refusals.Offer();
+            StaleInstruments.Offer();
             return new OfferAnswer(0, Late: true);
         }
 
@@ -292,7 +292,7 @@ internal sealed partial class DomainQueue
 
     private void DeposeByToken()
     {
-        Refusals.Write();
+        StaleInstruments.Write();
         Depose("the owner token is another's");
     }
 

@@ -3,7 +3,7 @@ using Prometheus;
 namespace Angarium.Grains.Membership;
 
 /// <summary>Counts what a silo refused because whoever sent it, or the activation that got it, acts on what is no longer so. Any thread.</summary>
-internal static class Refusals
+internal static class StaleInstruments
 {
     private static readonly Counter Stale = Metrics.CreateCounter(
         "angarium_stale_refused_total",
