@@ -12,6 +12,8 @@ public sealed class ProcessesAreReplaced : Scenario
     {
         ["Retry:Schedule"] = "1s,2s,5s,10s",
         ["Egress:Site:Connections"] = Limit.ToString(CultureInfo.InvariantCulture),
+        // At the limit from the start: a site's allowance grows by new connections alone.
+        ["Egress:Site:InitialConnections"] = Limit.ToString(CultureInfo.InvariantCulture),
     };
 
     internal override async Task RunAsync(Stage stage)
