@@ -18,5 +18,7 @@ internal static class EgressInstruments
 
     public static readonly Counter CorruptEntries = Metrics.CreateCounter("angarium_egress_corrupt_entries_total", "Entries that could not be sent because their checksum failed.");
 
+    public static readonly Counter EndedLeases = Metrics.CreateCounter("angarium_egress_stale_grants_total", "Grants that were not carried, or were broken off, because their lease had ended.");
+
     public static readonly Counter PollFailures = Metrics.CreateCounter("angarium_egress_poll_failures_total", "Polls of the pool that were refused or not answered.");
 }

@@ -22,7 +22,17 @@ internal sealed class HeldGrant(Grant grant, string domain, StoreTime sentAt, lo
     public int Unacknowledged = grant.Keys.Length;
 
     /// <summary>The lease has ended: what has not sent its final dot must not, whatever renewal comes later.</summary>
-    public bool HasEnded => hasEnded || (hasEnded = clock.Now.Milliseconds >= Volatile.Read(ref deadline) || time.GetTimestamp() >= Volatile.Read(ref monotonicDeadline));
+    public bool HasEnded
+    {
+        get
+        {
+            if (hasEnded) return true;
+            if (clock.Now.Milliseconds < Volatile.Read(ref deadline) && time.GetTimestamp() < Volatile.Read(ref monotonicDeadline)) return false;
+            hasEnded = true;
+            EgressInstruments.EndedLeases.Inc();
+            return true;
+        }
+    }
 
     public void Renew(StoreTime until, StoreTime renewalSentAt, long renewalTimestamp)
     {

@@ -34,7 +34,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
     private FeedState state;
     private TaskCompletionSource? changed;
     private TaskCompletionSource? settled;
-    private bool calling, isDry, hurried;
+    private bool calling, isDry, hurried, settling;
     private long outboxSince, askNotBefore, lastStart;
     private int number, budget, taken, appetite = 2;
 
@@ -115,12 +115,12 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         lock (gate) Call();
     }
 
-    /// <summary>Every outcome is acknowledged.</summary>
+    /// <summary>Every outcome is acknowledged: from now on none waits for company.</summary>
     public Task WhenSettledAsync()
     {
         lock (gate)
         {
-            hurried = true;
+            settling = true;
             Call();
             if (outbox.Count == 0 && !calling) return Task.CompletedTask;
             return (settled ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
@@ -294,36 +294,42 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
 
     private void Add(HeldGrant held, RecipientKey[] keys, DeliveryVerdict verdict, bool owesRelayedNotice, RecipientSummary[]? summaries)
     {
-        var outcome = new AttemptOutcome
-        {
-            Lease = held.Grant.Lease, Keys = keys, Kind = verdict.Kind, Reply = verdict.Reply, Own = verdict.Own, Remote = Connection?.Remote, Tls = Connection?.Tls,
-            PossibleDuplicate = verdict.PossibleDuplicate, OwesRelayedNotice = owesRelayedNotice, Place = held.Grant.Place, Summaries = summaries,
-        };
         lock (gate)
         {
-            if (outbox.Count == 0) outboxSince = context.Time.GetTimestamp();
-            outbox.Add((outcome, held));
+            Put(held, keys, verdict, owesRelayedNotice, summaries);
             Call();
         }
     }
 
+    private void Put(HeldGrant held, RecipientKey[] keys, DeliveryVerdict verdict, bool owesRelayedNotice, RecipientSummary[]? summaries)
+    {
+        if (outbox.Count == 0) outboxSince = context.Time.GetTimestamp();
+        outbox.Add((new AttemptOutcome
+        {
+            Lease = held.Grant.Lease, Keys = keys, Kind = verdict.Kind, Reply = verdict.Reply, Own = verdict.Own, Remote = Connection?.Remote, Tls = Connection?.Tls,
+            PossibleDuplicate = verdict.PossibleDuplicate, OwesRelayedNotice = owesRelayedNotice, Place = held.Grant.Place, Summaries = summaries,
+        }, held));
+    }
+
     private void Turn(FeedState to)
     {
-        List<(HeldGrant, RecipientKey[])>? unsent = null;
         lock (gate)
         {
             if (to > state) state = to;
-            if (state == FeedState.Stopped)
-            {
-                unsent = [.. granted.Select(held => (held, held.Grant.Keys)), .. again];
-                granted.Clear();
-                again.Clear();
-            }
-
+            if (state == FeedState.Stopped && ReturnUnsent()) Call();
             Wake();
         }
+    }
 
-        foreach (var (held, keys) in unsent ?? []) Add(held, keys, ReturnedUnsent, false, null);
+    /// <summary>What was granted and not begun goes out with the next call, all of it at once.</summary>
+    private bool ReturnUnsent()
+    {
+        if (granted.Count == 0 && again.Count == 0) return false;
+        foreach (var held in granted) Put(held, held.Grant.Keys, ReturnedUnsent, false, null);
+        foreach (var (held, keys) in again) Put(held, keys, ReturnedUnsent, false, null);
+        granted.Clear();
+        again.Clear();
+        return true;
     }
 
     /// <summary>Begins a call when there is reason for one; else sets the timer for when there may be.</summary>
@@ -345,7 +351,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             return;
         }
 
-        if (outbox.Count > 0 && outbox.Count < EnoughOutcomes && want == 0 && !hurried)
+        if (outbox.Count > 0 && outbox.Count < EnoughOutcomes && want == 0 && !hurried && !settling)
         {
             var left = LongestHold - context.Time.GetElapsedTime(outboxSince, now);
             if (left > TimeSpan.Zero)
@@ -422,7 +428,6 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
 
         var grants = Array.ConvertAll(answer.Grants, grant => new HeldGrant(grant, domain, sentAt, sentTimestamp, context.Clock, context.Time));
         foreach (var held in grants) context.Leases.Add(held);
-        var unwanted = false;
         lock (gate)
         {
             calling = false;
@@ -433,7 +438,8 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             }
 
             foreach (var held in grants) granted.Enqueue(held);
-            unwanted = state == FeedState.Stopped && granted.Count > 0;
+            // Before it can be settled: nothing calls for what comes after that.
+            if (state == FeedState.Stopped) ReturnUnsent();
             if (request.Want > 0)
             {
                 isDry = answer.Next == ExchangeNext.Dry;
@@ -445,11 +451,8 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             if (breath < Breath && (!acknowledged || (request.Want > 0 && grants.Length == 0 && !isDry))) breath = Breath;
             askNotBefore = context.Time.GetTimestamp() + (long)(breath.TotalSeconds * context.Time.TimestampFrequency);
             Wake();
-            // What came too late is about to be returned: nothing is settled before that.
-            if (!unwanted) Call();
+            Call();
         }
-
-        if (unwanted) Turn(FeedState.Stopped);
     }
 
     private void Wake()

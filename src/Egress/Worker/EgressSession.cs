@@ -137,7 +137,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
                 transaction.Dispose();
             }
 
-            End(failing, feeds, Task.CompletedTask);
+            End(failing, feeds);
             return Event(SessionEvent.Closed);
         }
 
@@ -164,11 +164,10 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             var current = Begin(Domain, left, spacing, feeds);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
-            var late = Task.CompletedTask;
+            Task<MailTransaction?>? late;
             do
             {
-                (ended, var asked) = await session.CarryAsync(current);
-                if (asked is not null) late = ReturnLateAsync(current, asked);
+                (ended, late) = await session.CarryAsync(current);
             }
             while (ended is null && current.AskOnceMore());
 
@@ -236,26 +235,20 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         return begun;
     }
 
-    private void End(DomainFeed ended, List<Task> feeds, Task late)
+    private void End(DomainFeed ended, List<Task> feeds, Task<MailTransaction?>? late = null)
     {
         lock (gate) feed = null;
         ended.Stop();
         feeds.Add(SettleAsync(ended, late));
     }
 
-    // The feed's timer repeats what is not acknowledged: it is needed until nothing more can come.
-    private static async Task SettleAsync(DomainFeed ended, Task late)
+    /// <param name="ended">The feed.</param>
+    /// <param name="late">A transaction that was asked for while the last one failed: it comes once, and goes back before the feed is settled.</param>
+    private static async Task SettleAsync(DomainFeed ended, Task<MailTransaction?>? late)
     {
-        await late;
+        if (late is not null && await late is { } transaction) ended.Return(transaction);
         await ended.WhenSettledAsync();
         ended.Dispose();
-    }
-
-    /// <summary>A transaction that was asked for while the last one failed: it comes once, and goes back.</summary>
-    private static async Task ReturnLateAsync(DomainFeed feed, Task<MailTransaction?> asked)
-    {
-        feed.Stop();
-        if (await asked is { } transaction) feed.Return(transaction);
     }
 
     private SessionReport Event(SessionEvent what)

@@ -55,7 +55,7 @@ internal sealed partial class DomainQueue
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
             var changes = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key))
                 .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
-            if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) Depose("the owner token is another's");
+            if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) DeposeByToken();
             count += changes.Count;
             if (rows.Count < page.Size) break;
             page = NextPage(page, rows[^1].Due, changes.Count > 0);

@@ -1,4 +1,5 @@
 using Angarium.Contracts.DomainQueues;
+using Angarium.Grains.Membership;
 using Angarium.Grains.View;
 using Angarium.Mail;
 
@@ -55,7 +56,12 @@ internal sealed partial class DomainQueue
 
     private async Task<ExchangeAnswer> AnswerAsync(ExchangeRequest request)
     {
-        if (_deposed || !_seams.Clock.IsSettled || (Now - request.SentAt).Duration() > MaxSkew) return Refusal;
+        if (_deposed || !_seams.Clock.IsSettled || (Now - request.SentAt).Duration() > MaxSkew)
+        {
+            Refusals.Exchange();
+            return Refusal;
+        }
+
         if (request.Outcomes.Length > 0 && !await RecordAsync(request.Worker, request.Outcomes)) return Refusal;
         if (_deposed) return Refusal;
         if (request.Want <= 0 || _stopping) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
@@ -174,16 +180,22 @@ internal sealed partial class DomainQueue
         return piece;
     }
 
+    private static RenewAnswer RefuseRenewal()
+    {
+        Refusals.Renewal();
+        return new RenewAnswer();
+    }
+
     /// <summary>Renews a worker's leases; also those that a former activation granted (design rule 16).</summary>
     public async ValueTask<RenewAnswer> RenewAsync(RenewRequest request)
     {
         var now = Now;
         _touchedAt = now;
-        if (!MayAct || (now - request.SentAt).Duration() > MaxSkew) return new RenewAnswer();
+        if (!MayAct || (now - request.SentAt).Duration() > MaxSkew) return RefuseRenewal();
         var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !_done.Contains(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now || Limit(e, now + LeaseTime) < now + LeaseTime);
         if (tokenNeeded) await ConfirmAsync();
         now = Now;
-        if (!MayAct || now - request.SentAt > MaxSkew) return new RenewAnswer();
+        if (!MayAct || now - request.SentAt > MaxSkew) return RefuseRenewal();
         var until = StoreTime.Min(now, request.SentAt) + LeaseTime;
         var renewed = new List<ulong>();
         foreach (var held in request.Leases)

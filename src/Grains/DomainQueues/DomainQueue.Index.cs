@@ -166,7 +166,7 @@ internal sealed partial class DomainQueue
         }
 
         var sent = Now;
-        if (await _seams.Index.WriteAsync(_domain, owner, [], CancellationToken.None) == IndexWriteStatus.Deposed) Depose("the owner token is another's");
+        if (await _seams.Index.WriteAsync(_domain, owner, [], CancellationToken.None) == IndexWriteStatus.Deposed) DeposeByToken();
         else _confirmedAt = StoreTime.Max(_confirmedAt, sent);
     }
 
@@ -186,7 +186,7 @@ internal sealed partial class DomainQueue
         var status = await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. changes.Values], CancellationToken.None);
         if (status == IndexWriteStatus.Deposed)
         {
-            Depose("the owner token is another's");
+            DeposeByToken();
             return false;
         }
 
@@ -227,7 +227,7 @@ internal sealed partial class DomainQueue
             read = await _seams.Index.ReadDueAsync(_domain, _owner!.Value, sent, perLane, CancellationToken.None);
             if (read.Deposed)
             {
-                Depose("the owner token is another's");
+                DeposeByToken();
                 return;
             }
 

@@ -45,7 +45,8 @@ internal sealed partial class DomainQueue
             {
                 // A fact is recorded by whoever learns of it; an event once, by the owner: the worker repeats it until one has.
                 if (!isOwner && outcome.Kind != OutcomeKind.Delivered) continue;
-                if (!_leases.TryGetValue(outcome.Lease, out var lease) || !lease.IsOwn) GatherForeign(lease, outcome, reports);
+                // Its end, or an earlier report of it, is on its way into the ledger: the worker repeats this one.
+                if (!_leases.TryGetValue(outcome.Lease, out var lease) || lease is { IsOwn: false, Recording: 0 }) GatherForeign(lease, outcome, reports);
             }
         }
 

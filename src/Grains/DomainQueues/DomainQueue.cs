@@ -1,6 +1,7 @@
 using Angarium.Contracts.DomainQueues;
 using Angarium.Grains.Control;
 using Angarium.Grains.Index;
+using Angarium.Grains.Membership;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Mail.Retry;
@@ -172,7 +173,12 @@ internal sealed partial class DomainQueue
     {
         var now = Now;
         _touchedAt = now;
-        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit) return new OfferAnswer(0, Late: true);
+        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit)
+        {
+            Refusals.Offer();
+            return new OfferAnswer(0, Late: true);
+        }
+
         var refused = 0;
         var room = Room;
         foreach (var offered in offer.Entries)
@@ -282,6 +288,12 @@ internal sealed partial class DomainQueue
         if (_deposed) return;
         _deposed = true;
         LogDeposed(_domain, why);
+    }
+
+    private void DeposeByToken()
+    {
+        Refusals.Write();
+        Depose("the owner token is another's");
     }
 
     /// <summary>Watches work that nobody awaits. What it does not expect breaks an invariant: this activation ends, and the sweep brings its mail to the next.</summary>

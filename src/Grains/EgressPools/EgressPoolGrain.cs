@@ -67,6 +67,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         if (!clock.IsSettled || !IsOwner || (request.SentAt - now).Duration() > s_skew)
         {
             // It lives, and what it holds still counts, whoever of us is out of order.
+            Refusals.Poll();
             _pool.Answered(request.Worker, now);
             return Task.FromResult(new PollAnswer());
         }
@@ -156,6 +157,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private void EndAsSuperseded()
     {
         _isOver = true;
+        Refusals.Order();
         Superseded(log, Name);
         DeactivateOnIdle();
     }

@@ -164,6 +164,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     private void End()
     {
         (_isOver, _complete) = (true, false);
+        Refusals.Order();
         SupersededBy(log, _name);
         DeactivateOnIdle();
     }

@@ -263,6 +263,7 @@ internal sealed partial class SimAccount(SimWorld world)
     {
         foreach (var recipient in _byKey.Values)
         {
+            if (recipient.FinishedAt is null) Note(recipient, world.Whereabouts(recipient));
             if (recipient.FinishedAt is null) Wrong(recipient.IsAcknowledged ? "acknowledged and never finished" : "durable and never finished", recipient);
             else if (recipient.Deliveries.Count == 0 && recipient.ToldAt is null && recipient.DroppedAt is null && !(recipient.IsNotice && recipient.DecidedAt is not null)) Wrong("neither delivered nor its sender told", recipient);
             if (Wrongs.Count > 0) return;

@@ -233,6 +233,16 @@ internal sealed class SimWorld
         }
     }
 
+    /// <summary>Where a recipient is that was forgotten, for people.</summary>
+    public string Whereabouts(SimRecipient recipient)
+    {
+        var domain = recipient.Address[(recipient.Address.IndexOf('@') + 1)..];
+        var row = Index.Index.ListAsync(domain, default, 100_000, default).AsTask().Result.FirstOrDefault(r => r.Member.Key == recipient.Key);
+        var wake = Index.Index.WakesAsync(IndexPartition.Of(domain), new StoreTime(long.MaxValue / 2), 10, default).AsTask().Result.FirstOrDefault(w => w.Domain == domain);
+        return $"in the index {(row.Member.Key == recipient.Key ? $"due {(row.Due - Start).TotalSeconds} after {row.Attempts} attempts" : "not")}, wake-up {(wake.Domain is null ? "none" : (wake.Due - Start).TotalSeconds)}, asleep {Index.IsAsleep(domain)}, "
+            + $"packs {string.Join(' ', Blobs.Packs.Where(p => p.Value.Keys.Contains(recipient.Key)).Select(p => p.Key))}, activations on {string.Join(' ', Silos.Where(s => s.Has(GrainKind.Domain, domain)).Select(s => s.Process.Name))}, owner {Cluster.Owner(GrainKind.Domain, domain)?.Process.Name}";
+    }
+
     public void Poisoned(SimWorker worker)
     {
         PoisonDeaths++;

@@ -1,0 +1,37 @@
+using Angarium.Contracts.DomainQueues;
+using Angarium.Egress.Worker;
+
+namespace Angarium.Unit.Egress;
+
+/// <summary>A session's dealings with a queue beyond the session's end.</summary>
+public sealed class DomainFeedTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    /// <summary>A lease that nobody carries and nobody returns would be renewed for as long as the process lives.</summary>
+    [Fact]
+    public async Task Stop_GrantsComeAfterIt_AreReturnedBeforeItIsSettled()
+    {
+        await using var world = new WorkerUnderTest();
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var isStopped = false;
+        world.OnAnswer = request =>
+        {
+            if (request.Number != 1 || Volatile.Read(ref isStopped)) return;
+            asked.TrySetResult();
+            throw new IOException("lost");
+        };
+        var feed = new DomainFeed(world.Context, "example.net", "site", 0);
+        feed.Look();
+        await asked.Task.WaitAsync(Limit);
+        feed.Stop();
+        var settled = feed.WhenSettledAsync();
+        Volatile.Write(ref isStopped, true);
+        await settled.WaitAsync(Limit);
+        feed.Dispose();
+        Assert.Equal(0, world.Context.Leases.Count);
+        for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
+    }
+}
