@@ -22,6 +22,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_late = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_confirmEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_confirmedFor = TimeSpan.FromSeconds(10);
@@ -89,7 +90,24 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         var answer = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _polls[request.Worker] = (answer, now + EgressPool.LongPoll);
         Flush();
-        return answer.Task;
+        return HeldAsync(request.Worker, answer);
+    }
+
+    /// <summary>
+    /// Ends a long poll by itself when the timer does not: an activation that is to go (its part of the directory was on a silo that died) has no ticks any more, and goes only when every
+    /// call that it holds has ended. With one that waits for a tick it would stay for hours, and nobody would be given an order.
+    /// </summary>
+    private async Task<PollAnswer> HeldAsync(string worker, TaskCompletionSource<PollAnswer> answer)
+    {
+        try
+        {
+            return await answer.Task.WaitAsync(EgressPool.LongPoll + s_late, time);
+        }
+        catch (TimeoutException)
+        {
+            if (_polls.TryGetValue(worker, out var poll) && poll.Answer == answer) Answer(worker, answer, [], clock.Now);
+            return await answer.Task;
+        }
     }
 
     public Task<PlaceAnswer> Place(PlaceRequest request)

@@ -22,6 +22,9 @@ internal sealed partial class PackSweep(
 {
     private const int OfferBatch = 500;
 
+    /// <summary>Domains of one pack that are looked at together.</summary>
+    private const int DomainsAtATime = 8;
+
     /// <summary>Recipients after which the first pass says how far it is.</summary>
     private const int ProgressEvery = 10_000;
 
@@ -154,10 +157,11 @@ internal sealed partial class PackSweep(
 
         var seen = true;
         var partitions = new BitArray(IQueueIndex.Partitions);
-        foreach (var domain in open.GroupBy(o => o.Entry.Domain))
+        // A domain that is offered something waits for a view refreshed since, as all others do just then: one after the other, a pack of many domains would take seconds.
+        foreach (var domains in open.GroupBy(o => o.Entry.Domain).Chunk(DomainsAtATime))
         {
-            partitions.Set(IndexPartition.Of(domain.Key), true);
-            foreach (var batch in Batches(domain)) seen &= await SeeAsync(domain.Key, batch, cancellationToken);
+            foreach (var domain in domains) partitions.Set(IndexPartition.Of(domain.Key), true);
+            foreach (var one in await Task.WhenAll(domains.Select(d => SeeAllAsync(d.Key, d, cancellationToken)))) seen &= one;
         }
 
         if (!seen) _work = true;
@@ -165,6 +169,13 @@ internal sealed partial class PackSweep(
         known.Seen = seen;
         known.CheckedAt = began;
         known.Births = births;
+    }
+
+    private async Task<bool> SeeAllAsync(string domain, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open, CancellationToken cancellationToken)
+    {
+        var seen = true;
+        foreach (var batch in Batches(open)) seen &= await SeeAsync(domain, batch, cancellationToken);
+        return seen;
     }
 
     private async Task<bool> SeeAsync(string domain, List<SweptEntry> entries, CancellationToken cancellationToken)

@@ -12,15 +12,13 @@ public sealed class ProcessesAreReplaced : Scenario
     {
         ["Retry:Schedule"] = "1s,2s,5s,10s",
         ["Egress:Site:Connections"] = Limit.ToString(CultureInfo.InvariantCulture),
+        // At the limit from the start: a site's allowance grows by new connections alone.
+        ["Egress:Site:InitialConnections"] = Limit.ToString(CultureInfo.InvariantCulture),
     };
 
     internal override async Task RunAsync(Stage stage)
     {
-        using var over = new CancellationTokenSource();
-        var flow = stage.Post.FlowAsync(PerSecond, i => Post.Domain(4 + (int)(i % 6), (int)(i / 6 % 20)), over.Token);
         await stage.StepAsync("Should_lose_double_and_refuse_nothing_in_a_rolling_restart", () => RollAsync(stage));
-        await over.CancelAsync();
-        await flow;
         await stage.StepAsync("Should_keep_a_sites_limit_under_kills", () => LimitAsync(stage));
         await stage.StepAsync("Should_deliver_a_full_queue_after_scaling_in_by_SIGTERM", () => ShrinkAsync(stage, "scale-in", "", async n =>
         {
@@ -33,6 +31,8 @@ public sealed class ProcessesAreReplaced : Scenario
 
     private static async Task<string> RollAsync(Stage stage)
     {
+        using var over = new CancellationTokenSource();
+        var flow = stage.Post.FlowAsync(PerSecond, i => Post.Domain(4 + (int)(i % 6), (int)(i / 6 % 20)), over.Token);
         var start = DateTimeOffset.UtcNow;
         foreach (var node in stage.Cluster.Relays)
         {
@@ -42,6 +42,8 @@ public sealed class ProcessesAreReplaced : Scenario
         }
 
         var took = DateTimeOffset.UtcNow - start;
+        await over.CancelAsync();
+        await flow;
         var passage = stage.PassageOf(start, DateTimeOffset.UtcNow, _ => true);
         await stage.SettledAsync();
         Stage.Require(stage.Post.Refusals.Count == 0, $"refused twice: {string.Join("; ", stage.Post.Refusals.Take(5))}");

@@ -38,8 +38,8 @@ public sealed class RedisFails : Scenario
     private static async Task<string> IdleAsync(Stage stage)
     {
         // What a start leaves to do is done by then; a rate needs a time to be measured over.
-        await Task.Delay(TimeSpan.FromSeconds(stage.IsFull ? 90 : 20));
-        var length = TimeSpan.FromSeconds(stage.IsFull ? 300 : 30);
+        await Task.Delay(TimeSpan.FromSeconds(stage.IsFull ? 90 : 10));
+        var length = TimeSpan.FromSeconds(stage.IsFull ? 300 : 20);
         var (storage, redis) = (StorageRequests(stage), await RedisCommandsAsync(stage));
         await Task.Delay(length);
         var hours = length.TotalHours;
