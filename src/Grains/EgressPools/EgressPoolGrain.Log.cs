@@ -12,4 +12,7 @@ internal sealed partial class EgressPoolGrain
 
     [LoggerMessage(2402, LogLevel.Warning, "Pool {Pool} could not make its list of workers durable; new workers get no orders until it can.")]
     private static partial void WorkersNotSaved(ILogger log, Exception error, string pool);
+
+    [LoggerMessage(2404, LogLevel.Error, "Pool {Pool} failed in a tick.")]
+    private static partial void TickFailed(ILogger log, Exception error, string pool);
 }

@@ -22,7 +22,6 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan s_late = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_tick = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan s_confirmEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_confirmedFor = TimeSpan.FromSeconds(10);
@@ -37,6 +36,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private StoreTime _confirmAt;
     private bool _confirming;
     private bool _isOver;
+    private bool _isGone;
 
     /// <summary>Both were confirmed within 10 s, so nobody else's 35 s are over.</summary>
     private bool IsOwner => !_isOver && standing.IsConfirmed && (standing.IsSoleProcess || clock.Now - _ownedAt < s_confirmedFor);
@@ -51,11 +51,12 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         var known = await register.ClaimAsync(Name, _owner, cancellationToken);
         _pool = new EgressPool(known, clock.Now, _owner);
         _confirmAt = clock.Now + s_confirmEvery;
-        this.RegisterGrainTimer(Tick, new GrainTimerCreationOptions(s_tick, s_tick) { Interleave = true });
+        TickAsync().Ignore();
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _isGone = true;
         foreach (var poll in _polls.Values) poll.Answer.TrySetResult(new PollAnswer { Accepted = true });
         _polls.Clear();
         return Task.CompletedTask;
@@ -90,24 +91,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         var answer = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _polls[request.Worker] = (answer, now + EgressPool.LongPoll);
         Flush();
-        return HeldAsync(request.Worker, answer);
-    }
-
-    /// <summary>
-    /// Ends a long poll by itself when the timer does not: an activation that is to go (its part of the directory was on a silo that died) has no ticks any more, and goes only when every
-    /// call that it holds has ended. With one that waits for a tick it would stay for hours, and nobody would be given an order.
-    /// </summary>
-    private async Task<PollAnswer> HeldAsync(string worker, TaskCompletionSource<PollAnswer> answer)
-    {
-        try
-        {
-            return await answer.Task.WaitAsync(EgressPool.LongPoll + s_late, time);
-        }
-        catch (TimeoutException)
-        {
-            if (_polls.TryGetValue(worker, out var poll) && poll.Answer == answer) Answer(worker, answer, [], clock.Now);
-            return await answer.Task;
-        }
+        return answer.Task;
     }
 
     public Task<PlaceAnswer> Place(PlaceRequest request)
@@ -120,7 +104,27 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     public Task<DeclaredPermits> Declared(DeclareRequest request) => Task.FromResult(IsOwner ? _pool.Answer(request, clock.Now) : new DeclaredPermits());
 
-    private Task Tick()
+    /// <summary>
+    /// Ticks on the grain's turns, but not by a grain timer: an activation that is to go (the silo stops, or its part of the directory was on one that died) goes only when the calls that it
+    /// holds have ended, and until then whatever calls next stands before the timer's tick. Long polls that only a tick can end would keep it, and the pool, from everybody for hours.
+    /// </summary>
+    private async Task TickAsync()
+    {
+        while (!_isGone)
+        {
+            await Task.Delay(s_tick, time);
+            try
+            {
+                if (!_isGone) Tick();
+            }
+            catch (Exception error)
+            {
+                TickFailed(log, error, Name);
+            }
+        }
+    }
+
+    private void Tick()
     {
         var now = clock.Now;
         if (!standing.IsSoleProcess && now >= _confirmAt && !_confirming && !_isOver) ConfirmAsync().Ignore();
@@ -128,7 +132,6 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         _pool.Tick(now);
         Flush();
         SiteInstruments.OnPool(Name, _pool.Permits, _pool.Workers, _pool.Waiting);
-        return Task.CompletedTask;
     }
 
     private void Flush()

@@ -16,7 +16,7 @@ public interface IQueueIndex
     const int MaxRead = 20_000;
 
     /// <summary>Rows of each lane that one reading returns: what was asked, and fewer where many lanes share it.</summary>
-    static int PerLane(int asked, int lanes) => Math.Max(8, Math.Min(asked, MaxRead / Math.Max(1, lanes)));
+    static int PerLane(int asked, int lanes) => Math.Min(asked, Math.Max(8, MaxRead / Math.Max(1, lanes)));
 
     /// <summary>Writes the owner token of a new activation over whatever was there.</summary>
     ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken);

@@ -112,7 +112,7 @@ internal static class RedisScripts
         end
         later(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. ARGV[4], '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
         local lanes = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4])
-        local each_lane = math.max(8, math.min(tonumber(ARGV[5]), math.floor(ARGV[7] / math.max(1, #lanes))))
+        local each_lane = math.min(tonumber(ARGV[5]), math.max(8, math.floor(ARGV[7] / math.max(1, #lanes))))
         for _, lane in ipairs(lanes) do
           local queue = ARGV[6] .. lane
           local rows = redis.call('ZRANGEBYSCORE', queue, '-inf', ARGV[4], 'WITHSCORES', 'LIMIT', 0, each_lane)

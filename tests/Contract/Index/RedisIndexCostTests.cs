@@ -141,7 +141,7 @@ public sealed class RedisIndexCostTests : IAsyncLifetime
     public async Task Batch_OfMoreThanLuaTakesAtOnce_IsAllThere()
     {
         var owner = new IndexOwner(5, (await _index.TakeAsync(Domain, 5, default)).Run);
-        var rows = Enumerable.Range(1, 20_001).Select(i => Row(i, i)).ToArray();
+        var rows = Enumerable.Range(1, IQueueIndex.MaxRead).Select(i => Row(i, i)).ToArray();
         Assert.Equal(IndexWriteStatus.Done, await _index.WriteAsync(Domain, owner, [.. rows.Select(r => new IndexChange(r, Remove: false))], default));
         Assert.Equal(rows, (await _index.ReadDueAsync(Domain, owner, At(30_000), 30_000, default)).Rows);
         Assert.DoesNotContain(false, (await _index.SeeAsync(Domain, [.. rows.Select(r => new IndexSight(r.Lane, r.Member))], default)).Found);

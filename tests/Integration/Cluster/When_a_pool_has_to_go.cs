@@ -1,0 +1,61 @@
+using System.Diagnostics;
+using Angarium.Contracts.EgressPools;
+using Angarium.Grains.EgressPools;
+using Angarium.Mail;
+using Angarium.Spool.Documents;
+using Angarium.Spool.Time;
+using Angarium.TestKit.Peers;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Configuration;
+using Orleans.Core.Internal;
+
+namespace Angarium.Integration.Cluster;
+
+/// <summary>The activation of a pool ends while it holds a worker's poll and others call it: a silo that stops, or the one that died had its place in the directory.</summary>
+public sealed class When_a_pool_has_to_go : IAsyncLifetime
+{
+    private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
+
+    private readonly TestCluster _cluster = new();
+    private readonly PlainClock _clock = new(TimeProvider.System);
+    private TestSilo _silo = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        await _cluster.WithDocumentAsync();
+        _silo = _cluster.Add(await TestSilo.StartAsync(_cluster.Documents, _cluster.Id, silo =>
+        {
+            silo.Configure<GrainTypeOptions>(options => options.Classes.Add(typeof(EgressPoolGrain)));
+            silo.Services.AddSingleton<IStoreClock>(_clock);
+            silo.Services.AddSingleton(_cluster.Documents);
+            silo.Services.AddSingleton<WorkerRegister>();
+        }));
+        await TestCluster.UntilAsync(() => _silo.Standing.IsConfirmed, s_soon, "the silo's standing");
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task Should_end_its_polls_and_answer_elsewhere()
+    {
+        var pool = _silo.Grains.GetGrain<IEgressPoolPoll>("default");
+        Assert.True((await pool.Poll(Number("one", 1))).Accepted);
+        var held = pool.Poll(Number("one", 2));
+        var before = await DeclaredAsync();
+        Assert.False(held.IsCompleted);
+
+        await pool.AsReference<IGrainManagementExtension>().DeactivateOnIdle();
+        var since = Stopwatch.StartNew();
+        // Calls that stand before whatever the activation wants to do later.
+        var next = DeclaredAsync();
+        var other = pool.Poll(Number("two", 1));
+        await held.WaitAsync(s_soon);
+        Assert.NotEqual(before.Pool, (await next.WaitAsync(s_soon)).Pool);
+        await other.WaitAsync(s_soon);
+        Assert.True(since.Elapsed < s_soon);
+    }
+
+    private Task<DeclaredPermits> DeclaredAsync() => _silo.Grains.GetGrain<IEgressPoolOrders>("default").Declared(new DeclareRequest { Site = "site", Owner = 1 });
+
+    private PollRequest Number(string worker, long number) => new() { Worker = worker, Number = number, SentAt = _clock.Now, FreeSessions = 1 };
+}
