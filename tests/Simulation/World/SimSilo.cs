@@ -39,11 +39,14 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
     private readonly ActiveDomains _active = new();
     private readonly SpooledAddresses _addresses;
     private long _confirmedAt;
+    private SimSilo[] _sharers = [];
+    private SiloShares _shares;
 
     public SimSilo(SimWorld world, string name)
     {
         _world = world;
         var process = Process = new SimProcess(world.Loop, name);
+        _shares = new SiloShares(name, []);
         world.KeepTime(process);
         _grains = new SimGrains(world, process);
         _settings = new FixedSettings<GrainsOptions>(world.GrainsOptions);
@@ -81,7 +84,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         _confirmedAt = time.GetTimestamp();
         process.Start(ConfirmAsync);
         process.Start(SweepAsync);
-        Every(1_000, () => waker.PassAsync(default));
+        Every((int)waker.Interval.TotalMilliseconds, () => waker.PassAsync(default));
         Every(60_000, () => cleaner.PassAsync(_settings.Current.LedgerRetention, default));
         Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, default));
     }
@@ -99,7 +102,11 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
     /// <summary>Cut off, it knows of no death.</summary>
     public bool? IsAlive(string silo) => Process.Island != 0 || _world.Breaks == Breaks.Seal || !_world.Cluster.Buried.Contains(silo);
 
-    public bool IsMine(ulong item) => new SiloShares(Own, _world.Cluster.Active.Select(s => s.Process.Name)).IsMine(item);
+    public bool IsMine(ulong item)
+    {
+        if (!_sharers.SequenceEqual(_world.Cluster.Active)) (_sharers, _shares) = ([.. _world.Cluster.Active], new SiloShares(Own, _world.Cluster.Active.Select(s => s.Process.Name)));
+        return _shares.IsMine(item);
+    }
 
     public ValueTask WakeAsync(string domain) => _grains.GetGrain<IDomainQueueWake>(domain).Wake();
 
