@@ -5,7 +5,7 @@ using Angarium.Simulation.World;
 namespace Angarium.Simulation;
 
 /// <summary>
-/// The real relay under virtual time and seeded faults keeps its promises. ANGARIUM_SEEDS and ANGARIUM_FIRST_SEED choose the seeds; a seed that fails prints what happened to the recipient in question.
+/// The real relay under virtual time and seeded faults keeps its promises. ANGARIUM_SEEDS and ANGARIUM_FIRST_SEED choose the seeds, ANGARIUM_PLAN a clause whose story is likely; a seed that fails prints what happened to the recipient in question.
 /// </summary>
 public class SimulationTests(ITestOutputHelper output)
 {
@@ -14,6 +14,7 @@ public class SimulationTests(ITestOutputHelper output)
     {
         var count = Number("ANGARIUM_SEEDS", 3_000);
         var first = Number("ANGARIUM_FIRST_SEED", 1);
+        var plan = Enum.Parse<Breaks>(Environment.GetEnvironmentVariable("ANGARIUM_PLAN") ?? nameof(Breaks.None));
         var wrongs = new List<string>();
         var ran = 0;
         long moved = 0, away = 0;
@@ -23,14 +24,14 @@ public class SimulationTests(ITestOutputHelper output)
         var cpu = process.TotalProcessorTime;
         for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
         {
-            var world = Replay(seed, Breaks.None);
+            var world = Replay(seed, Breaks.None, plan);
             ran++;
             steps += world.Loop.Steps;
             recipients += world.Account.All.Count();
             second += world.Account.Second;
             (moved, away) = (moved + world.Blobs.Moved, away + world.Blobs.MovedAway);
             if (world.Account.Wrongs.Count == 0) continue;
-            wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1): {Replay(seed, Breaks.None, isVerbose: true).Account.Wrongs[0]}");
+            wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1): {Replay(seed, Breaks.None, plan, isVerbose: true).Account.Wrongs[0]}");
         }
 
         process.Refresh();
@@ -66,10 +67,10 @@ public class SimulationTests(ITestOutputHelper output)
             if (traces[0][i] != traces[1][i]) Assert.Fail($"seed {seed} step {i}:\n" + string.Join("\n", traces[0].Skip(i - 5).Take(10)) + "\n---\n" + string.Join("\n", traces[1].Skip(i - 5).Take(10)));
     }
 
-    internal static SimWorld Replay(int seed, Breaks breaks, bool isVerbose = false)
+    internal static SimWorld Replay(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false)
     {
         Spool.Turns.Captured = true;
-        var world = new SimWorld(seed, breaks, isVerbose);
+        var world = new SimWorld(seed, breaks, plan, isVerbose);
         world.Run();
         return world;
     }

@@ -13,7 +13,6 @@ internal enum GrainKind { Domain, Site, Pool }
 internal sealed class SimCluster(SimWorld world)
 {
     private const int CallLimit = 30_000;
-    private static readonly TimeSpan s_stale = TimeSpan.FromSeconds(20);
 
     private readonly Dictionary<(GrainKind, string), Entry> _directory = [];
 
@@ -82,7 +81,7 @@ internal sealed class SimCluster(SimWorld world)
         if (entry.Before is not { Process.IsDead: false } before) return Cut(from, kind, key) ?? entry.Silo;
         // Caches of the directory are old for a while; who is cut off together with the last owner knows of no other.
         if (from.Island != 0 && SimNet.Reaches(from, before.Process)) return before;
-        return world.Loop.Now - entry.Since < s_stale && world.Loop.Random.Next(2) == 0 ? before : entry.Silo;
+        return world.Loop.Now - entry.Since < world.Staleness && world.Loop.Random.Next(2) == 0 ? before : entry.Silo;
     }
 
     // Within an island grains are looked for there.

@@ -94,7 +94,7 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
     {
         public ValueTask<OfferAnswer> Offer(Offer offer)
         {
-            var slow = World.Loop.Chance(World.Net.Trouble * 2);
+            var slow = World.Loop.Chance(World.Net.Trouble * 2 + World.LateOffers);
             return new(slow ? LateAsync(offer) : Call<IDomainQueueIntake, OfferAnswer>(g => OfferAsync(g, offer)));
         }
 
@@ -127,7 +127,7 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
         // On its way for longer than anybody waits for it.
         private async Task<OfferAnswer> LateAsync(Offer offer)
         {
-            await Process.Delay(0, World.Loop.Random.Next(2) == 0 ? 30_000 : 200_000);
+            await Process.Delay(0, World.LateOffers > 0 ? 300_000 : World.Loop.Random.Next(2) == 0 ? 30_000 : 200_000);
             return await Call<IDomainQueueIntake, OfferAnswer>(g => OfferAsync(g, offer));
         }
 

@@ -43,7 +43,7 @@ internal sealed class SimNet(SimLoop loop)
 
     private void Ask<T>(SimProcess from, SimStoreLink store, Func<T> work, Action<T> done, Action<Exception> failed)
     {
-        if (from.Island != 0 || store.IsDown)
+        if (from.Island != 0 || store.IsDownFor(from))
         {
             from.At(loop.Random.Next(1, store.Limit), () => failed(new IOException($"{store.Name}: not reached")));
             return;
@@ -95,6 +95,8 @@ internal sealed class SimNet(SimLoop loop)
 /// <summary>A store as its callers meet it: how long it usually takes, and when they give up.</summary>
 internal sealed class SimStoreLink(SimLoop loop, string name, int usual, int limit)
 {
+    private readonly Dictionary<SimProcess, StoreTime> _kept = [];
+
     public string Name => name;
 
     public int Usual => usual;
@@ -107,4 +109,9 @@ internal sealed class SimStoreLink(SimLoop loop, string name, int usual, int lim
     public StoreTime LateAt { get; set; }
 
     public bool IsDown => DownUntil > loop.Now;
+
+    public bool IsDownFor(SimProcess process) => IsDown || _kept.TryGetValue(process, out var until) && until > loop.Now;
+
+    /// <summary>The process does not reach it until then.</summary>
+    public void Keep(SimProcess process, StoreTime until) => _kept[process] = until;
 }

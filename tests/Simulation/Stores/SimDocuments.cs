@@ -13,6 +13,14 @@ internal sealed class SimDocuments(SimWorld world, SimProcess process) : IDocume
         return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ReadDocument(name));
     }
 
+    public async Task<DocumentRead> ReadIfChangedAsync(string name, string? tag, CancellationToken cancellationToken)
+    {
+        // Rule 10 broken: who writes since the first look is not seen.
+        if (world.Breaks == Breaks.NewStreams && tag is not null) return new DocumentRead(false, null);
+        var document = await ReadAsync(name, cancellationToken);
+        return document?.Tag == tag ? new DocumentRead(false, null) : new DocumentRead(true, document);
+    }
+
     public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
     {
         if (IsLost(name)) return Task.FromResult<string?>("1");

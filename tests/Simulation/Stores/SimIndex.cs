@@ -27,7 +27,32 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
     public ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken)
     {
         if (world.Breaks == Breaks.Confirmation && changes.Count == 0) return new(IndexWriteStatus.Done);
-        return Ask(() =>
+        return world.Breaks == Breaks.OneScript ? new(WriteInTwoAsync(domain, owner, changes)) : Ask(Write(domain, owner, changes));
+    }
+
+    // Entries, and then what wakes their domain: the second may be lost.
+    private async Task<IndexWriteStatus> WriteInTwoAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes)
+    {
+        var write = Write(domain, owner, changes);
+        var isNew = changes.Any(c => !c.Remove);
+        var status = await Ask(() =>
+        {
+            var result = write();
+            if (isNew) Server.TakeWakes([domain]);
+            return result;
+        });
+        if (isNew && world.Loop.Chance(0.02)) world.KillBetween(process);
+        if (isNew) await Ask(() =>
+        {
+            Server.Awake(domain);
+            return true;
+        });
+        return status;
+    }
+
+    private Func<IndexWriteStatus> Write(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes)
+    {
+        return () =>
         {
             if (world.Breaks == Breaks.Token)
             {
@@ -44,7 +69,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
             Server.Logged((index, run) => Now(index.WriteAsync(domain, owner with { Run = run }, possible, default)));
             if (possible.Count > 0) Server.Awake(domain);
             return possible.Count == changes.Count || world.Breaks == Breaks.IndexFull ? status : IndexWriteStatus.Full;
-        });
+        };
     }
 
     public ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken) => Ask(() =>
@@ -76,7 +101,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
 
     // Partition by partition in a loop: a step each would be most of a run.
     public ValueTask<IndexStamp> StampAsync(int partition, CancellationToken cancellationToken) =>
-        process.Island != 0 || Server.Link.IsDown ? throw new IOException("index: not reached")
+        process.Island != 0 || Server.Link.IsDownFor(process) ? throw new IOException("index: not reached")
         : world.Breaks == Breaks.BirthMark ? new(new IndexStamp(1, 1))
         : world.Partitions[partition] ? Server.Index.StampAsync(partition, cancellationToken)
         : new(new IndexStamp(1, 1));
@@ -85,7 +110,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
     {
         if (!world.Partitions[partition]) return new(s_none);
         // Every second and from each silo: mostly a step that takes no time.
-        if (process.Island == 0 && !Server.Link.IsDown && world.Loop.Random.Next(8) > 0) return new(Wakes(partition, until, limit));
+        if (process.Island == 0 && !Server.Link.IsDownFor(process) && world.Loop.Random.Next(8) > 0) return new(Wakes(partition, until, limit));
         return Ask(() => Wakes(partition, until, limit));
     }
 

@@ -24,7 +24,7 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     public async IAsyncEnumerable<LedgerStreamListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var streams = world.Breaks == Breaks.NewStreams && _stale is { } stale ? stale : await world.Net.AskAsync(process, world.Blobs.Link, world.Blobs.ListLedger);
-        if (_stale is null || world.Loop.Chance(0.1)) _stale = streams;
+        _stale ??= streams;
         foreach (var stream in streams) yield return stream;
     }
 

@@ -15,6 +15,12 @@ internal sealed class SimPackStore(SimWorld world, SimProcess process, bool mayD
     {
         var bytes = image.Head.ToArray();
         var asked = world.Loop.Now;
+        if (name.Kind == PackKind.Moved && world.Loop.Chance(world.LateCopies))
+        {
+            world.Loop.Outside.At(world.Loop.Random.Next(30_000, 400_000), () => world.Blobs.Create(name, bytes, late: true));
+            return PackCreation.Unknown;
+        }
+
         while (true)
         {
             try

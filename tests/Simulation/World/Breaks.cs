@@ -65,6 +65,12 @@ internal enum Breaks
     /// <summary>10: a refresh does not see new streams.</summary>
     NewStreams,
 
+    /// <summary>10: what is recorded about packs that are in no listing is forgotten.</summary>
+    Unlisted,
+
+    /// <summary>10: a copy does not say what its maker knew.</summary>
+    CopyPositions,
+
     /// <summary>11: a late hand-over is taken for a new one.</summary>
     LateHandOver,
 
@@ -127,6 +133,9 @@ internal enum Breaks
 
     /// <summary>18: the waker takes the wake-up with it.</summary>
     WakeTaken,
+
+    /// <summary>18: entry and wake-up are written in two steps.</summary>
+    OneScript,
 
     /// <summary>18: nobody notices how old a call is.</summary>
     SentAt,

@@ -37,7 +37,7 @@ internal sealed class BrokenLedger(SimWorld world, SimSilo silo, LedgerWriter le
     // Stuck before it begins, and nobody gives it up.
     private async Task LateAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy)
     {
-        if (beginBy is not null && world.Loop.Chance(world.Net.Trouble * 4)) await silo.Process.Delay(5_000, 90_000);
+        if (beginBy is not null && world.Loop.Chance(0.5)) await silo.Process.Delay(5_000, 90_000);
         await ledger.AppendAsync(records);
     }
 }

@@ -12,8 +12,8 @@ internal sealed class ForgedTables(SimWorld world, ISpoolReader reader) : ISpool
         if (read.Value is not { } toc || name.Kind != PackKind.Moved) return read;
         return read with
         {
-            Value = world.Breaks == Breaks.SourceNamed
-                ? toc with { Sources = [.. world.Blobs.Packs.Keys] }
+            Value = world.Breaks == Breaks.SourceNamed ? toc with { Sources = [.. world.Blobs.Packs.Keys] }
+                : world.Breaks == Breaks.CopyPositions ? toc with { Positions = [] }
                 : toc with { Entries = [.. toc.Entries.Select(e => e with { Keys = Forge(e.Keys) })] },
         };
     }

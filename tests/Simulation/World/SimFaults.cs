@@ -1,6 +1,7 @@
 using Angarium.Mail;
 using Angarium.Simulation.Cluster;
 using Angarium.Simulation.Kernel;
+using Angarium.Simulation.Stores;
 
 namespace Angarium.Simulation.World;
 
@@ -21,12 +22,14 @@ internal sealed class SimFaults(SimWorld world)
     {
         if (world.Breaks == Breaks.Age) Outside.Start(AgeAsync);
         // Each seed has its own favourite among them, so that some faults meet themselves.
-        var favourite = Loop.Random.Next(20);
+        var favourite = Loop.Random.Next(22);
+        var plan = SimPlans.Of(world, this);
         while (true)
         {
-            await Outside.Delay(2_000, world.IsLong ? 400_000 : 30_000);
+            await Outside.Delay(2_000, world.IsLong ? 400_000 : plan is null ? 30_000 : 12_000);
             if (Loop.Now - world.Start > world.FaultsFor) break;
-            Strike(Loop.Random.Next(3) == 0 ? favourite : Loop.Random.Next(20));
+            if (plan is not null && Loop.Random.Next(4) > 0) plan();
+            else Strike(Loop.Random.Next(3) == 0 ? favourite : Loop.Random.Next(22));
         }
 
         await HealAsync();
@@ -71,12 +74,7 @@ internal sealed class SimFaults(SimWorld world)
                 PauseSilo(Pick(world.Cluster.Active), seconds, unnoticed: true);
                 break;
             case 6 or 7:
-                var kind = (GrainKind)Loop.Random.Next(6) switch { GrainKind.Site => GrainKind.Site, GrainKind.Pool => GrainKind.Pool, _ => GrainKind.Domain };
-                world.LastLoss = Loop.Now;
-                world.Losses++;
-                if (kind == GrainKind.Pool) world.PoolDoubtUntil = Loop.Now + s_doubt;
-                foreach (var key in world.Cluster.Keys(kind).Where(_ => Loop.Random.Next(2) == 0).ToList()) world.Cluster.Forget(kind, key);
-                Note($"the directory forgets some of kind {kind}");
+                Forget((GrainKind)Loop.Random.Next(6) switch { GrainKind.Site => GrainKind.Site, GrainKind.Pool => GrainKind.Pool, _ => GrainKind.Domain });
                 break;
             case 8:
                 world.LastLoss = Loop.Now;
@@ -85,9 +83,7 @@ internal sealed class SimFaults(SimWorld world)
                 break;
             case 9:
                 var lag = Loop.Random.Next(4) == 0 ? Loop.Random.Next(60, 3_600) : Loop.Random.Next(1, 60);
-                world.LastLoss = Loop.Now;
-                world.Index.FailOver(TimeSpan.FromSeconds(lag));
-                Note($"the index fails over to {lag} s ago");
+                FailOver(TimeSpan.FromSeconds(lag));
                 break;
             case 10:
                 world.LastLoss = Loop.Now;
@@ -124,6 +120,12 @@ internal sealed class SimFaults(SimWorld world)
                 world.Ingresses.Remove(ingress);
                 world.AddIngress();
                 break;
+            case 19:
+                Apart(Pick(world.Cluster.Active), world.Index.Link, seconds);
+                break;
+            case 20:
+                Apart(Pick(world.Cluster.Active), world.Blobs.Link, seconds);
+                break;
             case 18:
                 var stepped = Loop.Random.Next(2) == 0 ? Pick(world.Workers).Process : Pick(world.Cluster.Active).Process;
                 world.LastLoss = Loop.Now;
@@ -142,7 +144,33 @@ internal sealed class SimFaults(SimWorld world)
         }
     }
 
-    private void KillSilo(SimSilo silo)
+    public void Forget(GrainKind kind)
+    {
+        world.LastLoss = Loop.Now;
+        world.Losses++;
+        if (kind == GrainKind.Pool) world.PoolDoubtUntil = Loop.Now + s_doubt;
+        foreach (var key in world.Cluster.Keys(kind).Where(_ => Loop.Random.Next(2) == 0).ToList()) world.Cluster.Forget(kind, key);
+        Note($"the directory forgets some of kind {kind}");
+    }
+
+    /// <summary>A silo's domains are placed elsewhere, and it cannot hear of it from the index.</summary>
+    public void Depose(SimSilo silo, TimeSpan seconds)
+    {
+        world.LastLoss = Loop.Now;
+        world.Losses++;
+        foreach (var key in world.Cluster.Keys(GrainKind.Domain).Where(k => world.Cluster.Owner(GrainKind.Domain, k) == silo).ToList()) world.Cluster.Forget(GrainKind.Domain, key);
+        Note($"the directory forgets the domains of {silo.Process.Name}");
+        Apart(silo, world.Index.Link, seconds);
+    }
+
+    public void FailOver(TimeSpan lag)
+    {
+        world.LastLoss = Loop.Now;
+        world.Index.FailOver(lag);
+        Note($"the index fails over to {lag.TotalSeconds} s ago");
+    }
+
+    public void KillSilo(SimSilo silo)
     {
         Note($"{silo.Process.Name} is killed");
         silo.Process.Kill();
@@ -159,7 +187,14 @@ internal sealed class SimFaults(SimWorld world)
         Suspect(silo, seconds);
     }
 
-    private void PauseSilo(SimSilo silo, TimeSpan seconds, bool unnoticed)
+    /// <summary>Nothing lies between the two but a broken way.</summary>
+    public void Apart(SimSilo silo, SimStoreLink store, TimeSpan seconds)
+    {
+        Note($"{silo.Process.Name} does not reach {store.Name} for {seconds.TotalSeconds} s");
+        store.Keep(silo.Process, Loop.Now + seconds);
+    }
+
+    public void PauseSilo(SimSilo silo, TimeSpan seconds, bool unnoticed)
     {
         Note($"{silo.Process.Name} is {(unnoticed ? "frozen" : "paused")} for {seconds.TotalSeconds} s");
         silo.Process.Pause(seconds, unnoticed);
@@ -218,7 +253,7 @@ internal sealed class SimFaults(SimWorld world)
         IsOver = true;
     }
 
-    private T Pick<T>(List<T> list) => list[Loop.Random.Next(list.Count)];
+    public T Pick<T>(List<T> list) => list[Loop.Random.Next(list.Count)];
 
     private void Note(string what) => world.Account.NoteAll("-- " + what);
 }

@@ -11,7 +11,13 @@ internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway
     private readonly Dictionary<ulong, RecipientKey[]> _leases = [];
     private int _tries;
 
-    public Task<PollAnswer> PollAsync(PollRequest request) => gateway.PollAsync(request);
+    public async Task<PollAnswer> PollAsync(PollRequest request)
+    {
+        var sent = world.Loop.Now;
+        var answer = await gateway.PollAsync(request);
+        if (answer.Accepted) worker.HeardAt = StoreTime.Max(worker.HeardAt, sent);
+        return answer;
+    }
 
     public async Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request)
     {

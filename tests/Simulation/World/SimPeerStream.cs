@@ -16,6 +16,7 @@ internal sealed class SimPeerStream : Stream
     private readonly List<string> _recipients = [];
     private TaskCompletionSource? _arrived;
     private bool _isData, _isDeaf, _isCut, _isOver;
+    private int _unread;
     private long _free;
 
     public SimPeerStream(SimWorld world, SimWorker worker, string host)
@@ -30,6 +31,9 @@ internal sealed class SimPeerStream : Stream
     public string Host { get; }
 
     public StoreTime OpenedAt { get; }
+
+    /// <summary>Since when it has been in a transaction, or waiting to begin one; null = its worker could close it.</summary>
+    public StoreTime? BusySince { get; private set; }
 
     public override bool CanRead => true;
 
@@ -68,6 +72,7 @@ internal sealed class SimPeerStream : Stream
         }
 
         var reply = _replies.Dequeue();
+        if (--_unread == 0 && _recipients.Count == 0) BusySince = null;
         reply.CopyTo(buffer);
         return reply.Length;
     }
@@ -150,21 +155,23 @@ internal sealed class SimPeerStream : Stream
         _isData = false;
         // Nobody here writes lines that begin with a dot.
         var content = stuffed;
-        if (_world.Poison is { } poison && _recipients.Contains(poison))
+        string[] recipients = [.. _recipients];
+        _recipients.Clear();
+        if (_world.Poison is { } poison && recipients.Contains(poison))
         {
             _world.Poisoned(_worker);
             return;
         }
 
         var found = new List<(SimRecipient Recipient, string Address)>();
-        foreach (var address in _recipients)
+        foreach (var address in recipients)
         {
             if (_world.Account.Find(_worker, address, content) is { } recipient) found.Add((recipient, address));
             else _world.Account.Wrongs.Add($"{address} was sent and is nobody's, or nobody's now, by {_worker.Process.Name}");
         }
 
         foreach (var (recipient, _) in found) _world.Account.Dot(_worker, recipient);
-        var dice = _recipients[0].EndsWith("@s.test", StringComparison.Ordinal) ? 1 : _world.Loop.Random.NextDouble();
+        var dice = recipients[0].EndsWith("@s.test", StringComparison.Ordinal) ? 1 : _world.Loop.Random.NextDouble();
         var rude = _world.Rudeness;
         if (dice < rude / 2)
         {
@@ -204,6 +211,8 @@ internal sealed class SimPeerStream : Stream
     private void Answer(string text, long extra, string? then = null, bool isLast = false)
     {
         _isDeaf |= isLast;
+        _unread++;
+        BusySince ??= _world.Loop.Now;
         var now = _world.Loop.Now.Milliseconds;
         _free = Math.Max(_free, now + _world.Loop.Random.Next(2, 60) + extra);
         _worker.Process.At(_free - now, () =>

@@ -58,7 +58,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         var index = new SimIndex(world, process);
         var cache = new PackCache(world.Loop.Random.Next(2) * 65_536);
         var reader = new SpoolReader(packs, cache, NullLogger.Instance);
-        ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace ? new ForgedTables(world, reader) : reader;
+        ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace or Breaks.CopyPositions ? new ForgedTables(world, reader) : reader;
 
         RecordView? view = null;
         Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw, () => Own, () => IsConfirmed);
@@ -69,10 +69,11 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         INoticeWriter notices = new NoticeWriter(reader, writer, clock, new FixedSettings<NoticeOptions>(new NoticeOptions()), _settings, NullLogger<NoticeWriter>.Instance);
         _register = new WorkerRegister(documents, this);
         _addresses = new SpooledAddresses(reader);
+        var control = new ControlDocuments(documents, this);
         _seams = new DomainQueueSeams
         {
             Clock = clock, Standing = this, Ledger = new BrokenLedger(world, this, Writer), Index = index, View = world.Breaks == Breaks.LedgerDecides ? new StaleView(_view) : _view,
-            Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = new ControlDocuments(documents, this), Routes = routes, Sites = this,
+            Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = control, Routes = routes, Sites = this,
             Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without,
         };
         _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);
@@ -85,6 +86,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         process.Start(ConfirmAsync);
         process.Start(SweepAsync);
         Every((int)waker.Interval.TotalMilliseconds, () => waker.PassAsync(default));
+        Every(10_000, () => control.HearAsync(default));
         Every(60_000, () => cleaner.PassAsync(_settings.Current.LedgerRetention, default));
         Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, default));
     }

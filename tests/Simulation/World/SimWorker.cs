@@ -18,6 +18,8 @@ internal sealed class SimWorker
     /// <summary>A worker that its pool has not heard for so long closes its connections (rule 21).</summary>
     private static readonly TimeSpan s_silence = TimeSpan.FromSeconds(15);
 
+    private static readonly TimeSpan s_close = TimeSpan.FromSeconds(23);
+
     private readonly SimWorld _world;
 
     public SimWorker(SimWorld world, string name)
@@ -44,9 +46,12 @@ internal sealed class SimWorker
     /// <summary>Its clocks stood still and it does not know: what it does now cannot be helped.</summary>
     public bool IsUnaware => Process.UnawareUntil > _world.Loop.Now;
 
-    /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count.</summary>
+    /// <summary>When it sent the last poll that its pool has accepted.</summary>
+    public StoreTime HeardAt { get; set; }
+
+    /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count, nor one that its worker could not close in time because it was in a transaction.</summary>
     public bool Excuses(SimPeerStream connection) =>
-        Process.PausedUntil > _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
+        Process.PausedUntil > _world.Loop.Now || connection.BusySince < HeardAt + s_close && HeardAt + s_silence < _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
 
     public void Kill()
     {

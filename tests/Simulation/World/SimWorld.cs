@@ -23,9 +23,10 @@ internal sealed class SimWorld
     private int _names;
     private int _messages;
 
-    public SimWorld(int seed, Breaks breaks, bool isVerbose = false)
+    /// <param name="plan">The clause whose story is made likely: its faults come often, whether it is left out or not.</param>
+    public SimWorld(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false)
     {
-        (Breaks, IsVerbose) = (breaks, isVerbose);
+        (Breaks, Plan, IsVerbose) = (breaks, plan, isVerbose);
         Loop = new SimLoop(seed);
         Start = Loop.Now;
         Net = new SimNet(Loop);
@@ -36,22 +37,25 @@ internal sealed class SimWorld
         Peers = new SimPeers(this);
         foreach (var domain in (string[])[.. Domains, "s.test"]) Partitions[IndexPartition.Of(domain)] = true;
         // One world in eighty lives for hours, for the sake of the cleaner.
-        IsLong = Loop.Random.Next(80) == 0;
+        IsLong = Loop.Random.Next(80) == 0 || SimPlans.IsLong(plan);
         FaultsFor = IsLong ? TimeSpan.FromMinutes(90) : TimeSpan.FromSeconds(150);
         Pipelining = Loop.Random.Next(4) > 0;
         var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(20)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
         GrainsOptions = new GrainsOptions
         {
-            RetrySchedule = schedule, Window = 16, RetryExpire = !IsLong && Loop.Random.Next(2) == 0 ? TimeSpan.FromMinutes(2) : TimeSpan.FromDays(4),
+            RetrySchedule = schedule, Window = 16, RetryExpire = !IsLong && (Loop.Random.Next(2) == 0 || plan == Breaks.OwnerDecides) ? TimeSpan.FromSeconds(plan == Breaks.OwnerDecides ? 45 : 120) : TimeSpan.FromDays(4),
         };
         Net.Trouble = Loop.Random.Next(4) switch { 0 => 0.005, 1 => 0.08, _ => 0.025 };
         Rudeness = Loop.Random.NextDouble() * 0.2;
         Peers.Unreachable = Loop.Random.Next(3) == 0 ? 0.2 : 0.02;
         Slowness = Loop.Random.Next(4) == 0 ? 0.2 : Net.Trouble;
+        if (plan != Breaks.None) SimPlans.Prepare(this);
         _faults = new SimFaults(this);
     }
 
     public Breaks Breaks { get; }
+
+    public Breaks Plan { get; }
 
     public bool IsVerbose { get; }
 
@@ -110,6 +114,15 @@ internal sealed class SimWorld
     /// <summary>Likelihood that a receiver says no, or worse.</summary>
     public double Rudeness { get; set; }
 
+    /// <summary>Likelihood that a hand-over is on its way for longer than anybody waits for it, beyond what the network does.</summary>
+    public double LateOffers { get; set; }
+
+    /// <summary>How long callers may believe in a former place of a grain.</summary>
+    public TimeSpan Staleness { get; set; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Likelihood that a copy becomes durable long after it was given up.</summary>
+    public double LateCopies { get; set; }
+
     /// <summary>Likelihood that a receiver takes its time.</summary>
     public double Slowness { get; set; }
 
@@ -148,7 +161,14 @@ internal sealed class SimWorld
         if (Account.Wrongs.Count == 0) Account.Close();
     }
 
-    public IEnumerable<LedgerRecord> Decode(ReadOnlyMemory<byte> blocks) => LedgerReader.Decode(blocks.Span, out _);
+    /// <summary>Rule 10 broken: what is about packs that are in no listing is forgotten.</summary>
+    public IEnumerable<LedgerRecord> Decode(ReadOnlyMemory<byte> blocks)
+    {
+        var records = LedgerReader.Decode(blocks.Span, out _);
+        if (Breaks != Breaks.Unlisted) return records;
+        var listed = Blobs.Packs.Values.SelectMany(p => p.Keys).ToHashSet();
+        return records.Where(r => listed.Contains(r.Key));
+    }
 
     public ulong DrawWriter() => Breaks == Breaks.WriterId ? 1 : Loop.Draw();
 
@@ -243,6 +263,12 @@ internal sealed class SimWorld
             + $"packs {string.Join(' ', Blobs.Packs.Where(p => p.Value.Keys.Contains(recipient.Key)).Select(p => p.Key))}, activations on {string.Join(' ', Silos.Where(s => s.Has(GrainKind.Domain, domain)).Select(s => s.Process.Name))}, owner {Cluster.Owner(GrainKind.Domain, domain)?.Process.Name}";
     }
 
+    /// <summary>Rule 18 broken: killed between the two steps of a write.</summary>
+    public void KillBetween(SimProcess process)
+    {
+        if (Silos.Find(s => s.Process == process) is { } silo) _faults.KillSilo(silo);
+    }
+
     public void Poisoned(SimWorker worker)
     {
         PoisonDeaths++;
@@ -251,7 +277,7 @@ internal sealed class SimWorld
 
     private async Task SendAsync()
     {
-        while (Loop.Now - Start < FaultsFor - TimeSpan.FromSeconds(20))
+        while (Loop.Now - Start < FaultsFor - TimeSpan.FromSeconds(Plan == Breaks.OneScript ? 120 : 20))
         {
             await Loop.Outside.Delay(500, IsLong ? 300_000 : 12_000);
             for (var count = Loop.Random.Next(1, 4); count > 0; count--) Ingresses[Loop.Random.Next(Ingresses.Count)].Send(Message());
@@ -262,7 +288,7 @@ internal sealed class SimWorld
     {
         var number = ++_messages;
         var recipients = Enumerable.Range(0, Loop.Random.Next(1, 5)).Select(i => $"r{number}-{i}@{Domains[Loop.Random.Next(Domains.Length)]}").ToArray();
-        if (number == 4 && !IsLong && Loop.Random.Next(25) == 0) Poison = recipients[0];
+        if (number == 4 && !IsLong && (Loop.Random.Next(25) == 0 || Plan == Breaks.LostLeases)) Poison = recipients[0];
         var trace = "Received: from client by relay.test id " + new string('_', 23) + ";\r\n";
         return new NewMessage
         {

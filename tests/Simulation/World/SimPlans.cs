@@ -1,0 +1,81 @@
+using Angarium.Simulation.Cluster;
+
+namespace Angarium.Simulation.World;
+
+/// <summary>
+/// For clauses whose story hardly ever happens by chance: a world in which it is likely. What strikes is the seed's choice still, and nothing that could not happen; with the clause in force every
+/// promise holds there too.
+/// </summary>
+internal static class SimPlans
+{
+    /// <summary>The cleaner has something to do only in worlds that live for hours.</summary>
+    public static bool IsLong(Breaks plan) => plan is Breaks.KeyIsPlace or Breaks.SourceNamed or Breaks.CopyFirst or Breaks.NotFound or Breaks.Struck or Breaks.Unlisted or Breaks.CopyPositions;
+
+    public static void Prepare(SimWorld world)
+    {
+        switch (world.Plan)
+        {
+            case Breaks.LateHandOver:
+                world.LateOffers = 0.5;
+                break;
+            case Breaks.JudgeIndex:
+                world.LateOffers = 0.5;
+                world.Rudeness = 0.5;
+                break;
+            case Breaks.ConfirmAgain or Breaks.HolderListens or Breaks.SentAt:
+                world.Staleness = TimeSpan.FromSeconds(100);
+                world.Slowness = 0.3;
+                break;
+            case Breaks.OwnerDecides or Breaks.RunId:
+                world.Staleness = TimeSpan.FromSeconds(100);
+                world.Peers.Unreachable = 0.6;
+                break;
+            case Breaks.DecideBy or Breaks.StaleDecides:
+                world.Rudeness = 0.6;
+                break;
+            case Breaks.SourceNamed or Breaks.Unlisted or Breaks.CopyPositions:
+                world.LateCopies = 0.6;
+                break;
+        }
+    }
+
+    /// <summary>What strikes three times of four; null = nothing in particular.</summary>
+    public static Action? Of(SimWorld world, SimFaults faults)
+    {
+        var loop = world.Loop;
+        return world.Plan switch
+        {
+            Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams or Breaks.StaleDecides => () => faults.Forget(GrainKind.Domain),
+            Breaks.OwnerDecides => () => faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(40, 90))),
+            Breaks.ConfirmAgain => () =>
+            {
+                var milliseconds = loop.Random.Next(14_000, 20_000);
+                faults.Pick(world.Workers).Process.Pause(TimeSpan.FromMilliseconds(milliseconds), unnoticed: false);
+                loop.Outside.At(milliseconds + loop.Random.Next(-1_000, 2_000), () => faults.Forget(GrainKind.Domain));
+            },
+            Breaks.HolderListens => () =>
+            {
+                faults.Forget(GrainKind.Domain);
+                faults.Apart(faults.Pick(world.Cluster.Active), world.Index.Link, TimeSpan.FromSeconds(loop.Random.Next(20, 90)));
+            },
+            Breaks.RunId => () =>
+            {
+                var milliseconds = loop.Random.Next(40_000, 60_000);
+                faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromMilliseconds(milliseconds));
+                loop.Outside.At(milliseconds, () => faults.FailOver(TimeSpan.FromMilliseconds(milliseconds + loop.Random.Next(0, 3_000))));
+            },
+            Breaks.SentAt => () =>
+            {
+                var silo = faults.Pick(world.Cluster.Active);
+                var seconds = TimeSpan.FromSeconds(loop.Random.Next(30, 60));
+                faults.PauseSilo(silo, seconds, unnoticed: true);
+                faults.Apart(silo, world.Blobs.Link, seconds + TimeSpan.FromSeconds(12));
+            },
+            Breaks.Struck => () =>
+            {
+                if (loop.Now - world.Start > TimeSpan.FromMinutes(70)) faults.FailOver(loop.Now - world.Start - TimeSpan.FromSeconds(loop.Random.Next(60, 600)));
+            },
+            _ => null,
+        };
+    }
+}
