@@ -31,6 +31,9 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
     private readonly Queue<(HeldGrant Held, RecipientKey[] Keys)> again = new();
     private readonly List<(AttemptOutcome Outcome, HeldGrant Held)> outbox = [];
 
+    /// <summary>Recipients of each grant that nothing was reported of yet.</summary>
+    private readonly Dictionary<HeldGrant, int> carried = [];
+
     private FeedState state;
     private TaskCompletionSource? changed;
     private TaskCompletionSource? settled;
@@ -95,6 +98,20 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
 
     /// <summary>Returns what is granted and not begun.</summary>
     public void Stop() => Turn(FeedState.Stopped);
+
+    /// <summary>Whoever carried its mail is gone in the middle of it. What was not begun is returned; the leases of what was begun are renewed no more and end by themselves.</summary>
+    public void Abandon()
+    {
+        HeldGrant[] left;
+        lock (gate)
+        {
+            Stop();
+            left = [.. carried.Keys];
+            carried.Clear();
+        }
+
+        foreach (var held in left) context.Leases.Forget(held);
+    }
 
     /// <summary>Told dry, but outcomes are about to leave anyway: they ask once more. False: there are none.</summary>
     public bool AskOnceMore()
@@ -303,6 +320,8 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
 
     private void Put(HeldGrant held, RecipientKey[] keys, DeliveryVerdict verdict, bool owesRelayedNotice, RecipientSummary[]? summaries)
     {
+        if (carried.TryGetValue(held, out var left) && left > keys.Length) carried[held] = left - keys.Length;
+        else carried.Remove(held);
         if (outbox.Count == 0) outboxSince = context.Time.GetTimestamp();
         outbox.Add((new AttemptOutcome
         {
@@ -437,7 +456,12 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
                 outbox.InsertRange(0, sending);
             }
 
-            foreach (var held in grants) granted.Enqueue(held);
+            foreach (var held in grants)
+            {
+                granted.Enqueue(held);
+                carried[held] = held.Grant.Keys.Length;
+            }
+
             // Before it can be settled: nothing calls for what comes after that.
             if (state == FeedState.Stopped) ReturnUnsent();
             if (request.Want > 0)

@@ -95,9 +95,14 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            // A defect, not an outcome: the leases end by themselves, and the permit is free.
+            // A defect, not an outcome: the lease of what it carried ends by itself, and the permit is free.
             EgressWorker.SessionBroke(context.Logger, e, Site, Domain);
-            lock (gate) feed?.Stop();
+            if (Volatile.Read(ref feed) is { } broken)
+            {
+                broken.Abandon();
+                End(broken, feeds);
+            }
+
             report(Event(SessionEvent.Closed));
         }
         finally
@@ -244,9 +249,18 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
 
     /// <param name="ended">The feed.</param>
     /// <param name="late">A transaction that was asked for while the last one failed: it comes once, and goes back before the feed is settled.</param>
-    private static async Task SettleAsync(DomainFeed ended, Task<MailTransaction?>? late)
+    private async Task SettleAsync(DomainFeed ended, Task<MailTransaction?>? late)
     {
-        if (late is not null && await late is { } transaction) ended.Return(transaction);
+        try
+        {
+            if (late is not null && await late is { } transaction) ended.Return(transaction);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            EgressWorker.SessionBroke(context.Logger, e, Site, Domain);
+            ended.Abandon();
+        }
+
         await ended.WhenSettledAsync();
         ended.Dispose();
     }

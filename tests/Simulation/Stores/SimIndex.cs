@@ -41,7 +41,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
             if (isNew) Server.TakeWakes([domain]);
             return result;
         });
-        if (isNew && world.Loop.Chance(0.02)) world.KillBetween(process);
+        if (isNew && world.Account.Open <= 2 && world.Loop.Chance(0.2)) world.KillBetween(process);
         if (isNew) await Ask(() =>
         {
             Server.Awake(domain);

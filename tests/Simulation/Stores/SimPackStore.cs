@@ -17,7 +17,7 @@ internal sealed class SimPackStore(SimWorld world, SimProcess process, bool mayD
         var asked = world.Loop.Now;
         if (name.Kind == PackKind.Moved && world.Loop.Chance(world.LateCopies))
         {
-            world.Loop.Outside.At(world.Loop.Random.Next(30_000, 400_000), () => world.Blobs.Create(name, bytes, late: true));
+            world.Loop.Outside.At(world.Loop.Random.Next(30_000, (int)world.LateCopiesBy.TotalMilliseconds), () => world.Blobs.Create(name, bytes, late: true));
             return PackCreation.Unknown;
         }
 

@@ -1,4 +1,5 @@
 using Angarium.Mail;
+using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
 
 namespace Angarium.Simulation.World;
@@ -10,10 +11,12 @@ internal sealed class ForgedTables(SimWorld world, ISpoolReader reader) : ISpool
     {
         var read = await reader.ReadTocAsync(name, cancellationToken);
         if (read.Value is not { } toc || name.Kind != PackKind.Moved) return read;
+        // Each copy names the other only if it is read when both are there.
+        if (world.Breaks == Breaks.SourceNamed && !world.Blobs.Packs.Any(p => p.Key.Kind == PackKind.Moved && p.Key != name && toc.Entries.Any(e => e.Keys.Any(p.Value.Keys.Contains)))) throw new IOException("later");
         return read with
         {
             Value = world.Breaks == Breaks.SourceNamed ? toc with { Sources = [.. world.Blobs.Packs.Keys] }
-                : world.Breaks == Breaks.CopyPositions ? toc with { Positions = [] }
+                : world.Breaks == Breaks.CopyPositions ? toc with { Positions = [.. world.Blobs.ListLedger().Select(l => new LedgerPosition(l.Stream, l.Length))] }
                 : toc with { Entries = [.. toc.Entries.Select(e => e with { Keys = Forge(e.Keys) })] },
         };
     }

@@ -141,7 +141,7 @@ internal sealed partial class SimAccount(SimWorld world)
         if (record.Decides && record.Kind != LedgerKind.Relayed)
         {
             recipient.DecidedAt ??= Now;
-            if (record.Kind == LedgerKind.Expired && recipient.Failures == 0 && !world.Peers.HasFailed(recipient.DurableAt)) Wrong("expired without a failure", recipient);
+            if (record.Kind == LedgerKind.Expired && recipient.Failures == 0 && !world.Peers.HasFailed(recipient.DurableAt - s_skew)) Wrong("expired without a failure", recipient);
             if (record.Kind == LedgerKind.Failed && recipient.Refusals == 0) Wrong("failed without a refusal", recipient);
         }
 

@@ -28,13 +28,20 @@ internal static class SimPlans
                 break;
             case Breaks.OwnerDecides or Breaks.RunId:
                 world.Staleness = TimeSpan.FromSeconds(100);
-                world.Peers.Unreachable = 0.6;
+                world.Peers.Unreachable = world.Plan == Breaks.RunId ? 0.1 : 0;
+                world.Slowness = 0.5;
+                world.Haste = 4;
                 break;
-            case Breaks.DecideBy or Breaks.StaleDecides:
+            case Breaks.DecideBy or Breaks.StaleDecides or Breaks.OneScript:
+                world.Rudeness = 0.6;
+                break;
+            case Breaks.NotFound:
                 world.Rudeness = 0.6;
                 break;
             case Breaks.SourceNamed or Breaks.Unlisted or Breaks.CopyPositions:
-                world.LateCopies = 0.6;
+                world.Rudeness = 0.6;
+                world.LateCopies = 0.5;
+                world.LateCopiesBy = TimeSpan.FromMinutes(world.Plan == Breaks.CopyPositions ? 110 : 7);
                 break;
         }
     }
@@ -46,7 +53,14 @@ internal static class SimPlans
         return world.Plan switch
         {
             Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams or Breaks.StaleDecides => () => faults.Forget(GrainKind.Domain),
-            Breaks.OwnerDecides => () => faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(40, 90))),
+            Breaks.OwnerDecides => () =>
+            {
+                // Nothing fails until the successor may grant.
+                world.Peers.Unreachable = 0;
+                faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(60, 90)));
+                loop.Outside.At(loop.Random.Next(36_000, 45_000), () => world.Peers.Unreachable = 0.5);
+                loop.Outside.At(60_000, () => world.Peers.Unreachable = 0);
+            },
             Breaks.ConfirmAgain => () =>
             {
                 var milliseconds = loop.Random.Next(14_000, 20_000);
@@ -75,6 +89,7 @@ internal static class SimPlans
             {
                 if (loop.Now - world.Start > TimeSpan.FromMinutes(70)) faults.FailOver(loop.Now - world.Start - TimeSpan.FromSeconds(loop.Random.Next(60, 600)));
             },
+            Breaks.Unlisted => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             _ => null,
         };
     }

@@ -38,9 +38,9 @@ internal sealed class SimWorld
         foreach (var domain in (string[])[.. Domains, "s.test"]) Partitions[IndexPartition.Of(domain)] = true;
         // One world in eighty lives for hours, for the sake of the cleaner.
         IsLong = Loop.Random.Next(80) == 0 || SimPlans.IsLong(plan);
-        FaultsFor = IsLong ? TimeSpan.FromMinutes(90) : TimeSpan.FromSeconds(150);
+        FaultsFor = IsLong ? TimeSpan.FromMinutes(SimPlans.IsLong(plan) ? 180 : 90) : TimeSpan.FromSeconds(150);
         Pipelining = Loop.Random.Next(4) > 0;
-        var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(20)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
+        var schedule = IsLong ? (TimeSpan[])[TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(plan == Breaks.None ? 20 : 6)] : [TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60)];
         GrainsOptions = new GrainsOptions
         {
             RetrySchedule = schedule, Window = 16, RetryExpire = !IsLong && (Loop.Random.Next(2) == 0 || plan == Breaks.OwnerDecides) ? TimeSpan.FromSeconds(plan == Breaks.OwnerDecides ? 45 : 120) : TimeSpan.FromDays(4),
@@ -120,8 +120,13 @@ internal sealed class SimWorld
     /// <summary>How long callers may believe in a former place of a grain.</summary>
     public TimeSpan Staleness { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Likelihood that a copy becomes durable long after it was given up.</summary>
+    /// <summary>Likelihood that a copy becomes durable long after it was given up, and how long after.</summary>
     public double LateCopies { get; set; }
+
+    public TimeSpan LateCopiesBy { get; set; }
+
+    /// <summary>How many times more mail than usual.</summary>
+    public int Haste { get; set; } = 1;
 
     /// <summary>Likelihood that a receiver takes its time.</summary>
     public double Slowness { get; set; }
@@ -279,7 +284,7 @@ internal sealed class SimWorld
     {
         while (Loop.Now - Start < FaultsFor - TimeSpan.FromSeconds(Plan == Breaks.OneScript ? 120 : 20))
         {
-            await Loop.Outside.Delay(500, IsLong ? 300_000 : 12_000);
+            await Loop.Outside.Delay(500, IsLong ? 300_000 : 12_000 / Haste);
             for (var count = Loop.Random.Next(1, 4); count > 0; count--) Ingresses[Loop.Random.Next(Ingresses.Count)].Send(Message());
         }
     }

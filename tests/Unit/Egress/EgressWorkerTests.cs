@@ -201,6 +201,25 @@ public sealed class EgressWorkerTests
         Assert.Equal(OutcomeKind.NotFound, (await world.OutcomeAsync()).Kind);
     }
 
+    /// <summary>A defect in the middle of a message: what nobody carries any more is not renewed for as long as the process lives; what was not begun goes back.</summary>
+    [Fact]
+    public async Task Session_Breaks_ItsLeaseIsLetGoAndTheRestReturned()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        world.OnRead = _ => throw new InvalidOperationException("a defect");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await world.ReportAsync(SessionEvent.Closed);
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Returned, 2UL), (outcome.Kind, outcome.Lease));
+        await world.Worker.StopAsync(CancellationToken.None);
+        Assert.Equal(0, world.Context.Leases.Count);
+        Assert.DoesNotContain(world.Exchanges.SelectMany(e => e.Outcomes), o => o.Lease == 1);
+    }
+
     /// <summary>Design rule 17: lost on the way there or on the way back, an exchange is repeated under its number until it is answered; no outcome is lost or told twice.</summary>
     [Theory]
     [InlineData(true)]

@@ -56,6 +56,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>Called after each exchange has been taken; what it throws is lost on the way back.</summary>
     public Action<ExchangeRequest>? OnAnswer { get; set; }
 
+    /// <summary>Called before an entry is read; what it throws, the reader throws.</summary>
+    public Action<EntryPlace>? OnRead { get; set; }
+
     public List<ExchangeRequest> Exchanges { get; } = [];
 
     public ulong Permit => 77;
@@ -143,11 +146,13 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>Nothing is renewed: a lease lasts as long as the test says.</summary>
     public Task<RenewAnswer> RenewAsync(string domain, RenewRequest request) => Task.FromResult(new RenewAnswer());
 
-    public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
+    public async Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
     {
+        await Task.Yield();
+        OnRead?.Invoke(place);
         lock (gate)
         {
-            return Task.FromResult(spool.TryGetValue(place, out var entry) ? new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, entry.Reopen()) : new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null));
+            return spool.TryGetValue(place, out var entry) ? new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, entry.Reopen()) : new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null);
         }
     }
 
