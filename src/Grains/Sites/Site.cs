@@ -23,6 +23,9 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     /// <summary>Messages that one session is thought to be busy with: so many more wait before a domain gets a further one.</summary>
     private const int MessagesPerSession = 4;
 
+    /// <summary>Messages of one report that count as successes.</summary>
+    private const int MostCounted = 100;
+
     /// <summary>How long a session serves one domain while others wait in vain.</summary>
     public static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
 
@@ -120,6 +123,8 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         permit.Sent += Math.Max(0, report?.Messages ?? 0);
         // Greeting alone does not end the doubling of pauses: some peers greet and then refuse.
         if (permit.Sent > 0 || report?.Event == SessionEvent.Dry) _level = 0;
+        // As with Postfix each message counts, or a site of few and long connections would stay at the number it began with.
+        if (report is { Event: SessionEvent.Dry or SessionEvent.Closed }) for (var i = Math.Min(report.Messages, MostCounted); i > 0; i--) Succeeded();
         switch (report?.Event)
         {
             case SessionEvent.Connected:

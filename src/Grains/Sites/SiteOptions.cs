@@ -8,7 +8,7 @@ public sealed record SiteOptions
     [Setting("Egress:Site:Connections", "Most connections to one site found by MX, over all workers of a pool (default as KumoMTA).", Reloads = true, Min = 1, Max = 10_000)]
     public int Connections { get; init; } = 10;
 
-    [Setting("Egress:Site:InitialConnections", "Connections with which a site found by MX begins before its answers raise or lower them by 1/N (default as Postfix).", Reloads = true, Min = 1, Max = 10_000)]
+    [Setting("Egress:Site:InitialConnections", "Connections with which a site found by MX begins before its answers (a connection, a message, a refusal) raise or lower them by 1/N (default as Postfix).", Reloads = true, Min = 1, Max = 10_000)]
     public int InitialConnections { get; init; } = 5;
 
     [Setting("Egress:Site:ConnectionsPerMinute", "New connections per minute to one site found by MX, spread evenly, never more than a twelfth of them at once.", Reloads = true, Min = 1, Max = 1_000_000)]

@@ -116,6 +116,19 @@ public class SiteTests
         Assert.Equal(6, site.Limit);
     }
 
+    /// <summary>Connections that last: their messages are what speaks for the site.</summary>
+    [Fact]
+    public void Feedback_MessagesOnConnectionsThatLast_CountAsSuccesses()
+    {
+        var site = Make();
+        Demand(site, "d", 10_000);
+        var orders = Run(site, 10);
+        foreach (var order in orders) Report(site, order, SessionEvent.Connected);
+        Assert.Equal(5, site.Limit);
+        foreach (var order in orders) Report(site, order, SessionEvent.Dry, messages: 20);
+        Assert.Equal(10, site.Limit);
+    }
+
     [Fact]
     public void Feedback_421AfterMessages_TakesOneNthAndSuspendsNothing()
     {
