@@ -80,6 +80,7 @@ public sealed class When_the_machine_misbehaves
                 ["FAKETIME_TIMESTAMP_FILE"] = clock,
                 ["FAKETIME_NO_CACHE"] = "1",
                 ["FAKETIME_DONT_FAKE_MONOTONIC"] = "1",
+                ["FAKETIME_FORCE_MONOTONIC_FIX"] = "0",
             }).StartAsync();
             using var client = await Client.ConnectAsync(relay.SmtpPort);
             await client.ReplyAsync();

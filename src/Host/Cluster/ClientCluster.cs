@@ -21,6 +21,7 @@ internal static class ClientCluster
         client.Configure<ClientMessagingOptions>(SiloCluster.Bound);
         client.Services.AddSingleton<IOutgoingGrainCallFilter>(services => new RoleOutgoingFilter(secrets, services.GetRequiredService<ILogger<RoleOutgoingFilter>>()));
         client.Services.TryAddSingleton(TimeProvider.System);
+        ForwardTime.Register(client.Services);
         client.Services.AddSingleton(services => new MembershipStore(
             documents, clusterId, mayWrite: false, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<MembershipStore>>()));
         client.Services.AddSingleton<IGatewayListProvider, DocumentGatewayListProvider>();

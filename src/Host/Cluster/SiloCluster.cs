@@ -53,6 +53,7 @@ internal static class SiloCluster
         silo.Services.AddSingleton<IIncomingGrainCallFilter>(services => new RoleIncomingFilter(secrets, services.GetRequiredService<ILogger<RoleIncomingFilter>>()));
 
         silo.Services.TryAddSingleton(TimeProvider.System);
+        ForwardTime.Register(silo.Services);
         silo.Services.AddSingleton(services => new MembershipStore(
             documents, address.ClusterId, mayWrite: true, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<MembershipStore>>()));
         silo.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();

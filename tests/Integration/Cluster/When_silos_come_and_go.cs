@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Angarium.Contracts.Admin;
 using Angarium.Host.Cluster;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
@@ -52,6 +53,23 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
         two.Mend();
         await two.Ended.Task.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.False(two.Standing.IsConfirmed);
+    }
+
+    /// <summary>Orleans waits for an hour of the wall, and would wait an hour longer with its next probe, its next look at the table and its next sign of life.</summary>
+    [Fact]
+    public async Task Should_evict_a_killed_silo_although_the_others_clock_was_set_back_an_hour()
+    {
+        await _cluster.WithDocumentAsync();
+        var clock = new SteppedTime();
+        var one = _cluster.Add(await TestSilo.StartAsync(_cluster.Documents, _cluster.Id, silo => silo.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(clock))));
+        var two = await _cluster.SiloAsync();
+        await TestCluster.UntilAsync(() => one.Standing.IsConfirmed && two.Standing.IsConfirmed, TimeSpan.FromSeconds(10), "the silos' standing");
+
+        clock.Step(TimeSpan.FromHours(-1));
+        var before = (await DocumentAsync())!.Find(one.Address)!.Alive;
+        await TestCluster.UntilAsync(async () => (await DocumentAsync())!.Find(one.Address)!.Alive > before, s_eviction, "a sign of life");
+        two.Cut();
+        await TestCluster.UntilAsync(async () => (await StatusAsync(two)) == SiloStatus.Dead, s_eviction, "the dead row");
     }
 
     /// <summary>Without the document nobody would notice the killed silo, and a new one would begin a second cluster.</summary>
