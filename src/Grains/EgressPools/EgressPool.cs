@@ -208,7 +208,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
             if (!IsComplete(now) || _waiting.Count >= MaxWaiting) return Placement.Refused;
             if (_sites.TryGetValue(site, out var others) && most > 0 && others.Count >= most) return Placement.Refused;
             if (others is not null && others.Count > MaxWaitingPerSite && others.Values.Count(p => p.Waiting is not null) >= MaxWaitingPerSite) return Placement.Refused;
-            var waiting = Add(new PoolPermit(id, site) { Domain = order.Order.Domain, Waiting = order, Since = now });
+            var waiting = Add(new PoolPermit(id, site) { Domain = order.Order.Domain, Waiting = order, Most = most, Since = now });
             waiting.LanePlace = _lanes.Add(order.Lane, waiting);
             waiting.Place = _waiting.AddLast(waiting);
             return Placement.Taken;
@@ -337,6 +337,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
                 permit = Add(new PoolPermit(h.Permit, h.Site) { Domain = h.Domain, Worker = worker, Since = now });
                 permit.Place = _serving.AddLast(permit);
                 worker.Permits.Add(h.Permit);
+                MakeRoom(h.Site);
             }
 
             if (permit.Worker != worker) continue;
@@ -356,6 +357,17 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         }
 
         return coming;
+    }
+
+    /// <summary>A worker that was silent comes back with a connection that its site no longer counted: what waits in its place is free.</summary>
+    private void MakeRoom(string site)
+    {
+        var permits = _sites[site];
+        foreach (var waiting in permits.Values.Where(p => p.Waiting is not null && p.Most > 0).ToArray())
+        {
+            if (permits.Count <= waiting.Most) return;
+            Free(waiting);
+        }
     }
 
     private static bool Unseen(GivenOrder given, long number, StoreTime now) => number - given.Number >= UnseenPolls && now - given.At >= s_unseen;

@@ -43,6 +43,9 @@ internal sealed class PoolPermit(ulong id, string site)
     /// <summary>Opens that wait for a worker: the order, its place in the lanes and in the order of arrival.</summary>
     public SiteOrder? Waiting;
 
+    /// <summary>Connections that its site may have, as said with the order; 0 = not said.</summary>
+    public int Most;
+
     public LinkedListNode<PoolPermit>? LanePlace;
 
     /// <summary>The lane it is charged to; null = none (idle, waiting, or declared after a restart).</summary>

@@ -77,9 +77,7 @@ internal sealed class SimFaults(SimWorld world)
                 Forget((GrainKind)Loop.Random.Next(6) switch { GrainKind.Site => GrainKind.Site, GrainKind.Pool => GrainKind.Pool, _ => GrainKind.Domain });
                 break;
             case 8:
-                world.LastLoss = Loop.Now;
-                world.Index.Wipe(keepsRun: Loop.Random.Next(2) == 0);
-                Note("the index is wiped");
+                Wipe();
                 break;
             case 9:
                 var lag = Loop.Random.Next(4) == 0 ? Loop.Random.Next(60, 3_600) : Loop.Random.Next(1, 60);
@@ -161,6 +159,13 @@ internal sealed class SimFaults(SimWorld world)
         foreach (var key in world.Cluster.Keys(GrainKind.Domain).Where(k => world.Cluster.Owner(GrainKind.Domain, k) == silo).ToList()) world.Cluster.Forget(GrainKind.Domain, key);
         Note($"the directory forgets the domains of {silo.Process.Name}");
         Apart(silo, world.Index.Link, seconds);
+    }
+
+    public void Wipe()
+    {
+        world.LastLoss = Loop.Now;
+        world.Index.Wipe(keepsRun: Loop.Random.Next(2) == 0);
+        Note("the index is wiped");
     }
 
     public void FailOver(TimeSpan lag)

@@ -22,7 +22,7 @@ internal static class SimPlans
                 world.LateOffers = 0.5;
                 world.Rudeness = 0.5;
                 break;
-            case Breaks.ConfirmAgain or Breaks.HolderListens or Breaks.SentAt:
+            case Breaks.ConfirmAgain or Breaks.Fresh or Breaks.HolderListens or Breaks.SentAt:
                 world.Staleness = TimeSpan.FromSeconds(100);
                 world.Slowness = 0.3;
                 break;
@@ -53,6 +53,13 @@ internal static class SimPlans
         return world.Plan switch
         {
             Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams or Breaks.StaleDecides => () => faults.Forget(GrainKind.Domain),
+            Breaks.Seal => () => faults.PauseSilo(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(30, 60)), unnoticed: false),
+            Breaks.Fresh => () => faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(60, 120))),
+            Breaks.JudgeView => () =>
+            {
+                faults.Forget(GrainKind.Domain);
+                loop.Outside.At(loop.Random.Next(100, 5_000), faults.Wipe);
+            },
             Breaks.OwnerDecides => () =>
             {
                 // Nothing fails until the successor may grant.

@@ -227,6 +227,7 @@ internal sealed class SimWorld
             }
         }
 
+        if (!hold) _held.Remove(domain);
         LastLoss = Loop.Now;
         Account.NoteAll(hold ? $"{domain} is held" : $"{domain} is released");
         if (hold) _held[domain] = Loop.Now;

@@ -24,11 +24,11 @@ public class EgressPoolTests
         return step;
     }
 
-    private Placement Open(ulong permit, string site = "s", string tenant = "t", string domain = "d") => Place(OrderKind.Open, permit, site, tenant, domain);
+    private Placement Open(ulong permit, string site = "s", string tenant = "t", string domain = "d", int most = 0) => Place(OrderKind.Open, permit, site, tenant, domain, most);
 
-    private Placement Place(OrderKind kind, ulong permit, string site = "s", string tenant = "t", string domain = "d") => _pool.Place(new PlaceRequest
+    private Placement Place(OrderKind kind, ulong permit, string site = "s", string tenant = "t", string domain = "d", int most = 0) => _pool.Place(new PlaceRequest
     {
-        Site = site,
+        Site = site, MaxConnections = most,
         Orders = [new SiteOrder { Tenant = tenant, Order = new SessionOrder { Kind = kind, Permit = permit, Site = site, Domain = domain } }],
     }, _now)[0];
 
@@ -275,6 +275,26 @@ public class EgressPoolTests
         _pool.Tick(_now);
         Assert.Equal((0, 0), (_pool.Workers, _pool.Permits));
         Assert.Equal([1ul, 2ul], _pool.TakeReports("s").Select(r => r.Permit).Order());
+    }
+
+    /// <summary>It was in a transaction and could not close in time; its site counted it no more and ordered others in its place.</summary>
+    [Fact]
+    public void Receive_WorkerBackFromSilence_NoConnectionTooManyIsOpened()
+    {
+        Poll("w", 2);
+        _pool.Registered(["w"], _now);
+        Open(1);
+        Assert.Equal([1UL], Take("w"));
+        Poll("w", 2, [Held(1)]);
+        After(36);
+        _pool.Tick(_now);
+        Assert.Empty(_pool.Declared("s", _now).Permits);
+        Assert.Equal((Placement.Taken, Placement.Taken), (Open(2, most: 2), Open(3, most: 2)));
+        Poll("w", 2, [Held(1)]);
+        _pool.Registered(["w"], _now);
+        Assert.Equal(2, _pool.Declared("s", _now).Permits.Length);
+        Assert.Single(Take("w"));
+        Assert.Single(_pool.TakeReports("s"), r => r.Permit is 2 or 3);
     }
 
     [Fact]
