@@ -25,6 +25,15 @@ internal sealed partial class PackSweep(
     /// <summary>Domains of one pack that are looked at together.</summary>
     private const int DomainsAtATime = 8;
 
+    /// <summary>
+    /// Packs that wait for the view together. Its refreshes have a pace of their own, whoever asks: were only as many packs under way as may be read at a time, a silo of two processors would
+    /// sweep ten packs a second, and what a dead silo held would come back after minutes.
+    /// </summary>
+    private const int Together = 64;
+
+    /// <summary>Recipients of a pack that may wait with others; the tables of larger ones take memory, and are worth a refresh each.</summary>
+    private const int Small = 500;
+
     /// <summary>Recipients after which the first pass says how far it is.</summary>
     private const int ProgressEvery = 10_000;
 
@@ -46,7 +55,7 @@ internal sealed partial class PackSweep(
     private StoreTime _firstBegan;
     private long _read;
 
-    /// <summary>Packs that are checked at a time: enough to hide a store's latency, not so many that reading back keeps deliveries from the processors.</summary>
+    /// <summary>Packs that are read at a time: enough to hide a store's latency, not so many that reading back keeps deliveries from the processors.</summary>
     public int Concurrency { get; init; } = 8;
 
     /// <summary>One pass over all packs; true = there was work, so that the next comes soon.</summary>
@@ -68,6 +77,8 @@ internal sealed partial class PackSweep(
         await LookAtStampsAsync(cancellationToken);
 
         var running = new List<Task>();
+        var read = new List<Read>();
+        var judging = Task.CompletedTask;
         foreach (var pack in mine)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -85,10 +96,16 @@ internal sealed partial class PackSweep(
             }
 
             if (running.Count == Concurrency) running.Remove(await Task.WhenAny(running));
-            running.Add(GuardAsync(pack, known, cancellationToken));
+            running.Add(GuardAsync(pack, () => ReadAsync(pack, known, read, cancellationToken)));
+            if (CountOf(read) < Together) continue;
+            // One lot is judged while the next is read.
+            await judging;
+            judging = JudgeAsync(TakeAll(read), cancellationToken);
         }
 
         await Task.WhenAll(running);
+        await judging;
+        await JudgeAsync(TakeAll(read), cancellationToken);
         if (_isFirst && listed.Count > 0) LogRead(log, _read, clock.Now - began);
         _isFirst = false;
         return _work;
@@ -105,11 +122,11 @@ internal sealed partial class PackSweep(
         ? view.Finished(name.Id) >= all
         : view.Moved(name) is { } moved && moved.Keys.All(k => (view.Bits(k) & RecipientBits.Finished) != 0));
 
-    private async Task GuardAsync(PackListing pack, Known known, CancellationToken cancellationToken)
+    private async Task GuardAsync(PackListing pack, Func<Task> work)
     {
         try
         {
-            await CheckAsync(pack, known, cancellationToken);
+            await work();
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
@@ -119,7 +136,7 @@ internal sealed partial class PackSweep(
         }
     }
 
-    private async Task CheckAsync(PackListing pack, Known known, CancellationToken cancellationToken)
+    private async Task ReadAsync(PackListing pack, Known known, List<Read> lot, CancellationToken cancellationToken)
     {
         var began = clock.Now;
         var births = _births;
@@ -138,8 +155,32 @@ internal sealed partial class PackSweep(
         known.Recipients = contents.Entries.Sum(e => e.Keys.Count);
         var read = Interlocked.Add(ref _read, known.Recipients.Value);
         if (_isFirst && read / ProgressEvery != (read - known.Recipients.Value) / ProgressEvery) LogRead(log, read, clock.Now - _firstBegan);
-        // What the table of contents shows as open is judged by a view that is newer than the table.
-        await view.RefreshAsync(cancellationToken);
+        var one = new Read(pack, known, contents, began, births);
+        if (known.Recipients > Small)
+        {
+            await view.RefreshAsync(cancellationToken);
+            await JudgeAsync(one, cancellationToken);
+            return;
+        }
+
+        lock (lot) lot.Add(one);
+    }
+
+    /// <summary>What tables of contents show as open is judged by a view that is newer than the tables.</summary>
+    private async Task JudgeAsync(IReadOnlyList<Read> lot, CancellationToken cancellationToken)
+    {
+        if (lot.Count == 0) return;
+        var refreshing = view.RefreshAsync(cancellationToken);
+        await Task.WhenAll(lot.Select(one => GuardAsync(one.Pack, async () =>
+        {
+            await refreshing;
+            await JudgeAsync(one, cancellationToken);
+        })));
+    }
+
+    private async Task JudgeAsync(Read table, CancellationToken cancellationToken)
+    {
+        var (pack, known, contents, began, births) = table;
         var open = contents.Entries.Select(e => (Entry: e, Keys: e.Keys.Where(k => (view.Bits(k) & RecipientBits.Finished) == 0).ToArray())).Where(e => e.Keys.Length > 0).ToList();
         if (open.Count == 0 || IsMoved(pack.Name, open.SelectMany(o => o.Keys), began))
         {
@@ -169,6 +210,21 @@ internal sealed partial class PackSweep(
         known.Seen = seen;
         known.CheckedAt = began;
         known.Births = births;
+    }
+
+    private static int CountOf(List<Read> lot)
+    {
+        lock (lot) return lot.Count;
+    }
+
+    private static Read[] TakeAll(List<Read> lot)
+    {
+        lock (lot)
+        {
+            Read[] all = [.. lot];
+            lot.Clear();
+            return all;
+        }
     }
 
     private async Task<bool> SeeAllAsync(string domain, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open, CancellationToken cancellationToken)
@@ -329,6 +385,9 @@ internal sealed partial class PackSweep(
 
     [LoggerMessage(2302, LogLevel.Warning, "Pack {Pack} could not be swept and is tried again: {Error}")]
     private static partial void LogFailed(ILogger logger, PackName pack, string error);
+
+    /// <summary>A pack whose table of contents was read just now, after <paramref name="Births"/> changes of any mark.</summary>
+    private sealed record Read(PackListing Pack, Known Known, PackToc Contents, StoreTime Began, int Births);
 
     /// <summary>What the sweep remembers of a pack.</summary>
     private sealed class Known

@@ -110,6 +110,20 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
         Assert.DoesNotContain(open, _read);
     }
 
+    [Fact]
+    public async Task Pass_OverManySmallPacks_LetsThemShareARefresh()
+    {
+        await _silo.Open();
+        const int Packs = 100;
+        for (uint n = 1; n <= Packs; n++) Add(n, $"d{n % 40}.test");
+        await _silo.Record(new RecipientKey(999, 1, 0));
+        _all.Ledger.Reads.Clear();
+        await PassAsync();
+        Assert.Equal(Packs, _offered.Count);
+        // Each refresh looks at the one stream there is.
+        Assert.InRange(_all.Ledger.Reads.Count, 1, 4);
+    }
+
     private PackName Add(uint number, string domain, PackKind kind = PackKind.Birth)
     {
         var name = new PackName(kind, number, number);
