@@ -31,6 +31,9 @@ internal sealed partial class PackSweep(
     /// </summary>
     private const int Together = 64;
 
+    /// <summary>Such lots at a time.</summary>
+    private const int Lots = 4;
+
     /// <summary>Recipients of a pack that may wait with others; the tables of larger ones take memory, and are worth a refresh each.</summary>
     private const int Small = 500;
 
@@ -78,7 +81,7 @@ internal sealed partial class PackSweep(
 
         var running = new List<Task>();
         var read = new List<Read>();
-        var judging = Task.CompletedTask;
+        var judging = new List<Task>();
         foreach (var pack in mine)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -98,14 +101,13 @@ internal sealed partial class PackSweep(
             if (running.Count == Concurrency) running.Remove(await Task.WhenAny(running));
             running.Add(GuardAsync(pack, () => ReadAsync(pack, known, read, cancellationToken)));
             if (CountOf(read) < Together) continue;
-            // One lot is judged while the next is read.
-            await judging;
-            judging = JudgeAsync(TakeAll(read), cancellationToken);
+            // Lots are judged while the next is read: one call to a silo that just died would hold up all that is behind it.
+            if (judging.Count == Lots) judging.Remove(await Task.WhenAny(judging));
+            judging.Add(JudgeAsync(TakeAll(read), cancellationToken));
         }
 
         await Task.WhenAll(running);
-        await judging;
-        await JudgeAsync(TakeAll(read), cancellationToken);
+        await Task.WhenAll([.. judging, JudgeAsync(TakeAll(read), cancellationToken)]);
         if (_isFirst && listed.Count > 0) LogRead(log, _read, clock.Now - began);
         _isFirst = false;
         return _work;
