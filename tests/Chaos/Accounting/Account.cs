@@ -15,6 +15,9 @@ internal sealed class Account
     /// <summary>Longest time from a reply to the durable record of it when nothing is wrong: a later fault is no excuse.</summary>
     public static readonly TimeSpan Recording = TimeSpan.FromSeconds(5);
 
+    /// <summary>Longest time without any arrival when all faults are over and something is due: the sweep's least age (60 s), a pass of it, and no more.</summary>
+    public static readonly TimeSpan Recovery = TimeSpan.FromSeconds(75);
+
     /// <summary>How far the clocks of sink and ledger, one machine's, may seem apart.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(200);
 
@@ -55,6 +58,9 @@ internal sealed class Account
     /// <summary>Longest time between two arrivals while the first of what was still due had been acknowledged.</summary>
     public required TimeSpan LongestWithoutArrival { get; init; }
 
+    /// <summary>From the end of the last fault, or from one arrival, to the next: what was still due then lay where nothing was wrong any more.</summary>
+    public required TimeSpan LongestAfterFaults { get; init; }
+
     public required TimeSpan LongestWithoutAcknowledgement { get; init; }
 
     public bool IsClean => Lost.Count == 0 && Contradicted.Count == 0 && Damaged.Count == 0 && Doubled.All(d => d.Fault is null);
@@ -85,6 +91,7 @@ internal sealed class Account
             Damaged = arrivals.Where(a => !a.IsIntact).ToList(),
             BouncedTwice = bounces.Count - bounced.Count,
             LongestWithoutArrival = Longest(arrivals.Select(a => a.Dot)),
+            LongestAfterFaults = LongestAfter(strikes.Select(s => s.End).DefaultIfEmpty().Max(), [.. arrivals.Select(a => a.Dot), .. bounces.Select(b => b.At)]),
             LongestWithoutAcknowledgement = Longest(sends.Where(s => s.Outcome == SendOutcome.Acknowledged).Select(s => s.Ended)),
         };
     }
@@ -107,6 +114,9 @@ internal sealed class Account
         var fault = record != default ? $"sent at {second.Began:HH:mm:ss.fff} although recorded at {record:HH:mm:ss.fff}" : excuse.Length == 0 ? "no fault followed its first dot" : null;
         return new Doubled(first, second, excuse, fault);
     }
+
+    /// <summary>Without a fault at all there is nothing to recover from.</summary>
+    private static TimeSpan LongestAfter(DateTimeOffset end, IReadOnlyList<DateTimeOffset> times) => end == default ? TimeSpan.Zero : Longest([end, .. times.Where(t => t > end)]);
 
     private static TimeSpan Longest(IEnumerable<DateTimeOffset> times)
     {

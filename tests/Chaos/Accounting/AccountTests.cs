@@ -143,6 +143,24 @@ public sealed class AccountTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(7), Judge().LongestWithoutArrival);
     }
 
+    [Fact]
+    public void Of_GapAfterTheLastFault_IsCountedFromItsEnd()
+    {
+        books.Note(new Strike("kill-silo", "silo1", "*", At(0), At(20)));
+        Took(1, 10, "r1-0@a.test");
+        Took(2, 29, "r2-0@a.test");
+        Took(3, 34, "r3-0@a.test");
+        Assert.Equal(TimeSpan.FromSeconds(9), Judge().LongestAfterFaults);
+    }
+
+    [Fact]
+    public void Of_GapWithoutAFault_IsNone()
+    {
+        Took(1, 10, "r1-0@a.test");
+        Took(2, 90, "r2-0@a.test");
+        Assert.Equal(TimeSpan.Zero, Judge().LongestAfterFaults);
+    }
+
     private static DateTimeOffset At(double seconds) => noon.AddSeconds(seconds);
 
     private void Sent(long number, SendOutcome outcome, params string[] recipients) => books.Note(new Send(number, "acme", "ingress1", outcome, "250 2.0.0 Ok\tid", noon, At(1), recipients));
