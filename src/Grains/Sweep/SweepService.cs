@@ -24,6 +24,7 @@ internal sealed partial class SweepService(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        await using var closing = stoppingToken.Register(view.Close);
         while (!await TryAsync(() => view.OpenAsync(stoppingToken), stoppingToken)) await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
         await Task.WhenAll(SweepAsync(stoppingToken), CheckpointsAsync(stoppingToken), GaugesAsync(stoppingToken));
     }

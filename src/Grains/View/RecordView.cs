@@ -77,13 +77,16 @@ internal sealed partial class RecordView(
         _opened.TrySetResult();
     }
 
+    /// <summary>It will not be opened any more. Who waits for it is told: an activation that waits could not end, and would keep the silo from leaving for all the time that this has.</summary>
+    public void Close() => _opened.TrySetException(new IOException("The silo stops and has not read the ledger yet."));
+
     public Task RefreshAsync(CancellationToken cancellationToken)
     {
         Task task;
         lock (_gate)
         {
             // A refresh that has begun does not count for who asks now: the next one does, for all who ask until it begins.
-            if (_opened.Task.IsCompleted && _current.IsCompleted && _next is null && Wait() <= TimeSpan.Zero) task = _current = Begin();
+            if (_opened.Task.IsCompletedSuccessfully && _current.IsCompleted && _next is null && Wait() <= TimeSpan.Zero) task = _current = Begin();
             else task = _next ??= NextAsync(_current);
         }
 

@@ -54,6 +54,16 @@ public sealed class RecordViewTests
     }
 
     [Fact]
+    public async Task Refresh_OfAViewThatWillNotOpen_EndsAndAnswersNothing()
+    {
+        var silo = _all.Start("a");
+        var waiting = silo.View.RefreshAsync(CancellationToken.None);
+        silo.View.Close();
+        await Assert.ThrowsAsync<IOException>(() => waiting.WaitAsync(TimeSpan.FromSeconds(10)));
+        await Assert.ThrowsAsync<IOException>(() => silo.View.RefreshAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
     public async Task Refresh_ThatBeganBeforeTheQuestion_DoesNotAnswerIt()
     {
         var (a, b) = await Two();
