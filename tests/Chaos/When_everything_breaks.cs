@@ -11,7 +11,7 @@ public sealed class When_everything_breaks
     [Fact]
     public async Task Should_lose_nothing_in_half_a_minute_of_faults()
     {
-        using var run = new Child(Environment.ProcessPath!, ["run", "--minutes", "0.5", "--seed", "1", "--faults", Faults, "--every", "4", "--rate", "20", "--patience", "80", "--linger", "15"]);
+        using var run = new Child(Environment.ProcessPath!, ["run", "--minutes", "0.4", "--seed", "1", "--faults", Faults, "--every", "3.4", "--rate", "20", "--patience", "80", "--linger", "10"]);
         // Three minutes on two idle cores; the bound is for a run that hangs.
         var code = await run.ExitAsync(TimeSpan.FromMinutes(10));
         TestContext.Current.TestOutputHelper?.WriteLine(run.Output);
