@@ -13,7 +13,25 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     public Task<long> AppendAsync(LedgerStream stream, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
     {
         var bytes = block.ToArray();
-        return world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
+        return world.Loop.Chance(world.LateAppends) ? AppendLateAsync(stream, offset, bytes) : world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
+    }
+
+    // On its way long after its process gave it up, or died.
+    private async Task<long> AppendLateAsync(LedgerStream stream, long offset, byte[] bytes)
+    {
+        world.Loop.Outside.At(world.Loop.Random.Next(3_000, 120_000), () =>
+        {
+            try
+            {
+                world.Blobs.Append(stream, offset, bytes);
+            }
+            catch (LedgerConflictException)
+            {
+                // Sealed meanwhile, or written by a later try.
+            }
+        });
+        await process.Delay(3_000);
+        throw new IOException("blobs: no reply");
     }
 
     public Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) =>

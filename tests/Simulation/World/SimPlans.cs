@@ -32,6 +32,10 @@ internal static class SimPlans
                 world.Slowness = 0.5;
                 world.Haste = 4;
                 break;
+            case Breaks.Seal:
+                world.Rudeness = 0.6;
+                world.LateAppends = 0.3;
+                break;
             case Breaks.DecideBy or Breaks.StaleDecides or Breaks.OneScript:
                 world.Rudeness = 0.6;
                 break;
@@ -53,13 +57,8 @@ internal static class SimPlans
         return world.Plan switch
         {
             Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams or Breaks.StaleDecides => () => faults.Forget(GrainKind.Domain),
-            Breaks.Seal => () => faults.PauseSilo(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(30, 60)), unnoticed: false),
+            Breaks.Seal => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             Breaks.Fresh => () => faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(60, 120))),
-            Breaks.JudgeView => () =>
-            {
-                faults.Forget(GrainKind.Domain);
-                loop.Outside.At(loop.Random.Next(100, 5_000), faults.Wipe);
-            },
             Breaks.OwnerDecides => () =>
             {
                 // Nothing fails until the successor may grant.

@@ -117,6 +117,9 @@ internal sealed class SimWorld
     /// <summary>Likelihood that a hand-over is on its way for longer than anybody waits for it, beyond what the network does.</summary>
     public double LateOffers { get; set; }
 
+    /// <summary>Likelihood that an append is on its way for minutes.</summary>
+    public double LateAppends { get; set; }
+
     /// <summary>How long callers may believe in a former place of a grain.</summary>
     public TimeSpan Staleness { get; set; } = TimeSpan.FromSeconds(20);
 
