@@ -30,6 +30,7 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     private readonly RouteResolver routes;
     private TaskCompletionSource<PollAnswer>? held;
     private ulong leases;
+    private long polled;
     private bool left;
 
     public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null)
@@ -105,13 +106,15 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public Task<PollAnswer> PollAsync(PollRequest request)
     {
-        foreach (var report in request.Reports) reports.Writer.TryWrite(report);
         lock (gate)
         {
+            // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
+            if (request.Number < polled) return Task.FromResult(new PollAnswer());
+            polled = request.Number;
+            foreach (var report in request.Reports) reports.Writer.TryWrite(report);
             held?.TrySetResult(new PollAnswer { Accepted = true });
             held = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
             var mine = held.Task;
-            // A poll that the last one overtook is held by nobody either.
             left |= request.Leaving;
             if (left) held.SetResult(new PollAnswer { Accepted = true });
             else Answer();
