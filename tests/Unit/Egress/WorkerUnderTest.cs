@@ -30,14 +30,23 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     private readonly RouteResolver routes;
     private TaskCompletionSource<PollAnswer>? held;
     private ulong leases;
+    private long polled;
     private bool left;
 
-    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null)
+    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null, Action? dial = null)
     {
         var options = new EgressOptions { Hostname = "relay.test", NextHop = hop ?? $"{peer}?tls=none", QuitTimeout = TimeSpan.FromSeconds(1), DrainTimeout = TimeSpan.FromSeconds(10) };
         var settings = new FixedEgress(change?.Invoke(options) ?? options);
         routes = new RouteResolver(settings, this, TimeProvider.System, () => new HashSet<IPAddress>());
-        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, new Connector(routes, settings, watch, NullLogger<Connector>.Instance), settings, Log);
+        var connector = new Connector(routes, settings, watch, NullLogger<Connector>.Instance)
+        {
+            Dial = (target, source, timeout, watch, cancellationToken) =>
+            {
+                dial?.Invoke();
+                return SmtpConnection.ConnectAsync(target, source, timeout, watch, cancellationToken);
+            },
+        };
+        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, connector, settings, Log);
         Worker = new EgressWorker(Context);
     }
 
@@ -56,20 +65,23 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>Called after each exchange has been taken; what it throws is lost on the way back.</summary>
     public Action<ExchangeRequest>? OnAnswer { get; set; }
 
-    /// <summary>Called before an entry is read; what it throws, the reader throws.</summary>
-    public Action<EntryPlace>? OnRead { get; set; }
+    /// <summary>Called before each entry is opened.</summary>
+    public Action<EntryPlace>? OnOpen { get; set; }
 
     public List<ExchangeRequest> Exchanges { get; } = [];
+
+    /// <summary>Entries that were opened.</summary>
+    public List<MemoryEntry> Opened { get; } = [];
 
     public ulong Permit => 77;
 
     /// <summary>Queues a message.</summary>
-    public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null)
+    public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null, Action<int>? beforePart = null)
     {
         lock (gate)
         {
             var place = new EntryPlace(new PackName(PackKind.Birth, 1, (uint)++leases), 16, 100);
-            if (missing is null) spool[place] = MemoryEntry.Of("me@example.org", to, content, damaged: damaged);
+            if (missing is null) spool[place] = MemoryEntry.Of("me@example.org", to, content, damaged: damaged, beforePart: beforePart);
             due.Enqueue(new Grant { Lease = leases, Place = place, Keys = [.. to.Split(',').Select((_, i) => new RecipientKey(1, 1, (ushort)i))], Attempt = 1, Message = new RecipientKey(1, 1, 0) });
         }
     }
@@ -108,13 +120,15 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public Task<PollAnswer> PollAsync(PollRequest request)
     {
-        foreach (var report in request.Reports) reports.Writer.TryWrite(report);
         lock (gate)
         {
+            // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
+            if (request.Number < polled) return Task.FromResult(new PollAnswer());
+            polled = request.Number;
+            foreach (var report in request.Reports) reports.Writer.TryWrite(report);
             held?.TrySetResult(new PollAnswer { Accepted = true });
             held = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
             var mine = held.Task;
-            // A poll that the last one overtook is held by nobody either.
             left |= request.Leaving;
             if (left) held.SetResult(new PollAnswer { Accepted = true });
             else Answer();
@@ -146,13 +160,14 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>Nothing is renewed: a lease lasts as long as the test says.</summary>
     public Task<RenewAnswer> RenewAsync(string domain, RenewRequest request) => Task.FromResult(new RenewAnswer());
 
-    public async Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
+    public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
     {
-        await Task.Yield();
-        OnRead?.Invoke(place);
+        OnOpen?.Invoke(place);
         lock (gate)
         {
-            return spool.TryGetValue(place, out var entry) ? new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, entry.Reopen()) : new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null);
+            if (!spool.TryGetValue(place, out var entry)) return Task.FromResult(new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null));
+            Opened.Add(entry.Reopen());
+            return Task.FromResult(new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, Opened[^1]));
         }
     }
 
