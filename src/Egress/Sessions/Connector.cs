@@ -122,6 +122,11 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             NotOpened(target.ToString(), stage, e.Message);
             return (null, new Failure(e.Fault, e.At(stage)));
         }
+        catch
+        {
+            session?.Dispose();
+            throw;
+        }
     }
 
     private bool TryChooseSource(EgressOptions options, AddressFamily family, out IPAddress? source)

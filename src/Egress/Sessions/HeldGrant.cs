@@ -21,6 +21,9 @@ internal sealed class HeldGrant(Grant grant, string domain, StoreTime sentAt, lo
     /// <summary>Recipients whose outcome is not yet acknowledged; the keeper renews while there are any.</summary>
     public int Unacknowledged = grant.Keys.Length;
 
+    /// <summary>Recipients of whom its feed has heard nothing yet. Under the feed's lock.</summary>
+    public int Unreported = grant.Keys.Length;
+
     /// <summary>The lease has ended: what has not sent its final dot must not, whatever renewal comes later.</summary>
     public bool HasEnded
     {

@@ -19,13 +19,21 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
 
     private PeerExtensions peer = PeerExtensions.None;
     private bool needsReset;
-    private int completed;
+    private MailTransaction? current, next;
 
     public SmtpConnection Connection { get; } = connection;
 
     public PeerExtensions Peer => peer;
 
-    public void Dispose() => Connection.Dispose();
+    /// <summary>Transactions that the peer has answered to their end, for good or ill.</summary>
+    public int Completed { get; private set; }
+
+    public void Dispose()
+    {
+        Connection.Dispose();
+        current?.Dispose();
+        next?.Dispose();
+    }
 
     /// <summary>Greets the peer until it is ready for MAIL. <paramref name="stage"/> is where it stood when it failed.</summary>
     /// <exception cref="AttemptException">This host will not do.</exception>
@@ -78,12 +86,12 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
 
     /// <summary>
     /// Carries what the feed has until it has nothing more (null), or the session must end: then the verdict that ended it. Every recipient taken
-    /// from the feed has been reported when it returns, save those of a transaction that was asked for and had not come.
+    /// from the feed has been reported when it returns, save those of a transaction that was asked for and not taken.
     /// </summary>
-    public async Task<(DeliveryVerdict? Ended, Task<MailTransaction?>? Asked)> CarryAsync(ITransactionFeed feed)
+    public async Task<DeliveryVerdict?> CarryAsync(ITransactionFeed feed)
     {
         Task<MailTransaction?>? asked = null;
-        MailTransaction? current = null;
+        current = null;
         var again = false;
         while (true)
         {
@@ -95,7 +103,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                 if (current is null)
                 {
                     // It was asked before the rest of the last message came back to the feed.
-                    if (!again) return (null, null);
+                    if (!again) return null;
                     again = false;
                     continue;
                 }
@@ -116,7 +124,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                 }
             }
 
-            MailTransaction? next = null;
+            next = null;
             var writing = false;
             try
             {
@@ -154,18 +162,18 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                     Settle(current, feed, verdict);
                 }
 
-                completed++;
+                Completed++;
             }
             catch (AttemptException e)
             {
                 var last = writing && e is { Fault: AttemptFault.Cut, Reply: null } ? await ReadLastWordsAsync(current.Stage) : null;
                 var verdict = last is null ? e.At(current.Stage) : DeliveryVerdict.Of(current.Stage, last);
-                if (completed > 0) verdict = verdict.OnReusedSession(current.Stage);
+                if (Completed > 0) verdict = verdict.OnReusedSession(current.Stage);
                 verdict = verdict with { EndsSession = true };
                 Abandon(current, feed, verdict);
                 // Announced, not tried.
                 if (next is not null) Abandon(next, feed, verdict with { Kind = OutcomeKind.Returned, PossibleDuplicate = false });
-                return (verdict, asked);
+                return verdict;
             }
 
             current.Dispose();

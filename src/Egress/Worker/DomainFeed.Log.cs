@@ -11,6 +11,8 @@ internal sealed partial class DomainFeed
 
     private void ExchangeFailed(string domain, int number, int outcomes, string reason) => ExchangeFailed(context.Logger, domain, number, outcomes, reason);
 
+    private void LeasesDropped(Exception? e, int count) => LeasesDropped(context.Logger, e, domain, count);
+
     [LoggerMessage(4020, LogLevel.Warning, "Spool not readable: entry {Place}: {Reason}")]
     private static partial void SpoolUnreadable(ILogger logger, EntryPlace place, string reason);
 
@@ -19,4 +21,7 @@ internal sealed partial class DomainFeed
 
     [LoggerMessage(4022, LogLevel.Warning, "Exchange not answered: domain {Domain}, number {Number}, outcomes {Outcomes}: {Reason}; repeating")]
     private static partial void ExchangeFailed(ILogger logger, string domain, int number, int outcomes, string reason);
+
+    [LoggerMessage(4023, LogLevel.Error, "Leases dropped: domain {Domain}, {Count} leases that a session neither reported nor returned")]
+    private static partial void LeasesDropped(ILogger logger, Exception? e, string domain, int count);
 }

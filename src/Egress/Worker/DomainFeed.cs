@@ -8,10 +8,10 @@ namespace Angarium.Egress.Worker;
 
 /// <summary>
 /// A session's dealings with one domain's queue: outcomes out within 20 ms or 8 at a time, the next batch in while the last is on the wire, one call at a
-/// time, each repeated until it is answered (design rule 17). It outlives its connection until the last outcome is acknowledged. Called from the
-/// session's task, its own calls and one timer, under one lock.
+/// time, each repeated until it is answered (design rule 17). It outlives its connection until the last outcome is acknowledged. Every lease granted to it
+/// is renewed for as long as it carries that, and no longer. Called from the session's task, its own calls and one timer, under one lock.
 /// </summary>
-internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
+internal sealed partial class DomainFeed : ITransactionFeed
 {
     /// <summary>Outcomes that wait for their acknowledgement; beyond these nothing new is asked for, so no more can be lost by a kill.</summary>
     private const int MostUnacknowledged = 64;
@@ -31,6 +31,10 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
     private readonly Queue<(HeldGrant Held, RecipientKey[] Keys)> again = new();
     private readonly List<(AttemptOutcome Outcome, HeldGrant Held)> outbox = [];
 
+    /// <summary>Granted, and not reported for all of its recipients.</summary>
+    private readonly HashSet<HeldGrant> carried = [];
+
+    private Task<MailTransaction?> asked = Task.FromResult<MailTransaction?>(null);
     private FeedState state;
     private TaskCompletionSource? changed;
     private TaskCompletionSource? settled;
@@ -115,8 +119,29 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         lock (gate) Call();
     }
 
+    /// <summary>
+    /// The session is done with it, however that came: returns what was not begun, also what was asked for and had not come, until every outcome is acknowledged. What was begun and
+    /// is reported by nobody is a defect: it is renewed no more, so that its lease ends by itself and is counted (design rule 17).
+    /// </summary>
+    public async Task EndAsync()
+    {
+        Stop();
+        await ((Task)asked).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        if (asked is { IsCompletedSuccessfully: true, Result: { } late })
+        {
+            if (late.Started == 0 && IsCarried(late.Held)) Report(late, late.Recipients, ReturnedUnsent);
+            late.Dispose();
+        }
+
+        await WhenSettledAsync();
+        timer.Dispose();
+        if (carried.Count == 0) return;
+        LeasesDropped(asked.Exception, carried.Count);
+        foreach (var held in carried) context.Leases.Drop(held);
+    }
+
     /// <summary>Every outcome is acknowledged: from now on none waits for company.</summary>
-    public Task WhenSettledAsync()
+    private Task WhenSettledAsync()
     {
         lock (gate)
         {
@@ -127,9 +152,9 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         }
     }
 
-    public void Dispose() => timer.Dispose();
+    public Task<MailTransaction?> NextAsync() => asked = NextOrNoneAsync();
 
-    public async Task<MailTransaction?> NextAsync()
+    private async Task<MailTransaction?> NextOrNoneAsync()
     {
         while (true)
         {
@@ -230,13 +255,6 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
         Add(transaction.Held, keys, ReturnedUnsent, false, null);
     }
 
-    /// <summary>A transaction that came after its session had ended.</summary>
-    public void Return(MailTransaction transaction)
-    {
-        Report(transaction, transaction.Recipients.ToArray(), ReturnedUnsent);
-        transaction.Dispose();
-    }
-
     private static DeliveryVerdict ReturnedUnsent { get; } = DeliveryVerdict.Of(AttemptStage.Mail, AttemptFault.Stopping, "not tried: the session ended");
 
     private async Task<MailTransaction?> OpenAsync(HeldGrant held, RecipientKey[] keys)
@@ -303,12 +321,18 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
 
     private void Put(HeldGrant held, RecipientKey[] keys, DeliveryVerdict verdict, bool owesRelayedNotice, RecipientSummary[]? summaries)
     {
+        if ((held.Unreported -= keys.Length) <= 0) carried.Remove(held);
         if (outbox.Count == 0) outboxSince = context.Time.GetTimestamp();
         outbox.Add((new AttemptOutcome
         {
             Lease = held.Grant.Lease, Keys = keys, Kind = verdict.Kind, Reply = verdict.Reply, Own = verdict.Own, Remote = Connection?.Remote, Tls = Connection?.Tls,
             PossibleDuplicate = verdict.PossibleDuplicate, OwesRelayedNotice = owesRelayedNotice, Place = held.Grant.Place, Summaries = summaries,
         }, held));
+    }
+
+    private bool IsCarried(HeldGrant held)
+    {
+        lock (gate) return carried.Contains(held);
     }
 
     private void Turn(FeedState to)
@@ -438,6 +462,7 @@ internal sealed partial class DomainFeed : ITransactionFeed, IDisposable
             }
 
             foreach (var held in grants) granted.Enqueue(held);
+            carried.UnionWith(grants);
             // Before it can be settled: nothing calls for what comes after that.
             if (state == FeedState.Stopped) ReturnUnsent();
             if (request.Want > 0)

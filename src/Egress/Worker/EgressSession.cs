@@ -19,12 +19,12 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     private readonly CancellationTokenSource connecting = new();
     private readonly Lock gate = new();
     private DomainFeed? feed;
-    private SmtpConnection? connection;
+    private SmtpClientSession? opened;
     private bool closing;
     private bool aborted;
     private bool disposed;
     private string domain = order.Domain;
-    private int counted;
+    private int told;
 
     public ulong Permit => order.Permit;
 
@@ -65,7 +65,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         lock (gate)
         {
             aborted = true;
-            connection?.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
+            opened?.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
         }
     }
 
@@ -90,20 +90,18 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         var feeds = new List<Task>();
         try
         {
-            var end = await CarryAsync(feeds);
-            report(end);
+            report(await CarryAsync(feeds));
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)
         {
-            // A defect, not an outcome: the leases end by themselves, and the permit is free.
+            // A defect, not an outcome: what was begun ends with its lease, and the permit is free. Without a connection the site rests, lest it orders the next at once.
             EgressWorker.SessionBroke(context.Logger, e, Site, Domain);
-            lock (gate) feed?.Stop();
-            report(Event(SessionEvent.Closed));
+            if (feed is { } broken) End(broken, feeds);
+            report(opened is null ? Event(SessionEvent.ConnectFailed) with { Reply = new Reply(451, new(4, 3, 0), "internal error"), Own = true } : Event(SessionEvent.Closed));
         }
         finally
         {
             EgressInstruments.Sessions.Dec();
-            connection?.Dispose();
             Dispose();
         }
 
@@ -145,8 +143,8 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             lock (gate)
             {
-                connection = session.Connection;
-                if (aborted) connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
+                opened = session;
+                if (aborted) session.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
             }
 
             report(Event(SessionEvent.Connected) with { Remote = result.Remote });
@@ -164,15 +162,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             var current = Begin(Domain, left, spacing, feeds);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
-            Task<MailTransaction?>? late;
-            do
-            {
-                (ended, late) = await session.CarryAsync(current);
-            }
+            do ended = await session.CarryAsync(current);
             while (ended is null && current.AskOnceMore());
-
-            End(current, feeds, late);
-            counted += current.Taken;
+            End(current, feeds);
             if (ended is { } verdict)
             {
                 // Scope says whom it concerns: a peer that wants less, or only this message.
@@ -235,26 +227,17 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         return begun;
     }
 
-    private void End(DomainFeed ended, List<Task> feeds, Task<MailTransaction?>? late = null)
+    private void End(DomainFeed ended, List<Task> feeds)
     {
         lock (gate) feed = null;
-        ended.Stop();
-        feeds.Add(SettleAsync(ended, late));
-    }
-
-    /// <param name="ended">The feed.</param>
-    /// <param name="late">A transaction that was asked for while the last one failed: it comes once, and goes back before the feed is settled.</param>
-    private static async Task SettleAsync(DomainFeed ended, Task<MailTransaction?>? late)
-    {
-        if (late is not null && await late is { } transaction) ended.Return(transaction);
-        await ended.WhenSettledAsync();
-        ended.Dispose();
+        feeds.Add(ended.EndAsync());
     }
 
     private SessionReport Event(SessionEvent what)
     {
-        var messages = counted;
-        counted = 0;
+        var done = opened?.Completed ?? 0;
+        var messages = done - told;
+        told = done;
         return new SessionReport { Permit = Permit, Site = Site, Domain = Domain, Event = what, Messages = messages };
     }
 }

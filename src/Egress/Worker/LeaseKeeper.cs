@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Egress.Worker;
 
 /// <summary>
-/// Renews every lease whose outcome is not acknowledged, each 5 s, in one call per domain for all sessions of the worker (design rule 15). Ticked by the
+/// Renews every lease whose outcome is not acknowledged and that somebody carries, each 5 s, in one call per domain for all sessions of the worker (design rule 15). Ticked by the
 /// worker; sessions add and acknowledge from their own threads. Nothing survives: leases end by themselves.
 /// </summary>
 internal sealed partial class LeaseKeeper(IQueueGateway gateway, IStoreClock clock, TimeProvider time, string worker, ILogger logger)
@@ -48,7 +48,13 @@ internal sealed partial class LeaseKeeper(IQueueGateway gateway, IStoreClock clo
 
     public void Acknowledge(HeldGrant held, int recipients)
     {
-        if (Interlocked.Add(ref held.Unacknowledged, -recipients) > 0 || !domains.TryGetValue(held.Domain, out var domain)) return;
+        if (Interlocked.Add(ref held.Unacknowledged, -recipients) <= 0) Drop(held);
+    }
+
+    /// <summary>Renews it no more.</summary>
+    public void Drop(HeldGrant held)
+    {
+        if (!domains.TryGetValue(held.Domain, out var domain)) return;
         lock (domain)
         {
             domain.Leases.Remove(held.Grant.Lease);

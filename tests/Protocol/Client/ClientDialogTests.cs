@@ -49,8 +49,7 @@ public sealed class ClientDialogTests
         using var session = new SmtpClientSession(
             await SmtpConnection.ConnectAsync(target, null, TimeSpan.FromSeconds(10), watch, TestContext.Current.CancellationToken), options, TimeProvider.System);
         await session.OpenAsync("localhost", hop, withoutTls, _ => { });
-        var (ended, asked) = await session.CarryAsync(feed).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
-        if (asked is not null && await asked is { } late) late.Dispose();
+        var ended = await session.CarryAsync(feed).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         if (ended is null) await session.QuitAsync();
         return (ended, session.Connection.Tls);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Angarium.Contracts.Configuration;
 using Angarium.Egress;
 using Angarium.Egress.Routing;
@@ -63,6 +64,23 @@ public sealed class ConnectorTests : IDisposable
             Assert.StartsWith("mx2.test", session!.Connection.Remote, StringComparison.Ordinal);
             Assert.Equal(failures, Failures());
         }
+    }
+
+    /// <summary>Whatever ends an opening ends its connection: the watch would hold it for ever.</summary>
+    [Fact]
+    public async Task Connect_BreaksInTheOpening_LeavesNoConnection()
+    {
+        var settings = new FixedSettings<EgressOptions>(new EgressOptions { Hostname = "relay.test" });
+        using var routes = new RouteResolver(settings, new NoDns(), time, () => new HashSet<IPAddress>());
+        var connector = new Connector(routes, settings, watch, new LogLines<Connector>())
+        {
+            // A stream that cannot be read throws what no network does.
+            Dial = (target, _, _, over, _) => Task.FromResult(new SmtpConnection(new CryptoStream(Stream.Null, new ToBase64Transform(), CryptoStreamMode.Write), null, target.ToString(), over)),
+        };
+        Assert.True(NextHop.TryParse("127.0.0.1:25?tls=none", out var hop, out _));
+        var route = new MailRoute { Site = "s", Hop = hop, Hosts = [new RouteHost("mx1.test", 25, IPAddress.Loopback)] };
+        await Assert.ThrowsAsync<NotSupportedException>(() => connector.ConnectAsync(route, TestContext.Current.CancellationToken));
+        Assert.Equal(0, watch.Count);
     }
 
     private sealed class NoDns : IDnsSource

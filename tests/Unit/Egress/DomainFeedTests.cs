@@ -26,11 +26,9 @@ public sealed class DomainFeedTests
         var feed = new DomainFeed(world.Context, "example.net", "site", 0);
         feed.Look();
         await asked.Task.WaitAsync(Limit);
-        feed.Stop();
-        var settled = feed.WhenSettledAsync();
+        var settled = feed.EndAsync();
         Volatile.Write(ref isStopped, true);
         await settled.WaitAsync(Limit);
-        feed.Dispose();
         Assert.Equal(0, world.Context.Leases.Count);
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
     }

@@ -299,6 +299,103 @@ public sealed class EgressWorkerTests
         Assert.Equal([OutcomeKind.Delivered, OutcomeKind.Failed, OutcomeKind.Deferred], kinds.OrderBy(k => k.Key).Select(k => k.Value));
     }
 
+    /// <summary>A defect in mid-transaction: what was begun is renewed no more and its lease ends by itself, so that it is counted (design rule 17); what was not begun is returned.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Session_Breaks_NoLeaseStaysWithoutACarrier(bool inTheBody)
+    {
+        using var peer = new LivePeer();
+        var world = new WorkerUnderTest(peer.EndPoint);
+        if (!inTheBody)
+        {
+            world.OnOpen = place =>
+            {
+                if (place.Pack.Number == 1) throw new InvalidOperationException("a defect");
+            };
+        }
+
+        world.Mail("a@example.net,b@example.net", beforePart: _ => throw new InvalidOperationException("a defect"));
+        world.Mail("c@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        if (inTheBody)
+        {
+            await connection.HearAsync("MAIL");
+            await connection.SayAsync("250 Ok");
+            foreach (var answer in new[] { "550 5.1.1 unknown", "250 Ok" })
+            {
+                await connection.HearAsync("RCPT");
+                await connection.SayAsync(answer);
+            }
+
+            await connection.HearAsync("DATA");
+            await connection.SayAsync("354 go");
+        }
+
+        await world.ReportAsync(SessionEvent.Closed);
+        await world.Worker.StopAsync(CancellationToken.None);
+        Assert.Equal(0, world.Context.Leases.Count);
+        var told = world.Exchanges.SelectMany(e => e.Outcomes).Select(o => (o.Lease, o.Kind)).Order();
+        Assert.Equal(inTheBody ? [(1ul, OutcomeKind.Failed), (2ul, OutcomeKind.Returned)] : [(2ul, OutcomeKind.Returned)], told);
+        Assert.All(world.Opened, entry => Assert.True(entry.IsDisposed));
+        await world.DisposeAsync();
+    }
+
+    /// <summary>The same defect in the message that was asked for while the last one was on the wire, and the peer ends the session before it is seen.</summary>
+    [Fact]
+    public async Task Session_EndsWhileTheNextMessageBreaks_NoLeaseStaysWithoutACarrier()
+    {
+        using var peer = new LivePeer();
+        var world = new WorkerUnderTest(peer.EndPoint);
+        world.OnOpen = place =>
+        {
+            if (place.Pack.Number == 2) throw new InvalidOperationException("a defect");
+        };
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        await connection.SayAsync("421 4.3.2 down");
+        Assert.Equal(OutcomeKind.Deferred, (await world.OutcomeAsync()).Kind);
+        await world.ReportAsync(SessionEvent.Lost);
+        await world.Worker.StopAsync(CancellationToken.None);
+        Assert.Equal(0, world.Context.Leases.Count);
+        await world.DisposeAsync();
+    }
+
+    /// <summary>A session that breaks before it has a connection is a failed one: its site rests, instead of ordering the next at once.</summary>
+    [Fact]
+    public async Task Session_BreaksBeforeItIsConnected_IsAFailedConnection()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, dial: () => throw new InsufficientMemoryException("a defect"));
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        var failed = await world.ReportAsync(SessionEvent.ConnectFailed);
+        Assert.Equal((451, true), (failed.Reply!.Code, failed.Own));
+        Assert.Equal(0, world.Worker.Sessions);
+        Assert.Empty(world.Exchanges);
+    }
+
+    /// <summary>A peer that greets and then refuses took nothing: the site hears so, and does not take it for one that only wants less.</summary>
+    [Fact]
+    public async Task Peer_Refuses421AtTheFirstMail_ReportsNoMessage()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.HearAsync("MAIL");
+        await connection.SayAsync("421 4.3.2 later");
+        Assert.Equal(0, (await world.ReportAsync(SessionEvent.Lost)).Messages);
+    }
+
     /// <summary>The session went on to another domain while it asked this one for more: all that comes is returned. What is kept is renewed, and never tried.</summary>
     [Fact]
     public async Task Feed_StoppedWhileAnExchangeIsOnItsWay_ReturnsEveryGrant()
@@ -306,17 +403,14 @@ public sealed class EgressWorkerTests
         await using var world = new WorkerUnderTest(hop: "127.0.0.1:9?tls=none");
         world.Mail("a@example.net");
         world.Mail("b@example.net");
-        using var feed = new DomainFeed(world.Context, "example.net", "site", maxMessages: 0);
+        var feed = new DomainFeed(world.Context, "example.net", "site", maxMessages: 0);
         var settled = new TaskCompletionSource<Task>();
         world.OnAnswer = request =>
         {
-            if (request.Number > 1) return;
-            feed.Stop();
-            settled.SetResult(feed.WhenSettledAsync());
+            if (request.Number == 1) settled.SetResult(feed.EndAsync());
         };
         Assert.Null(await feed.NextAsync());
         await (await settled.Task);
-        feed.Dispose();
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
         Assert.Equal(0, world.Context.Leases.Count);
     }

@@ -33,12 +33,20 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     private long polled;
     private bool left;
 
-    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null)
+    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null, Action? dial = null)
     {
         var options = new EgressOptions { Hostname = "relay.test", NextHop = hop ?? $"{peer}?tls=none", QuitTimeout = TimeSpan.FromSeconds(1), DrainTimeout = TimeSpan.FromSeconds(10) };
         var settings = new FixedEgress(change?.Invoke(options) ?? options);
         routes = new RouteResolver(settings, this, TimeProvider.System, () => new HashSet<IPAddress>());
-        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, new Connector(routes, settings, watch, NullLogger<Connector>.Instance), settings, Log);
+        var connector = new Connector(routes, settings, watch, NullLogger<Connector>.Instance)
+        {
+            Dial = (target, source, timeout, watch, cancellationToken) =>
+            {
+                dial?.Invoke();
+                return SmtpConnection.ConnectAsync(target, source, timeout, watch, cancellationToken);
+            },
+        };
+        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, connector, settings, Log);
         Worker = new EgressWorker(Context);
     }
 
@@ -57,17 +65,23 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>Called after each exchange has been taken; what it throws is lost on the way back.</summary>
     public Action<ExchangeRequest>? OnAnswer { get; set; }
 
+    /// <summary>Called before each entry is opened.</summary>
+    public Action<EntryPlace>? OnOpen { get; set; }
+
     public List<ExchangeRequest> Exchanges { get; } = [];
+
+    /// <summary>Entries that were opened.</summary>
+    public List<MemoryEntry> Opened { get; } = [];
 
     public ulong Permit => 77;
 
     /// <summary>Queues a message.</summary>
-    public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null)
+    public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null, Action<int>? beforePart = null)
     {
         lock (gate)
         {
             var place = new EntryPlace(new PackName(PackKind.Birth, 1, (uint)++leases), 16, 100);
-            if (missing is null) spool[place] = MemoryEntry.Of("me@example.org", to, content, damaged: damaged);
+            if (missing is null) spool[place] = MemoryEntry.Of("me@example.org", to, content, damaged: damaged, beforePart: beforePart);
             due.Enqueue(new Grant { Lease = leases, Place = place, Keys = [.. to.Split(',').Select((_, i) => new RecipientKey(1, 1, (ushort)i))], Attempt = 1, Message = new RecipientKey(1, 1, 0) });
         }
     }
@@ -148,9 +162,12 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken)
     {
+        OnOpen?.Invoke(place);
         lock (gate)
         {
-            return Task.FromResult(spool.TryGetValue(place, out var entry) ? new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, entry.Reopen()) : new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null));
+            if (!spool.TryGetValue(place, out var entry)) return Task.FromResult(new SpoolRead<SpooledEntry>(SpoolReadStatus.NotFound, null));
+            Opened.Add(entry.Reopen());
+            return Task.FromResult(new SpoolRead<SpooledEntry>(SpoolReadStatus.Found, Opened[^1]));
         }
     }
 
