@@ -46,7 +46,7 @@ public readonly record struct HeldPermit([property: Id(0)] ulong Permit, [proper
 
 public enum SessionEvent : byte
 {
-    /// <summary>Connected and greeted: the site counts a success.</summary>
+    /// <summary>Connected and greeted: the site counts a success. Told again every ten seconds while messages go through: they count as one more.</summary>
     Connected = 1,
 
     /// <summary>No host of the site could be connected, greeted or trusted: it suspends the site and touches no message. The permit is free again.</summary>
@@ -78,7 +78,7 @@ public sealed record SessionReport
 
     [Id(5)] public string? Remote { get; init; }
 
-    /// <summary>Messages sent on this session since the last report: the site's rates count them.</summary>
+    /// <summary>Messages that the peer answered on this session since the last report, whatever it said.</summary>
     [Id(6)] public int Messages { get; init; }
 
     /// <summary>The reply is in our own words.</summary>

@@ -126,7 +126,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
     public async Task EndAsync()
     {
         Stop();
-        await ((Task)asked).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)asked).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         if (asked is { IsCompletedSuccessfully: true, Result: { } late })
         {
             if (late.Started == 0 && IsCarried(late.Held)) Report(late, late.Recipients, ReturnedUnsent);

@@ -75,6 +75,12 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         lock (gate) feed?.Look();
     }
 
+    /// <summary>Tells of the messages since its last report, if there are any.</summary>
+    public void Tell()
+    {
+        if (Event(SessionEvent.Connected) is { Messages: > 0 } progress) report(progress);
+    }
+
     public void Dispose()
     {
         lock (gate)
@@ -235,9 +241,12 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
 
     private SessionReport Event(SessionEvent what)
     {
-        var done = opened?.Completed ?? 0;
-        var messages = done - told;
-        told = done;
-        return new SessionReport { Permit = Permit, Site = Site, Domain = Domain, Event = what, Messages = messages };
+        lock (gate)
+        {
+            var done = opened?.Completed ?? 0;
+            var messages = done - told;
+            told = done;
+            return new SessionReport { Permit = Permit, Site = Site, Domain = Domain, Event = what, Messages = messages };
+        }
     }
 }

@@ -15,6 +15,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(20);
 
     private const int MostReports = 1000;
+    private const int TicksBetweenTells = 10;
 
     private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
@@ -25,6 +26,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private readonly Channel<byte> reported = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private long heard = context.Time.GetTimestamp();
     private long number;
+    private int ticks;
     private volatile bool isHeard;
     private volatile bool draining;
 
@@ -201,7 +203,13 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private void Tick()
     {
         context.Leases.Tick();
-        foreach (var (session, _) in sessions.Values) session.Look();
+        var tells = ++ticks % TicksBetweenTells == 0;
+        foreach (var (session, _) in sessions.Values)
+        {
+            session.Look();
+            if (tells) session.Tell();
+        }
+
         if (!isHeard || context.Time.GetElapsedTime(Volatile.Read(ref heard)) < Silence) return;
         isHeard = false;
         context.MayAsk = false;

@@ -41,7 +41,9 @@ internal sealed partial class DomainQueue
 
         session.Number = request.Number;
         session.UsedAt = Now;
-        return session.Answer = ExchangeOnceAsync(request, session);
+        // A report half taken would hold its lease for ever.
+        Run(session.Answer = ExchangeOnceAsync(request, session));
+        return session.Answer;
     }
 
     private static ExchangeAnswer Refusal => new() { Next = ExchangeNext.Wait, RetryAfter = TimeSpan.FromSeconds(1) };

@@ -51,9 +51,14 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
 
     public async Task<ExchangeAnswer> Exchange(ExchangeRequest request)
     {
-        var answer = await _queue.ExchangeAsync(request);
-        Arm();
-        return answer;
+        try
+        {
+            return await _queue.ExchangeAsync(request);
+        }
+        finally
+        {
+            Arm();
+        }
     }
 
     public async ValueTask<RenewAnswer> Renew(RenewRequest request)

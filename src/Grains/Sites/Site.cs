@@ -23,9 +23,6 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     /// <summary>Messages that one session is thought to be busy with: so many more wait before a domain gets a further one.</summary>
     private const int MessagesPerSession = 4;
 
-    /// <summary>Messages of one report that count as successes.</summary>
-    private const int MostCounted = 100;
-
     /// <summary>How long a session serves one domain while others wait in vain.</summary>
     public static readonly TimeSpan Turn = TimeSpan.FromSeconds(2);
 
@@ -37,6 +34,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private static readonly TimeSpan s_ramp = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_retryRefused = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_retryAgain = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_oneMoreAgain = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan s_longestRest = TimeSpan.FromSeconds(30);
 
     private readonly FairLanes<SiteDomain> _lanes = new();
@@ -57,6 +55,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private bool _probing;
     private StoreTime _blockedUntil;
     private StoreTime _retriedAt;
+    private StoreTime _shrunkAt;
     private StoreTime _wake;
 
     public SiteState State { get; private set; } = new();
@@ -123,8 +122,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         permit.Sent += Math.Max(0, report?.Messages ?? 0);
         // Greeting alone does not end the doubling of pauses: some peers greet and then refuse.
         if (permit.Sent > 0 || report?.Event == SessionEvent.Dry) _level = 0;
-        // As with Postfix each message counts, or a site of few and long connections would stay at the number it began with.
-        if (report is { Event: SessionEvent.Dry or SessionEvent.Closed }) for (var i = Math.Min(report.Messages, MostCounted); i > 0; i--) Succeeded();
+        if (report is { Messages: > 0, Event: not SessionEvent.Lost }) Carried(now);
         switch (report?.Event)
         {
             case SessionEvent.Connected:
@@ -341,13 +339,23 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     {
         _failedCohort = 0;
         if (double.IsNaN(_window)) _window = _limits.Initial;
-        // Postfix' positive feedback: +1/N a success. A route is the operator's own and grows by one.
         if (_probing) (_probing, _window) = (false, 1);
-        _window = Math.Min(_limits.Connections, _window + (_limits.IsRoute ? 1 : 1 / _window));
+        Grow();
         if (State.SuspendedUntil == default) return;
         State = State with { SuspendedUntil = default };
         Version++;
     }
+
+    /// <summary>Mail goes through: a site that keeps its sessions and opens few may have one more. A peer that lets in no more is asked for it once a minute.</summary>
+    private void Carried(StoreTime now)
+    {
+        if (_probing) return;
+        _failedCohort = 0;
+        if (_window < _permits.Count + 1 && now - _shrunkAt >= s_oneMoreAgain) Grow();
+    }
+
+    // Postfix' positive feedback: +1/N a success. A route is the operator's own and grows by one.
+    private void Grow() => _window = Math.Min(_limits.Connections, _window + (_limits.IsRoute ? 1 : 1 / _window));
 
     private void Failed(SessionReport report, bool suspends, StoreTime now)
     {
@@ -355,6 +363,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         // Postfix' negative feedback: −1/N a failure. A cohort is as many connections as there are now, or may be.
         var cohort = Math.Max(1, Math.Min(_window, _permits.Count));
         _window = Math.Max(1, _window - 1 / _window);
+        _shrunkAt = now;
         if (!suspends) return;
         State = State with { LastFailure = now, Trouble = report.Reply, Own = report.Own, Remote = report.Remote };
         if (State.SuspendedUntil > now) return;

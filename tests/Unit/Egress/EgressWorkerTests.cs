@@ -4,6 +4,7 @@ using Angarium.Egress;
 using Angarium.Egress.Worker;
 using Angarium.Spool.Packs;
 using Angarium.TestKit.Peers;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Angarium.Unit.Egress;
 
@@ -392,6 +393,29 @@ public sealed class EgressWorkerTests
         await world.StartAsync();
         using var connection = await peer.GreetAsync();
         await connection.HearAsync("MAIL");
+        await connection.SayAsync("421 4.3.2 later");
+        Assert.Equal(0, (await world.ReportAsync(SessionEvent.Lost)).Messages);
+    }
+
+    /// <summary>A session that stays busy tells every ten seconds of what goes through: its site may have one more.</summary>
+    [Fact]
+    public async Task Session_StaysBusy_TellsOfItsMessages()
+    {
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, time: time);
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        Assert.Equal(0, (await world.ReportAsync(SessionEvent.Connected)).Messages);
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        await connection.SayAsync("250 Ok");
+        await connection.HearAsync("MAIL");
+        for (var i = 0; i < 10; i++) time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, (await world.ReportAsync(SessionEvent.Connected)).Messages);
         await connection.SayAsync("421 4.3.2 later");
         Assert.Equal(0, (await world.ReportAsync(SessionEvent.Lost)).Messages);
     }

@@ -26,18 +26,20 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     private readonly Dictionary<(ulong, int), ExchangeAnswer> answers = [];
     private readonly Channel<AttemptOutcome> outcomes = Channel.CreateUnbounded<AttemptOutcome>();
     private readonly Channel<SessionReport> reports = Channel.CreateUnbounded<SessionReport>();
-    private readonly ConnectionWatch watch = new(TimeProvider.System);
+    private readonly ConnectionWatch watch;
     private readonly RouteResolver routes;
     private TaskCompletionSource<PollAnswer>? held;
     private ulong leases;
     private long polled;
     private bool left;
 
-    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null, Action? dial = null)
+    public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null, Action? dial = null, TimeProvider? time = null)
     {
         var options = new EgressOptions { Hostname = "relay.test", NextHop = hop ?? $"{peer}?tls=none", QuitTimeout = TimeSpan.FromSeconds(1), DrainTimeout = TimeSpan.FromSeconds(10) };
         var settings = new FixedEgress(change?.Invoke(options) ?? options);
-        routes = new RouteResolver(settings, this, TimeProvider.System, () => new HashSet<IPAddress>());
+        time ??= TimeProvider.System;
+        watch = new ConnectionWatch(time);
+        routes = new RouteResolver(settings, this, time, () => new HashSet<IPAddress>());
         var connector = new Connector(routes, settings, watch, NullLogger<Connector>.Instance)
         {
             Dial = (target, source, timeout, watch, cancellationToken) =>
@@ -46,7 +48,7 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
                 return SmtpConnection.ConnectAsync(target, source, timeout, watch, cancellationToken);
             },
         };
-        Context = new WorkerContext(this, this, new PlainClock(TimeProvider.System), TimeProvider.System, routes, connector, settings, Log);
+        Context = new WorkerContext(this, this, new PlainClock(time), time, routes, connector, settings, Log);
         Worker = new EgressWorker(Context);
     }
 

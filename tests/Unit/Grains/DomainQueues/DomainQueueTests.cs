@@ -167,6 +167,17 @@ public class DomainQueueTests
         Assert.Equal(LedgerKind.Delivered, Assert.Single(q.Records).Kind);
     }
 
+    /// <summary>A report half taken would keep its lease for ever, neither ended nor acknowledged: whatever nobody foresaw ends the activation, and the worker repeats it to the next.</summary>
+    [Fact]
+    public async Task Report_BreaksUnforeseen_EndsTheActivation()
+    {
+        var q = new QueueUnderTest { LedgerTrouble = new InvalidOperationException("a defect") };
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered)));
+        Assert.True(q.Queue.IsDeposed);
+    }
+
     [Fact]
     public async Task Returned_IsDueAgainAtOnce_WithoutAnAttempt()
     {

@@ -116,17 +116,76 @@ public class SiteTests
         Assert.Equal(6, site.Limit);
     }
 
-    /// <summary>Connections that last: their messages are what speaks for the site.</summary>
     [Fact]
-    public void Feedback_MessagesOnConnectionsThatLast_CountAsSuccesses()
+    public void Feedback_MessagesOfSessionsThatStay_RaiseTheLimitByOneAtATime()
+    {
+        var site = Make();
+        Demand(site, "d", 10_000);
+        var open = Run(site, 10);
+        foreach (var order in open) Report(site, order, SessionEvent.Connected);
+        for (var round = 0; round < 12; round++)
+        {
+            foreach (var order in open.ToArray()) Report(site, order, SessionEvent.Connected, messages: 3);
+            Demand(site, "d", 10_000);
+            var more = Run(site, 10);
+            Assert.InRange(more.Count, 0, 1);
+            foreach (var order in more) Report(site, order, SessionEvent.Connected);
+            open.AddRange(more);
+        }
+
+        Assert.Equal((10, 10), (site.Limit, site.Permits));
+    }
+
+    [Fact]
+    public void Feedback_MessagesOfOneSession_RaiseNothingThatIsNotUsed()
+    {
+        var site = Make();
+        Demand(site, "d", 1);
+        var order = Assert.Single(Run(site, 1));
+        Report(site, order, SessionEvent.Connected);
+        for (var i = 0; i < 1_000; i++) Report(site, order, SessionEvent.Dry, messages: 1);
+        Assert.Equal(5, site.Limit);
+    }
+
+    [Fact]
+    public void Feedback_APeerThatLetsInFive_IsAskedForOneMoreOnceAMinuteAndNeverSuspended()
+    {
+        var site = Make();
+        Demand(site, "d", 10_000);
+        var open = Run(site, 10);
+        foreach (var order in open) Report(site, order, SessionEvent.Connected);
+        var refused = 0;
+        for (var round = 0; round < 60; round++)
+        {
+            foreach (var order in open) Report(site, order, SessionEvent.Connected, messages: 3);
+            Demand(site, "d", 10_000);
+            for (var second = 0; second < 10; second++)
+            {
+                foreach (var order in Run(site, 1))
+                {
+                    Report(site, order, SessionEvent.ConnectFailed, new Reply(421, default, "too many"));
+                    refused++;
+                }
+            }
+
+            Assert.Equal(default, site.State.SuspendedUntil);
+        }
+
+        Assert.InRange(refused, 9, 20);
+    }
+
+    [Fact]
+    public void Feedback_MessagesOfOldSessions_EndNoSuspension()
     {
         var site = Make();
         Demand(site, "d", 10_000);
         var orders = Run(site, 10);
-        foreach (var order in orders) Report(site, order, SessionEvent.Connected);
-        Assert.Equal(5, site.Limit);
-        foreach (var order in orders) Report(site, order, SessionEvent.Dry, messages: 20);
-        Assert.Equal(10, site.Limit);
+        Report(site, orders[0], SessionEvent.Connected);
+        foreach (var order in orders.Skip(1)) Report(site, order, SessionEvent.ConnectFailed);
+        var until = site.State.SuspendedUntil;
+        Assert.NotEqual(default, until);
+        Report(site, orders[0], SessionEvent.Connected, messages: 3);
+        Assert.Equal((until, 1), (site.State.SuspendedUntil, site.Limit));
     }
 
     [Fact]
