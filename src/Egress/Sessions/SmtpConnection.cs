@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Security;
@@ -87,7 +88,7 @@ internal sealed class SmtpConnection : IDisposable
         {
             await stream.WriteAsync(output.WrittenMemory);
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException or InvalidOperationException)
+        catch (Exception e) when (IsOfTheNetwork(e))
         {
             throw Translate(e);
         }
@@ -116,7 +117,7 @@ internal sealed class SmtpConnection : IDisposable
                 if (TryTakeReply(out reply)) return reply;
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or SocketException or InvalidOperationException)
+        catch (Exception e) when (IsOfTheNetwork(e))
         {
             throw Translate(e);
         }
@@ -154,7 +155,7 @@ internal sealed class SmtpConnection : IDisposable
         {
             await secure.AuthenticateAsClientAsync(options);
         }
-        catch (Exception e) when (e is AuthenticationException or IOException or ObjectDisposedException or SocketException or InvalidOperationException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (IsOfTheNetwork(e))
         {
             throw aborted ?? new AttemptException(AttemptFault.TlsFailed, errors == SslPolicyErrors.None || !required
                 ? $"{Remote}: the TLS handshake failed"
@@ -231,6 +232,9 @@ internal sealed class SmtpConnection : IDisposable
         Volatile.Write(ref stepEnds, long.MaxValue);
         Volatile.Write(ref leaseEnded, null);
     }
+
+    // Streams of TLS throw what their handshakes throw also later, when the peer begins another.
+    private static bool IsOfTheNetwork(Exception e) => e is IOException or InvalidOperationException or AuthenticationException or Win32Exception;
 
     private AttemptException Translate(Exception e) => aborted ?? new AttemptException(AttemptFault.Cut, $"{Remote} cut the connection", e);
 

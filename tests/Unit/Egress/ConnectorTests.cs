@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using Angarium.Contracts.Configuration;
 using Angarium.Egress;
@@ -81,6 +82,20 @@ public sealed class ConnectorTests : IDisposable
         var route = new MailRoute { Site = "s", Hop = hop, Hosts = [new RouteHost("mx1.test", 25, IPAddress.Loopback)] };
         await Assert.ThrowsAsync<NotSupportedException>(() => connector.ConnectAsync(route, TestContext.Current.CancellationToken));
         Assert.Equal(0, watch.Count);
+    }
+
+    /// <summary>Whatever a stream of TLS throws is the connection's failure, and no defect that would count against the message.</summary>
+    [Fact]
+    public async Task Connection_TlsBreaksWhileReading_IsCut()
+    {
+        using var connection = new SmtpConnection(new BrokenTls(), null, "peer", watch);
+        var cut = await Assert.ThrowsAsync<AttemptException>(async () => await connection.ReadReplyAsync(TimeSpan.FromSeconds(1)));
+        Assert.Equal(AttemptFault.Cut, cut.Fault);
+    }
+
+    private sealed class BrokenTls : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new AuthenticationException("another handshake failed");
     }
 
     private sealed class NoDns : IDnsSource
