@@ -36,7 +36,11 @@ internal static class SimPlans
                 world.Rudeness = 0.6;
                 world.LateAppends = 0.3;
                 break;
-            case Breaks.DecideBy or Breaks.StaleDecides or Breaks.OneScript:
+            case Breaks.StaleDecides:
+                world.Rudeness = 0.5;
+                world.Slowness = 0.6;
+                break;
+            case Breaks.DecideBy or Breaks.OneScript:
                 world.Rudeness = 0.6;
                 break;
             case Breaks.NotFound:
@@ -56,7 +60,8 @@ internal static class SimPlans
         var loop = world.Loop;
         return world.Plan switch
         {
-            Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams or Breaks.StaleDecides => () => faults.Forget(GrainKind.Domain),
+            Breaks.LateHandOver or Breaks.DecideBy or Breaks.NewStreams => () => faults.Forget(GrainKind.Domain),
+            Breaks.StaleDecides => () => faults.Pick(world.Workers).Process.Pause(TimeSpan.FromSeconds(loop.Random.Next(24, 45)), unnoticed: false),
             Breaks.Seal => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             Breaks.Fresh => () => faults.Depose(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(60, 120))),
             Breaks.OwnerDecides => () =>
