@@ -14,7 +14,6 @@ public class SimulationTests(ITestOutputHelper output)
     {
         var count = Number("ANGARIUM_SEEDS", 3_000);
         var first = Number("ANGARIUM_FIRST_SEED", 1);
-        var plan = Enum.Parse<Breaks>(Environment.GetEnvironmentVariable("ANGARIUM_PLAN") ?? nameof(Breaks.None));
         var wrongs = new List<string>();
         var ran = 0;
         long moved = 0, away = 0;
@@ -24,6 +23,7 @@ public class SimulationTests(ITestOutputHelper output)
         var cpu = process.TotalProcessorTime;
         for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
         {
+            var plan = PlanOf(seed);
             var world = Replay(seed, Breaks.None, plan);
             ran++;
             steps += world.Loop.Steps;
@@ -40,6 +40,12 @@ public class SimulationTests(ITestOutputHelper output)
         Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
         Assert.True(recipients > ran * 30L, "the simulation carried hardly any mail");
     }
+
+    /// <summary>Every tenth seed lives through the story of some clause.</summary>
+    private static Breaks PlanOf(int seed) =>
+        Environment.GetEnvironmentVariable("ANGARIUM_PLAN") is { } asked ? Enum.Parse<Breaks>(asked)
+        : seed % 10 == 0 ? (Breaks)(seed / 10 % Enum.GetValues<Breaks>().Length)
+        : Breaks.None;
 
     [Fact]
     public void Seed_RunTwice_TakesTheSameSteps()

@@ -124,8 +124,8 @@ internal sealed partial class RecordView(
         {
             if (births.Contains(id)) continue;
             bits.Listed = false;
-            if (bits.MissingSince == default) bits.MissingSince = began;
-            else if (began - bits.MissingSince > ForgetAfter && bits.Copies.Length == 0) _forgot |= _packs.TryRemove(id, out _);
+            if (bits.MissingSince == default || bits.Copies.Length > 0) bits.MissingSince = began;
+            else if (began - bits.MissingSince > ForgetAfter) _forgot |= _packs.TryRemove(id, out _);
         }
 
         foreach (var gone in MovedPacks().Where(m => !moved.Contains(m.Name)).ToList()) DropMoved(gone.Name);

@@ -12,6 +12,7 @@ internal static class Pins
         [Breaks.IndexAfter] = "Not needed for safety: the sweep takes for seen only what it found in the index, so what is in memory alone is offered until it is there. It spares those offers, and bounds what a killed silo leaves to them.",
         [Breaks.JudgeIndex] = "Not needed for safety: the refreshed view knows what is finished. It keeps due time and attempts of what is offered although it is in the index, within moments of a loss of the index.",
         [Breaks.JudgeView] = "Noticed by one seed in thousands, and by none of the first 3,500 as they are: what is swept is leased 35 s later at the earliest, and by then others have mostly refreshed the view. Needed all the same: nothing makes them.",
+        [Breaks.Struck] = "Noticed only as leases of what is finished and gone, from a backup of the index: each ends as not found and harms nobody. It spares them.",
         [Breaks.SentAt] = "Not needed for safety beside the rest: deadlines are absolute in the store's time, so what a frozen machine grants or renews is over when it arrives, and its stream is sealed before its successor grants.",
         [Breaks.Lanes] = "A question of shares, not of loss: unit tests of lanes and sites, and the scenario of a large backlog beside one message.",
     };
@@ -38,7 +39,7 @@ internal static class Pins
         [Breaks.Seal] = 437, // decided and leased again
         [Breaks.NewStreams] = 2, // recorded as delivered and leased again
         [Breaks.Unlisted] = 10, // decided and leased again
-        [Breaks.CopyPositions] = 2, // finished long ago and leased again
+        [Breaks.CopyPositions] = 41, // recorded as delivered and leased again
         [Breaks.LateHandOver] = 8, // leased twice at a time
         [Breaks.Fresh] = 24, // leased twice at a time
         [Breaks.Cursor] = 9, // acknowledged and never finished
@@ -46,7 +47,6 @@ internal static class Pins
         [Breaks.BirthMark] = 3, // acknowledged and never finished
         [Breaks.SeenWakes] = 78, // acknowledged and never finished
         [Breaks.LedgerDecides] = 61, // decided and leased again
-        [Breaks.Struck] = 138, // finished long ago and leased again
         [Breaks.Token] = 2, // leased twice at a time
         [Breaks.RunId] = 27, // leased twice at a time
         [Breaks.Confirmation] = 6, // delivered twice at a time

@@ -171,7 +171,12 @@ internal sealed partial class SimAccount(SimWorld world)
             Note(recipient, $"granted to {worker.Process.Name}, lease {grant.Lease:x}, attempt {grant.Attempt}, until {(grant.Deadline - world.Start).TotalSeconds:f1}, from pack {grant.Place.Pack}");
             // What came when its time was over is not used.
             if (grant.Deadline + s_skew / 2 < Now) continue;
-            if (recipient.FinishedAt + TimeSpan.FromHours(1) < asked) Wrong("finished long ago and leased again", recipient);
+            if (recipient.FinishedAt + TimeSpan.FromHours(1) < asked)
+            {
+                if (recipient.HauntsAgain(Now, world.LastLoss)) Wrong("finished long ago and leased again and again", recipient);
+                continue;
+            }
+
             if (recipient.DecidedAt < asked) Wrong("decided and leased again", recipient);
             if (recipient.ToldAt < asked) Wrong("its sender was told, and it is leased again", recipient);
             foreach (var other in recipient.Grants)

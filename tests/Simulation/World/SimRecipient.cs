@@ -5,6 +5,9 @@ namespace Angarium.Simulation.World;
 /// <summary>What is known of one recipient, from outside: nothing here comes from the relay's own memory.</summary>
 internal sealed class SimRecipient(RecipientKey key, string address, string tenant, StoreTime durable)
 {
+    private int _ghosts;
+    private StoreTime _ghostAt;
+
     public RecipientKey Key => key;
 
     public string Address => address;
@@ -46,4 +49,12 @@ internal sealed class SimRecipient(RecipientKey key, string address, string tena
     public List<(StoreTime At, SimGrant Grant)> Deliveries { get; } = [];
 
     public List<string> Events { get; } = [];
+
+    /// <summary>Leased long after it was finished and gone. From a backup of the index it may be read before the next listing of packs, once or twice: then it is not found, and struck.</summary>
+    public bool HauntsAgain(StoreTime now, StoreTime lastLoss)
+    {
+        if (lastLoss > _ghostAt) _ghosts = 0;
+        _ghostAt = now;
+        return ++_ghosts > 3;
+    }
 }

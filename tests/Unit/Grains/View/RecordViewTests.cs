@@ -251,6 +251,29 @@ public sealed class RecordViewTests
         Assert.Equal([4U], _all.Ledger.Streams.Where(s => s.Writer == a.Ledger.Writer).Select(s => s.Number).ToArray());
     }
 
+    /// <summary>The hour for which the view knows what is gone begins when the last copy is gone, however long ago the first pack went.</summary>
+    [Fact]
+    public async Task Listed_ACopyGoesLongAfterItsSource_WhatIsRecordedIsKnownForAnotherHour()
+    {
+        var (a, b) = await Two();
+        await a.Record(Key(1));
+        await b.Refresh();
+        await b.View.AddMovedAsync(Moved(1, Key(1)), _all.Now, default);
+        for (var hours = 0; hours < 3; hours++)
+        {
+            b.View.Listed(_all.Now, [Listing(1)]);
+            _all.Time.Advance(TimeSpan.FromHours(1));
+        }
+
+        b.View.Listed(_all.Now, []);
+        _all.Time.Advance(TimeSpan.FromMinutes(59));
+        b.View.Listed(_all.Now, []);
+        Assert.Equal(RecipientBits.Finished, b.View.Bits(Key(1)));
+        _all.Time.Advance(TimeSpan.FromMinutes(2));
+        b.View.Listed(_all.Now, []);
+        Assert.Equal(RecipientBits.None, b.View.Bits(Key(1)));
+    }
+
     [Fact]
     public async Task Locate_OfMovedRecipients_FindsTheCopyThatIsLeft()
     {
