@@ -160,7 +160,9 @@ public sealed class When_operators_command(When_operators_command.Bench bench) :
 
         await DoneAsync("queue", "hold", "untried.test");
         var untried = await SendAsync("c@untried.test");
-        Assert.Equal($"{untried}: accepted, not tried yet; queued for untried.test.", await DoneAsync("trace", untried));
+        var waiting = $"{untried}: accepted, not tried yet; queued for untried.test.";
+        Assert.Equal(waiting, await DoneAsync("trace", untried));
+        Assert.Equal($"{text}\n{waiting}", await DoneAsync("trace", id, untried));
     }
 
     [Fact]
@@ -176,6 +178,7 @@ public sealed class When_operators_command(When_operators_command.Bench bench) :
         await RefusedAsync(2, "there is no `bogus`", "bogus");
         await RefusedAsync(2, "there is no `bogus`", "queue", "bogus");
         await RefusedAsync(2, "Required argument missing", "trace");
+        await RefusedAsync(2, "101 ids are too many; name at most 100 at a time.", ["trace", .. Enumerable.Repeat(Nobody, 101)]);
         await RefusedAsync(2, "Cannot parse argument 'x' for option '--limit'", "queue", "list", "--limit", "x");
         await RefusedAsync(2, "name a domain or a message id, or say --all", "queue", "retry");
         await RefusedAsync(2, "name a domain or a message id, or say --all", "queue", "retry", "one.test", "--all");

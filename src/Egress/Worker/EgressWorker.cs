@@ -92,9 +92,9 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
     }
 
+    /// <summary>One poll. What it says and its number are taken on the loop's turn, so that of two polls the later one has the higher number and the newer list.</summary>
     private async Task PollAsync(CancellationToken stoppingToken, bool leaving = false)
     {
-        await Task.Yield();
         SessionReport[] sending;
         lock (reports)
         {
@@ -107,7 +107,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         var request = new PollRequest
         {
             Worker = context.Name,
-            Number = Interlocked.Increment(ref number),
+            Number = ++number,
             SentAt = context.Clock.Now,
             FreeSessions = draining || !context.Clock.IsSettled ? 0 : Math.Max(0, most - sessions.Count),
             Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
@@ -117,6 +117,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         string? reason;
         try
         {
+            // No call runs on the loop's turn.
+            await Task.Yield();
             var answer = await context.Gateway.PollAsync(request);
             if (answer.Accepted)
             {

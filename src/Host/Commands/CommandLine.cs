@@ -111,9 +111,9 @@ internal static class CommandLine
 
     private static Command Trace()
     {
-        var id = new Argument<string>("id") { Description = "The message id that the reply to the final dot named." };
-        var trace = new Command("trace", "Every event of a message, from the ledger.") { id };
-        trace.SetAction(OnRelay((line, relay, token) => TraceCommand.RunAsync(relay, line.GetValue(id)!, line.GetValue(s_json), token)));
+        var ids = new Argument<string[]>("id") { Description = "The message id that the reply to the final dot named; several are found in one reading of the ledger.", Arity = ArgumentArity.OneOrMore };
+        var trace = new Command("trace", "Every event of a message, from the ledger.") { ids };
+        trace.SetAction(OnRelay((line, relay, token) => TraceCommand.RunAsync(relay, line.GetValue(ids)!, line.GetValue(s_json), token)));
         return trace;
     }
 

@@ -19,6 +19,9 @@ internal static class ControlEndpoints
     private const int MaxListed = 10_000;
     private const int MaxTraced = 100_000;
 
+    /// <summary>Messages in one trace.</summary>
+    public const int MaxMessages = 100;
+
     public static void MapControl(this IEndpointRouteBuilder routes, IGrainFactory grains, IQueueDirectory directory, LedgerTrace trace)
     {
         var endpoints = routes.MapGroup("").AddEndpointFilter(async (context, next) =>
@@ -90,17 +93,27 @@ internal static class ControlEndpoints
             return Answer(new QueueChange(targets.Count, changed, target == "all" ? null : await targets[0].Queue.Show(0)));
         });
 
-        endpoints.MapGet("/trace/{id}", async (string id, CancellationToken cancellationToken) =>
+        // Several ids, parted by commas, cost one reading of the ledger.
+        endpoints.MapGet("/trace/{ids}", async (string ids, CancellationToken cancellationToken) =>
         {
-            if (!MessageId.TryParse(id, out var message)) return Unknown(id);
-            var records = new List<LedgerRecord>();
-            await foreach (var record in trace.FindAsync(message.First, cancellationToken))
+            var messages = new Dictionary<RecipientKey, List<LedgerRecord>>();
+            foreach (var id in ids.Split(',', MaxMessages + 1))
             {
-                records.Add(record);
-                if (records.Count == MaxTraced) break;
+                if (!MessageId.TryParse(id, out var message)) return Unknown(id);
+                messages.TryAdd(message.First, []);
             }
 
-            return Answer(new MessageTrace([.. records.OrderBy(record => record.Time)], [.. await directory.FindMessageAsync(message.First, cancellationToken)]));
+            var records = 0;
+            await foreach (var (asked, record) in trace.FindAsync(messages.Keys.ToHashSet(), cancellationToken))
+            {
+                messages[asked].Add(record);
+                if (++records == MaxTraced) break;
+            }
+
+            var found = new List<MessageTrace>();
+            foreach (var (key, its) in messages)
+                found.Add(new MessageTrace(new MessageId(key).ToString(), [.. its.OrderBy(record => record.Time)], [.. await directory.FindMessageAsync(key, cancellationToken)]));
+            return Answer(found);
         });
 
         // `all` names every domain that has mail; a message id names the domains that hold some of it; all else is a domain. Null = not even that.
@@ -137,4 +150,4 @@ internal sealed record QueueListing(QueueSnapshot[] Domains, long NotListed);
 internal sealed record QueueChange(int Domains, int Recipients, QueueSnapshot? After);
 
 /// <summary>The records of a message, oldest first, and the domains whose queues still hold some of it.</summary>
-internal sealed record MessageTrace(LedgerRecord[] Records, string[] Queued);
+internal sealed record MessageTrace(string Id, LedgerRecord[] Records, string[] Queued);

@@ -69,9 +69,9 @@ internal sealed class Account
     /// <param name="arrivals">What the sink took.</param>
     /// <param name="bounces">What came back.</param>
     /// <param name="strikes">Which faults struck.</param>
-    /// <param name="delivered">Times of a recipient's delivered records in the ledger; none where it was not asked.</param>
+    /// <param name="delivered">Times of each doubled recipient's delivered records in the ledger.</param>
     public static Account Of(IReadOnlyList<Send> sends, IReadOnlyList<Arrival> arrivals, IReadOnlyList<Bounce> bounces, IReadOnlyList<Strike> strikes,
-        Func<Arrival, IReadOnlyList<DateTimeOffset>> delivered)
+        ILookup<string, DateTimeOffset> delivered)
     {
         var taken = arrivals.Select(a => a.Recipient).ToHashSet(StringComparer.Ordinal);
         var bounced = bounces.Select(b => b.Recipient).ToHashSet(StringComparer.Ordinal);
@@ -104,13 +104,13 @@ internal sealed class Account
             return copies.Zip(copies.Skip(1));
         });
 
-    private static Doubled Judge(Arrival first, Arrival second, IReadOnlyList<Strike> strikes, Func<Arrival, IReadOnlyList<DateTimeOffset>> delivered)
+    private static Doubled Judge(Arrival first, Arrival second, IReadOnlyList<Strike> strikes, ILookup<string, DateTimeOffset> delivered)
     {
         var recorded = (first.Answered ?? first.Dot) + Recording;
         var until = recorded < second.Began ? recorded : second.Began;
         var excuse = first.Answered is null ? "its reply was lost" : string.Join(", ",
             strikes.Where(s => (s with { End = s.End + Aftermath }).Excuses(first.Peer, first.Dot - Tolerance, until)).Select(s => $"{s.Kind} {s.Victim}").Distinct());
-        var record = delivered(second).Where(t => t < second.Began - Tolerance).Order().FirstOrDefault();
+        var record = delivered[second.Recipient].Where(t => t < second.Began - Tolerance).Order().FirstOrDefault();
         var fault = record != default ? $"sent at {second.Began:HH:mm:ss.fff} although recorded at {record:HH:mm:ss.fff}" : excuse.Length == 0 ? "no fault followed its first dot" : null;
         return new Doubled(first, second, excuse, fault);
     }

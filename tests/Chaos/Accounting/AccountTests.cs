@@ -174,6 +174,6 @@ public sealed class AccountTests : IDisposable
     private Account Judge(params DateTimeOffset[] delivered)
     {
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
-        return Account.Of(sends, arrivals, bounces, strikes, _ => delivered);
+        return Account.Of(sends, arrivals, bounces, strikes, delivered.SelectMany(time => arrivals.Select(a => (a.Recipient, time))).Distinct().ToLookup(d => d.Recipient, d => d.time));
     }
 }

@@ -1,3 +1,4 @@
+using Angarium.Chaos.Accounting;
 using System.Text.Json;
 using Angarium.Chaos.Network;
 using Angarium.Chaos.Traffic;
@@ -88,20 +89,21 @@ internal sealed class Cluster
         return cluster;
     }
 
-    /// <summary>Times of each recipient's delivered records, from the control socket that `angarium trace` asks: the relay's own word, for doubles only. Empty = it knows nothing.</summary>
-    public async Task<ILookup<string, DateTimeOffset>> DeliveredAsync(string messageId)
+    /// <summary>
+    /// Times of the delivered records of each recipient that arrived twice, from the control socket that `angarium trace` asks: the relay's own word, for doubles only. A recipient is written to
+    /// once in all, so its address tells which message is meant.
+    /// </summary>
+    public async Task<ILookup<string, DateTimeOffset>> DeliveredAsync(IReadOnlyList<Arrival> arrivals)
     {
-        if (relays.FirstOrDefault(r => r.Role is "api" or "all") is not { } server) return Array.Empty<string>().ToLookup(_ => "", _ => DateTimeOffset.MinValue);
-        using var control = new ControlClient(DataOf(server));
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        LedgerRecord[] records;
-        try
+        var records = new List<LedgerRecord>();
+        if (relays.FirstOrDefault(r => r.Role is "api" or "all") is { } server)
         {
-            (records, _) = await control.GetAsync<MessageTrace>($"trace/{messageId}", limit.Token);
-        }
-        catch (CommandException)
-        {
-            records = [];
+            using var control = new ControlClient(DataOf(server));
+            foreach (var ids in Accounting.Account.Copies(arrivals).Select(copy => copy.Second.MessageId).Where(id => id.Length > 0).Distinct().Chunk(ControlEndpoints.MaxMessages))
+            {
+                using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+                foreach (var message in await control.GetAsync<MessageTrace[]>($"trace/{string.Join(',', ids)}", limit.Token)) records.AddRange(message.Records);
+            }
         }
 
         // Only the first record of a recipient says who that is.

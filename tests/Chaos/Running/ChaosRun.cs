@@ -12,9 +12,6 @@ namespace Angarium.Chaos.Running;
 /// </summary>
 internal static class ChaosRun
 {
-    /// <summary>More second copies than this are not looked up in the ledger; the report says so.</summary>
-    private const int MaxTraces = 200;
-
     private const int ConnectionsPerSite = 10;
 
     /// <summary>Short waits of every kind, so that minutes show what takes days. The sink's slowest reply takes 20 s: half a minute more and it is not coming.</summary>
@@ -101,10 +98,9 @@ internal static class ChaosRun
         }
 
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
-        var traced = await TraceAsync(cluster, arrivals);
-        var account = Account.Of(sends, arrivals, bounces, strikes, a => traced.GetValueOrDefault(a.Recipient) ?? []);
+        var account = Account.Of(sends, arrivals, bounces, strikes, await cluster.DeliveredAsync(arrivals));
         var asked = await AskAsync(cluster, account);
-        var report = new Report(options, account, strikes, storm, sink, meters, cluster, traced.Count, ConnectionsPerSite, asked);
+        var report = new Report(options, account, strikes, storm, sink, meters, cluster, ConnectionsPerSite, asked);
         var isClean = report.Print(folder);
         await File.WriteAllTextAsync(ResultFile(folder), JsonSerializer.Serialize(new Result(options.Seed, account.Acknowledged, account.Delivered, account.Bounced, account.Unknown,
             account.Lost.Count, account.Doubled.Count, account.Doubled.Count(d => d.Fault is not null), storm.Counts.ToDictionary(), isClean)));
@@ -156,18 +152,5 @@ internal static class ChaosRun
         }
 
         return answers;
-    }
-
-    private static async Task<Dictionary<string, IReadOnlyList<DateTimeOffset>>> TraceAsync(Cluster cluster, IReadOnlyList<Arrival> arrivals)
-    {
-        var traced = new Dictionary<string, IReadOnlyList<DateTimeOffset>>(StringComparer.Ordinal);
-        var copies = Account.Copies(arrivals).Where(c => c.First.MessageId == c.Second.MessageId && c.First.MessageId.Length > 0).Select(c => c.Second).GroupBy(c => c.MessageId);
-        foreach (var message in copies.Take(MaxTraces))
-        {
-            var delivered = await cluster.DeliveredAsync(message.Key);
-            foreach (var copy in message) traced[copy.Recipient] = delivered[copy.Recipient].ToList();
-        }
-
-        return traced;
     }
 }

@@ -8,7 +8,7 @@ using Angarium.Chaos.Traffic;
 namespace Angarium.Chaos.Running;
 
 /// <summary>What is printed at the end of a run, and whether it was clean. One thread.</summary>
-internal sealed class Report(RunOptions options, Account account, IReadOnlyList<Strike> strikes, Storm storm, Sink sink, Meters meters, Cluster cluster, int traced, int connectionsPerSite, IReadOnlyList<string> asked)
+internal sealed class Report(RunOptions options, Account account, IReadOnlyList<Strike> strikes, Storm storm, Sink sink, Meters meters, Cluster cluster, int connectionsPerSite, IReadOnlyList<string> asked)
 {
     private const int Shown = 20;
     private readonly StringBuilder text = new();
@@ -26,7 +26,6 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         var wrong = account.Doubled.Where(d => d.Fault is not null).ToList();
         Line($"  doubled: {account.Doubled.Count}, of which {account.Doubled.Count(d => d.First.Answered is null)} after a reply that the sink did not give; wrongly: {wrong.Count}; the relay counted {meters.Total("angarium_possible_duplicates_total")} possible");
         foreach (var group in account.Doubled.Where(d => d.Fault is null && d.First.Answered is not null).GroupBy(d => d.Excuse).OrderByDescending(g => g.Count()).Take(Shown)) Line($"    {group.Count(),5}  after {group.Key}");
-        if (account.Doubled.Count > traced) Line($"    {traced} of them looked up in the ledger");
         Judge(wrong.Count == 0, $"{wrong.Count} doubled wrongly", wrong.Select(d =>
             $"{d.First.Recipient} {d.First.MessageId}: dot {d.First.Dot:HH:mm:ss.fff} by {d.First.Peer}, again {d.Second.Began:HH:mm:ss.fff} by {d.Second.Peer}: {d.Fault}"));
         Judge(account.Contradicted.Count == 0, $"{account.Contradicted.Count} delivered and yet bounced", account.Contradicted);

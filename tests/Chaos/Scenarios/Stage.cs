@@ -184,14 +184,7 @@ internal sealed class Stage(string folder, bool isFull)
     public async Task<string> AccountAsync()
     {
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
-        var traced = new Dictionary<string, IReadOnlyList<DateTimeOffset>>(StringComparer.Ordinal);
-        foreach (var copy in Account.Copies(arrivals).Where(c => c.First.MessageId.Length > 0).Select(c => c.Second).Take(100))
-        {
-            var delivered = await Cluster.DeliveredAsync(copy.MessageId);
-            traced[copy.Recipient] = delivered[copy.Recipient].ToList();
-        }
-
-        var account = Account.Of(sends, arrivals, bounces, strikes, a => traced.GetValueOrDefault(a.Recipient) ?? []);
+        var account = Account.Of(sends, arrivals, bounces, strikes, await Cluster.DeliveredAsync(arrivals));
         var wrong = account.Doubled.Where(d => d.Fault is not null).ToList();
         Require(account.Lost.Count == 0, $"{account.Lost.Count} lost: {string.Join(' ', account.Lost.Take(5).Select(l => l.Recipient + " " + l.Send.Reply))}");
         Require(wrong.Count == 0, $"{wrong.Count} doubled: {string.Join("; ", wrong.Take(5).Select(d => $"{d.First.Recipient} {d.First.MessageId} {d.First.Dot:HH:mm:ss.fff} {d.First.Peer}, {d.Second.Began:HH:mm:ss.fff} {d.Second.Peer}: {d.Fault}"))}");

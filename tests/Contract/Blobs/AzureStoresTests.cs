@@ -60,7 +60,7 @@ public sealed class AzureStoresTests : IAsyncLifetime
 
         var record = new LedgerRecord { Key = receipts[1].Id.First, Kind = LedgerKind.Delivered, Time = grains.Clock.Now };
         await using (var ledger = grains.CreateLedger(null)) await ledger.AppendAsync([record]);
-        Assert.Equal([record], await new LedgerTrace(api.LedgerStore).FindAsync(record.Key, None).ToListAsync());
+        Assert.Equal([(record.Key, record)], await new LedgerTrace(api.LedgerStore).FindAsync(new HashSet<RecipientKey> { record.Key }, None).ToListAsync());
         Assert.True(Assert.Single(await api.LedgerStore.ListAsync(None).ToListAsync()).Sealed);
         Assert.Equal(2, await grains.Packs.ListAsync(None).CountAsync());
     }

@@ -258,6 +258,18 @@ public sealed class EgressWorkerTests
         await world.DisposeAsync();
     }
 
+    /// <summary>The last poll overtakes the one before it: it still has the higher number, or the pool would refuse it and hold the other for its whole wait.</summary>
+    [Fact]
+    public async Task Stop_LastPollOvertakesTheOneBefore_IsTheOneThatCounts()
+    {
+        await using var world = new WorkerUnderTest(hop: "127.0.0.1:9?tls=none");
+        var turns = new LastComeFirstServed();
+        using var stop = new CancellationTokenSource();
+        var run = turns.Run(() => world.Worker.RunAsync(stop.Token), stop.Cancel);
+        await run.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.Equal([(2, true), (1, false)], world.Polls.Select(poll => (poll.Number, poll.Leaving)));
+    }
+
     /// <summary>A peer that does not end is cut at the end of the drain; what it may have taken is told as such.</summary>
     [Fact]
     public async Task Stop_PeerSaysNothing_IsCutAndCounted()
@@ -437,5 +449,39 @@ public sealed class EgressWorkerTests
         await (await settled.Task);
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
         Assert.Equal(0, world.Context.Leases.Count);
+    }
+
+    /// <summary>Turns taken in the order that a thread pool seldom, but lawfully, takes them: the newest first.</summary>
+    private sealed class LastComeFirstServed : SynchronizationContext
+    {
+        private readonly Stack<(SendOrPostCallback Callback, object? State)> waiting = new();
+
+        public override void Post(SendOrPostCallback d, object? state)
+        {
+            lock (waiting) waiting.Push((d, state));
+        }
+
+        /// <summary>Starts the work, then does <paramref name="next"/>, and only then takes turns until none waits.</summary>
+        public Task Run(Func<Task> work, Action next)
+        {
+            var outer = Current;
+            SetSynchronizationContext(this);
+            try
+            {
+                var run = work();
+                next();
+                while (TryTake(out var turn)) turn.Callback(turn.State);
+                return run;
+            }
+            finally
+            {
+                SetSynchronizationContext(outer);
+            }
+        }
+
+        private bool TryTake(out (SendOrPostCallback Callback, object? State) turn)
+        {
+            lock (waiting) return waiting.TryPop(out turn);
+        }
     }
 }

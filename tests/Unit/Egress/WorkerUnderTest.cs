@@ -72,6 +72,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public List<ExchangeRequest> Exchanges { get; } = [];
 
+    /// <summary>In the order in which the pool got them.</summary>
+    public List<PollRequest> Polls { get; } = [];
+
     /// <summary>Entries that were opened.</summary>
     public List<MemoryEntry> Opened { get; } = [];
 
@@ -124,6 +127,7 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     {
         lock (gate)
         {
+            Polls.Add(request);
             // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
             if (request.Number < polled) return Task.FromResult(new PollAnswer());
             polled = request.Number;

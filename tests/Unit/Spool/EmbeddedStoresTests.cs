@@ -68,7 +68,7 @@ public sealed class EmbeddedStoresTests : IDisposable
 
         await using var again = await OpenAsync();
         Assert.True(Assert.Single(await again.LedgerStore.ListAsync(CancellationToken.None).ToListAsync()).Sealed);
-        Assert.Equal([record], await new LedgerTrace(again.LedgerStore).FindAsync(record.Key, CancellationToken.None).ToListAsync());
+        Assert.Equal([(record.Key, record)], await new LedgerTrace(again.LedgerStore).FindAsync(new HashSet<RecipientKey> { record.Key }, CancellationToken.None).ToListAsync());
     }
 
     [Fact]
