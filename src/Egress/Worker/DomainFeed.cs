@@ -135,9 +135,11 @@ internal sealed partial class DomainFeed : ITransactionFeed
 
         await WhenSettledAsync();
         timer.Dispose();
-        if (carried.Count == 0) return;
-        LeasesDropped(asked.Exception, carried.Count);
-        foreach (var held in carried) context.Leases.Drop(held);
+        HeldGrant[] left;
+        lock (gate) left = [.. carried];
+        if (left.Length == 0) return;
+        LeasesDropped(asked.Exception, left.Length);
+        foreach (var held in left) context.Leases.Drop(held);
     }
 
     /// <summary>Every outcome is acknowledged: from now on none waits for company.</summary>

@@ -27,8 +27,9 @@ internal sealed partial class DomainQueue
         _touchedAt = Now;
         if (_sessions.TryGetValue(request.Session, out var session))
         {
+            if (request.Number < session.Number || (request.Number == session.Number && IsStale(request))) return Task.FromResult(Refusal);
+            session.UsedAt = Now;
             if (request.Number == session.Number) return session.Answer;
-            if (request.Number < session.Number) return Task.FromResult(Refusal);
         }
         else if (_sessions.Count >= MaxSessions)
         {
@@ -36,14 +37,21 @@ internal sealed partial class DomainQueue
         }
         else
         {
-            _sessions[request.Session] = session = new Session();
+            _sessions[request.Session] = session = new Session { UsedAt = Now };
         }
 
         session.Number = request.Number;
-        session.UsedAt = Now;
         // A report half taken would hold its lease for ever.
         Run(session.Answer = ExchangeOnceAsync(request, session));
         return session.Answer;
+    }
+
+    /// <summary>Design rule 18; of a repeat too, or a worker whose clock stood still would take grants that have ended for new ones.</summary>
+    private bool IsStale(ExchangeRequest request)
+    {
+        if (_seams.Clock.IsSettled && (Now - request.SentAt).Duration() <= MaxSkew) return false;
+        StaleInstruments.Exchange();
+        return true;
     }
 
     private static ExchangeAnswer Refusal => new() { Next = ExchangeNext.Wait, RetryAfter = TimeSpan.FromSeconds(1) };
@@ -58,11 +66,7 @@ internal sealed partial class DomainQueue
 
     private async Task<ExchangeAnswer> AnswerAsync(ExchangeRequest request)
     {
-        if (_deposed || !_seams.Clock.IsSettled || (Now - request.SentAt).Duration() > MaxSkew)
-        {
-            StaleInstruments.Exchange();
-            return Refusal;
-        }
+        if (_deposed || IsStale(request)) return Refusal;
 
         if (request.Outcomes.Length > 0 && !await RecordAsync(request.Worker, request.Outcomes)) return Refusal;
         if (_deposed) return Refusal;

@@ -359,15 +359,31 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         return coming;
     }
 
-    /// <summary>A worker that was silent comes back with a connection that its site no longer counted: what waits in its place is free.</summary>
+    /// <summary>A worker that was silent comes back with a connection that its site no longer counted: what no worker has begun to open in its place is free.</summary>
     private void MakeRoom(string site)
     {
         var permits = _sites[site];
-        foreach (var waiting in permits.Values.Where(p => p.Waiting is not null && p.Most > 0).ToArray())
+        foreach (var other in permits.Values.Where(p => p.Most > 0).ToArray())
         {
-            if (permits.Count <= waiting.Most) return;
-            Free(waiting);
+            if (permits.Count <= other.Most) return;
+            if (other.Waiting is not null || Recall(other)) Free(other);
         }
+    }
+
+    /// <summary>Takes back an order that its worker has not been given yet.</summary>
+    private bool Recall(PoolPermit permit)
+    {
+        if (permit.Worker is not { } worker) return false;
+        for (var node = worker.Outbox.First; node is not null; node = node.Next)
+        {
+            if (node.Value.Order.Permit != permit.Id || node.Value.Order.Kind != OrderKind.Open) continue;
+            worker.Outbox.Remove(node);
+            if (worker.Outbox.Count == 0) _withOrders.Remove(worker);
+            SetFree(worker, worker.Free + 1);
+            return true;
+        }
+
+        return false;
     }
 
     private static bool Unseen(GivenOrder given, long number, StoreTime now) => number - given.Number >= UnseenPolls && now - given.At >= s_unseen;

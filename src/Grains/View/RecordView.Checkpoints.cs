@@ -117,11 +117,10 @@ internal sealed partial class RecordView
 
         for (var count = reader.ReadInt32(); count > 0; count--)
         {
-            var pack = new PackBits();
-            var id = new PackId(reader.ReadUInt64(), reader.ReadUInt32());
+            // Added to what is there: this silo's own records may have come before, and are read from no stream.
+            var pack = _packs.GetOrAdd(new PackId(reader.ReadUInt64(), reader.ReadUInt32()), static _ => new PackBits());
             pack.Created = new StoreTime(reader.ReadInt64());
             pack.Merge(reader.ReadBytes(reader.ReadInt32()));
-            _packs[id] = pack;
         }
 
         for (var count = reader.ReadInt32(); count > 0; count--) Take(ReadDecision(reader));

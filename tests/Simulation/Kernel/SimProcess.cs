@@ -43,7 +43,8 @@ internal sealed class SimProcess : SynchronizationContext
 
     public void Pause(TimeSpan how, bool unnoticed)
     {
-        if (IsDead) return;
+        // What stands still cannot be stopped.
+        if (IsDead || PausedUntil > Loop.Now) return;
         PausedUntil = Loop.Now + how;
         if (unnoticed) Time.Freeze(how);
         Out(how);

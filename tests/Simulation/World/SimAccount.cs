@@ -18,6 +18,8 @@ internal sealed partial class SimAccount(SimWorld world)
     private readonly Dictionary<RecipientKey, SimRecipient> _byKey = [];
     private readonly Dictionary<string, SimRecipient> _byAddress = [];
     private readonly Dictionary<(object, ulong, int), (ExchangeAnswer Answer, StoreTime At)> _answers = [];
+    /// <summary>When each lease was granted; the answer may come later, and more than once.</summary>
+    private readonly Dictionary<ulong, StoreTime> _granted = [];
     private readonly Dictionary<string, List<SimRecipient>> _notices = [];
     private readonly HashSet<PackId> _known = [];
     private readonly List<string> _faults = [];
@@ -163,6 +165,7 @@ internal sealed partial class SimAccount(SimWorld world)
 
     public void Granted(SimWorker worker, Grant grant, StoreTime asked)
     {
+        asked = StoreTime.Min(asked, _granted.GetValueOrDefault(grant.Lease, asked));
         foreach (var key in grant.Keys)
         {
             if (!_byKey.TryGetValue(key, out var recipient)) continue;
@@ -194,7 +197,8 @@ internal sealed partial class SimAccount(SimWorld world)
         if (!_byKey.TryGetValue(key, out var recipient)) return;
         foreach (var grant in recipient.Grants)
         {
-            if (grant.Worker != worker || grant.Lease != lease) continue;
+            // One that has ended is held for its report, and sends nothing any more.
+            if (grant.Worker != worker || grant.Lease != lease || grant.Until + s_skew / 2 < Now) continue;
             grant.Until = StoreTime.Max(grant.Until, until);
             Note(recipient, $"lease {lease:x} is renewed until {(until - world.Start).TotalSeconds:f1}");
         }
@@ -218,6 +222,7 @@ internal sealed partial class SimAccount(SimWorld world)
     public void Answered(Kernel.SimProcess at, object queue, ulong session, int number, ExchangeAnswer answer)
     {
         if (answer.Grants.Length > 0 && world.Silos.Find(s => s.Process == at) is { Writer.IsHealthy: false } silo && !_answers.ContainsKey((queue, session, number))) Wrong($"granted on {silo.Process.Name} while nothing could be recorded there");
+        foreach (var grant in answer.Grants) _granted.TryAdd(grant.Lease, Now);
         if (!answer.Acknowledged) return;
         if (_answers.TryGetValue((queue, session, number), out var first) && first.Answer != answer && first.Answer.Grants.Length > 0 && Now - first.At < TimeSpan.FromSeconds(50)) Wrongs.Add("a repeated exchange was answered anew, and what was granted first lies idle");
         _answers[(queue, session, number)] = (answer, Now);

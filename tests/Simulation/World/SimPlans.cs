@@ -40,10 +40,7 @@ internal static class SimPlans
                 world.Rudeness = 0.5;
                 world.Slowness = 0.6;
                 break;
-            case Breaks.DecideBy or Breaks.OneScript:
-                world.Rudeness = 0.6;
-                break;
-            case Breaks.NotFound:
+            case Breaks.DecideBy or Breaks.OneScript or Breaks.NotFound:
                 world.Rudeness = 0.6;
                 break;
             case Breaks.SourceNamed or Breaks.Unlisted or Breaks.CopyPositions:

@@ -39,6 +39,26 @@ public class DomainQueueTests
         Assert.Single(first.Grants);
     }
 
+    /// <summary>Design rule 18: what is dated more than 5 s from here is refused, the repeat of an exchange as well as the first.</summary>
+    [Theory]
+    [InlineData(-6)]
+    [InlineData(6)]
+    public async Task Call_DatedOtherwise_IsRefused(int seconds)
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var wrong = q.Clock.Now + TimeSpan.FromSeconds(seconds);
+        var request = new ExchangeRequest { Session = 5, Number = 1, SentAt = wrong, Worker = "w", Site = "site", Want = 1, MaxRecipients = 100 };
+        Assert.False((await q.Queue.ExchangeAsync(request)).Acknowledged);
+        var answer = await q.Queue.ExchangeAsync(request with { SentAt = q.Clock.Now });
+        var grant = Assert.Single(answer.Grants);
+        Assert.False((await q.Queue.ExchangeAsync(request)).Acknowledged);
+        Assert.Same(answer, await q.Queue.ExchangeAsync(request with { SentAt = q.Clock.Now }));
+        var renewal = new RenewRequest { Worker = "w", SentAt = wrong, Leases = [new HeldLease { Lease = grant.Lease, Place = grant.Place, Keys = grant.Keys }] };
+        Assert.Empty((await q.Queue.RenewAsync(renewal)).Renewed);
+        Assert.Single((await q.Queue.RenewAsync(renewal with { SentAt = q.Clock.Now })).Renewed);
+    }
+
     [Fact]
     public async Task Deferral_WaitsForTheSchedule_AndCountsAttempts()
     {

@@ -297,6 +297,23 @@ public class EgressPoolTests
         Assert.Single(_pool.TakeReports("s"), r => r.Permit is 2 or 3);
     }
 
+    /// <summary>As above, and the order in its place has found a worker, who has not been told of it.</summary>
+    [Fact]
+    public void Receive_WorkerBackFromSilence_TakesBackWhatAnotherWasToOpen()
+    {
+        Poll("w", 2);
+        Open(1);
+        Take("w");
+        Poll("w", 2, [Held(1)]);
+        After(36);
+        _pool.Tick(_now);
+        Poll("v", 1);
+        Open(2, most: 1);
+        Poll("w", 2, [Held(1)]);
+        Assert.Empty(Take("v"));
+        Assert.Equal((1UL, 1), (Assert.Single(_pool.Declared("s", _now).Permits).Permit, _pool.Find("v")!.Free));
+    }
+
     [Fact]
     public void Restart_KnownWorkers_AreWaitedForUntilTheyDeclareOrAreGone()
     {

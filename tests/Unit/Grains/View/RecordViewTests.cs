@@ -213,6 +213,20 @@ public sealed class RecordViewTests
         Assert.Equal(RecipientBits.Finished, c.View.Bits(Key(4)));
     }
 
+    /// <summary>A silo that has just started takes reports of deliveries before it has read the ledger.</summary>
+    [Fact]
+    public async Task Open_FromACheckpoint_KeepsWhatThisSiloRecordedMeanwhile()
+    {
+        var (a, b) = await Two();
+        await a.Record(Key(1));
+        await b.Refresh();
+        await _all.Until(b.View.CheckpointAsync(TimeSpan.FromDays(30), default));
+        var c = _all.Start("c");
+        await c.Record(Key(2));
+        await c.Open();
+        Assert.All([1, 2], n => Assert.Equal(RecipientBits.Finished, c.View.Bits(Key(n))));
+    }
+
     [Fact]
     public async Task Open_WithABadAndANewerCheckpoint_TakesTheOneBefore()
     {
