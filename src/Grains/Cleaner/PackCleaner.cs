@@ -22,6 +22,12 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
     private const int MaxBatchEntries = 4_096;
     private const long TravelsAlone = 16L << 20;
     private const double SparseShare = 0.5;
+
+    /// <summary>Halves of batches that one pass tries for the sake of entries that cannot be read now.</summary>
+    private const int MaxHalvings = 32;
+
+    /// <summary>In place of what was finished: the next look is a real one.</summary>
+    private const long Unread = -2;
     private static readonly TimeSpan MinAge = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(10);
 
@@ -72,6 +78,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         }
 
         await FlushAsync(pass, cancellationToken);
+        foreach (var (place, _) in units.Where(u => u.Value.Any(p => pass.Unread.Contains(p.Name)))) _looked[place] = (now, Unread);
         CleanerInstruments.Passes.Inc();
     }
 
@@ -149,15 +156,15 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         var (batch, bytes) = (pass.Batch, pass.BatchBytes);
         (pass.Batch, pass.BatchBytes) = ([], 0);
         pass.Left -= bytes;
-        return await MoveAsync(batch, pass.Positions, cancellationToken);
+        return await MoveAsync(batch, pass, cancellationToken);
     }
 
-    private async Task<bool> MoveAsync(List<MovedEntry> entries, IReadOnlyList<LedgerPosition> positions, CancellationToken cancellationToken)
+    private async Task<bool> MoveAsync(List<MovedEntry> entries, Pass pass, CancellationToken cancellationToken)
     {
         PackName[] sources = [.. entries.Select(e => e.Source).Distinct()];
         try
         {
-            if (await mover.MoveAsync(entries, sources, positions, cancellationToken) is not { } name)
+            if (await mover.MoveAsync(entries, sources, pass.Positions, cancellationToken) is not { } name)
             {
                 LogRefused(log, entries.Count);
                 // Some of these packs may have been copied in part: they are looked at again.
@@ -179,11 +186,18 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
             _copied[entries[0].Source] = clock.Now;
             return true;
         }
-        catch (InvalidDataException)
+        catch (IOException e) when (entries.Count == 1 || pass.Halvings >= MaxHalvings)
         {
-            // One of them cannot be read: find it by halves.
+            LogUnreadNow(log, entries.Count, sources[0], e.Message);
+            pass.Unread.UnionWith(sources);
+            return true;
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException)
+        {
+            // One of them cannot be read, or none: find out by halves.
+            if (e is IOException) pass.Halvings++;
             var half = entries.Count / 2;
-            return await MoveAsync(entries[..half], positions, cancellationToken) && await MoveAsync(entries[half..], positions, cancellationToken);
+            return await MoveAsync(entries[..half], pass, cancellationToken) && await MoveAsync(entries[half..], pass, cancellationToken);
         }
     }
 
@@ -195,6 +209,9 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
 
     [LoggerMessage(2704, LogLevel.Error, "The entry of pack {Pack} at {Offset} cannot be copied and stays where it is: {Error}")]
     private static partial void LogLeftOut(ILogger logger, PackName pack, uint offset, string error);
+
+    [LoggerMessage(2705, LogLevel.Warning, "{Entries} entries of old packs, {Pack} among them, cannot be read now; they are copied later: {Error}")]
+    private static partial void LogUnreadNow(ILogger logger, int entries, PackName pack, string error);
 
     /// <summary>A unit of space: a segment of a writer, or a pack by itself.</summary>
     private readonly record struct Place(PackName Name, uint Unit)
@@ -209,5 +226,9 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
         public long Left = left;
         public List<MovedEntry> Batch = [];
         public long BatchBytes;
+        public int Halvings;
+
+        /// <summary>Packs of which something could not be read.</summary>
+        public readonly HashSet<PackName> Unread = [];
     }
 }

@@ -64,10 +64,11 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
             var before = Read(document);
             var after = change(before);
             if (after.HeldMessages.Count > MaxHeldMessages) throw new InvalidOperationException($"More than {MaxHeldMessages} messages of one domain cannot be held; hold the domain.");
-            if (after.Held == before.Held && after.HeldMessages.SetEquals(before.HeldMessages)) return after;
+            // What is there already may be the order of somebody who could not tell of it.
+            var isThere = after.Held == before.Held && after.HeldMessages.SetEquals(before.HeldMessages);
             // A document that says nothing stays: deleting is not conditional, and another's change could go with it.
             var stored = new Stored(domain, after.Held, [.. after.HeldMessages.Order().Select(k => k.ToString())]);
-            if (await documents.WriteAsync(Name(domain), JsonSerializer.SerializeToUtf8Bytes(stored, StoredJson.Default.Stored), document?.Tag, cancellationToken) is null) continue;
+            if (!isThere && await documents.WriteAsync(Name(domain), JsonSerializer.SerializeToUtf8Bytes(stored, StoredJson.Default.Stored), document?.Tag, cancellationToken) is null) continue;
             lock (_gate) Heard(domain);
             if (!standing.IsSoleProcess) await TellAsync(domain, cancellationToken);
             return after;

@@ -22,7 +22,7 @@ internal sealed partial class DomainQueue
     private Task _pump = Task.CompletedTask;
     private Task _confirming = Task.CompletedTask;
     private Task _taking = Task.CompletedTask;
-    private bool _pumping;
+    private bool _pumping, _left;
     private StoreTime _lanesReadAt;
     private TimeSpan _lanesPause = LanesEvery;
 
@@ -60,8 +60,9 @@ internal sealed partial class DomainQueue
     private void Pump()
     {
         if (_pumping || _deposed || Now < _indexRetryAt || (_ops.Count == 0 && !WantsRead)) return;
-        // The token is the one thing that is taken from others: only by whom they may take for the owner.
-        if (_owner is null && !_seams.Standing.IsConfirmed)
+        // The token is the one thing that is taken from others: only by whom they may take for the owner. Who has left takes it no more.
+        if (_left) return;
+        if (_owner is null && !(_stopping ? _seams.Standing.IsMember : _seams.Standing.IsConfirmed))
         {
             _indexRetryAt = Now + TimeSpan.FromSeconds(1);
             return;
@@ -75,11 +76,12 @@ internal sealed partial class DomainQueue
     {
         try
         {
-            while (!_deposed && (_ops.Count > 0 || WantsRead))
+            for (var mayWrite = true; !_deposed && (mayWrite && _ops.Count > 0 || WantsRead);)
             {
                 if (_owner is null) await TakeAsync();
-                if (_ops.Count > 0 && !await WriteAsync()) break;
-                if (WantsRead && !_deposed) await ReadBackAsync();
+                if (mayWrite && _ops.Count > 0) mayWrite = await WriteAsync();
+                // Rule 8: nothing is read before all is written. What does not fit is in memory, and what is in memory is not read back.
+                if (WantsRead && !_deposed && (!mayWrite || _ops.Count == 0)) await ReadBackAsync();
             }
 
             _indexBackoff = TimeSpan.FromSeconds(1);
@@ -115,7 +117,7 @@ internal sealed partial class DomainQueue
     private async Task LeaveAsync()
     {
         if (_deposed || _owner is not { } owner) return;
-        _owner = null;
+        (_owner, _left) = (null, true);
         try
         {
             await _seams.Index.LeaveAsync(_domain, owner, CancellationToken.None);
@@ -160,7 +162,7 @@ internal sealed partial class DomainQueue
     {
         if (_owner is not { } owner)
         {
-            if (!_seams.Standing.IsConfirmed) throw new IOException("this silo's membership row is not confirmed");
+            if (_left || !_seams.Standing.IsConfirmed) throw new IOException(_left ? "this activation has ended" : "this silo's membership row is not confirmed");
             await TakeAsync();
             return;
         }
@@ -170,6 +172,7 @@ internal sealed partial class DomainQueue
         else _confirmedAt = StoreTime.Max(_confirmedAt, sent);
     }
 
+    /// <summary>Writes a batch of what waits; false = no more now: the token is another's, or there is no room.</summary>
     private async Task<bool> WriteAsync()
     {
         // The last word on a key counts: in one step removals come before puts.
@@ -191,21 +194,27 @@ internal sealed partial class DomainQueue
         }
 
         _confirmedAt = StoreTime.Max(_confirmedAt, sent);
+        HashSet<RecipientKey> absent = [];
         if (status == IndexWriteStatus.Full)
         {
-            // Rule 8: what is not in the index stays in memory with its new due time, and nothing is read back.
             _indexRetryAt = Now + TimeSpan.FromSeconds(2);
             LogIndexFull(_domain, _ops.Count);
-            return false;
+            IndexSight[] puts = [.. changes.Values.Where(c => !c.Remove).Select(c => new IndexSight(c.Row.Lane, c.Row.Member))];
+            var found = await _seams.Index.ContainsAsync(_domain, puts, CancellationToken.None);
+            for (var i = 0; i < puts.Length; i++) if (!found[i]) absent.Add(puts[i].Member.Key);
+            // A later word on it comes in its turn.
+            foreach (var op in _ops.Skip(count)) absent.Remove(op.Row.Member.Key);
         }
 
         while (count-- > 0)
         {
             var op = _ops.Dequeue();
-            if (op.Leaving is { } entry && --entry.Writes == 0) Forget(entry);
+            // Rule 8: what is not in the index stays in memory with its new due time. It waits behind what needs no room; what the sweep offered is offered again.
+            if (absent.Contains(op.Row.Member.Key) && (op.Leaving is not null || _entries.ContainsKey(op.Row.Member.Key))) _ops.Enqueue(op);
+            else if (op.Leaving is { } entry && --entry.Writes == 0) Forget(entry);
         }
 
-        return true;
+        return status == IndexWriteStatus.Done;
     }
 
     private void Forget(QueueEntry entry)

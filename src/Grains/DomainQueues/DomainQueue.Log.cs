@@ -52,6 +52,9 @@ internal sealed partial class DomainQueue
     [LoggerMessage(2010, LogLevel.Warning, "Domain {Domain}: a notice about message {MessageId} could not be written and is tried again: {Error}")]
     private partial void LogNoticeFailed(string domain, RecipientKey messageId, string error);
 
+    [LoggerMessage(2014, LogLevel.Critical, "Domain {Domain}: no notice about message {MessageId}: no pack holds it any more, so whether its sender may be told is unknown")]
+    private partial void LogOriginalGone(string domain, RecipientKey messageId);
+
     [LoggerMessage(2011, LogLevel.Warning, "Domain {Domain}: its holds cannot be read, so nothing is granted: {Error}")]
     private partial void LogControlUnreadable(string domain, string error);
 

@@ -23,7 +23,7 @@ internal sealed partial class DomainQueue
     /// <summary>Decided by an earlier activation or process, and not finished: the notice again, never an attempt.</summary>
     private void ResumeNotice(QueueEntry entry) => StartNotice(entry, [.. entry.Keys.Select(k => _seams.View.Decision(k) ?? new LedgerRecord
     {
-        Key = k, Kind = LedgerKind.Failed, Own = true, Time = Now,
+        Key = k, Kind = LedgerKind.Failed, Own = true, Time = entry.Born,
         Reply = new Reply(550, new EnhancedStatus(5, 0, 0), "delivery failed; the receiver's reply is no longer known"),
     })]);
 
@@ -32,11 +32,14 @@ internal sealed partial class DomainQueue
         _notices++;
         try
         {
-            var place = _seams.View.Locate(entry.Keys[0], entry.Birth) ?? entry.Birth;
-            foreach (var kind in outcomes.GroupBy(o => o.Kind))
+            var place = _seams.View.Locate(entry.Keys[0], entry.Birth);
+            // As rule 13: what is in no listing begun since it was decided is nowhere, and there is nothing to tell. Till then it may be where this silo has not looked yet.
+            var isGone = place is null && _seams.View.ListedFrom > outcomes.Max(o => o.Time) + MaxSkew;
+            if (isGone) LogOriginalGone(_domain, entry.Message);
+            foreach (var kind in isGone ? [] : outcomes.GroupBy(o => o.Kind))
             {
                 var notice = kind.Key switch { LedgerKind.Expired => NoticeKind.Expired, LedgerKind.Relayed => NoticeKind.Relayed, _ => NoticeKind.Failed };
-                await _seams.Notices.WriteAsync(notice, place, [.. kind], CancellationToken.None);
+                await _seams.Notices.WriteAsync(notice, place ?? entry.Birth, [.. kind], CancellationToken.None);
             }
 
             var now = Now;

@@ -11,8 +11,6 @@ internal sealed partial class DomainQueue
     private async Task<bool> RecordAsync(string worker, AttemptOutcome[] outcomes)
     {
         var reports = new List<Report>();
-        var complete = true;
-        var foreign = false;
         if (outcomes.FirstOrDefault(o => o.Kind is 0 or > OutcomeKind.NotFound) is { } later)
         {
             // A later build's word: whoever knows it will be asked again.
@@ -22,31 +20,22 @@ internal sealed partial class DomainQueue
 
         // Rule 6: a failure is the owner's decision, and only who holds the token owns what is not fresh.
         if (outcomes.Any(o => o.Kind is OutcomeKind.Failed or OutcomeKind.Deferred && _leases.TryGetValue(o.Lease, out var l) && l.Entry is { } e && e.FreshUntil <= Now)) await ConfirmAsync();
+        var foreign = outcomes.Any(o => _leases.TryGetValue(o.Lease, out var l) && l.Worker == worker ? !l.IsOwn
+            : o.Kind == OutcomeKind.Delivered || !_done.Contains(o.Lease) || Without(Waived.StaleDecides));
+        var isOwner = !foreign || await ConfirmAsync();
+        var complete = isOwner || Without(Waived.HolderListens);
+        // From here to the appends in one turn: a lease whose report is gathered cannot end meanwhile.
         foreach (var outcome in outcomes)
         {
-            if (_leases.TryGetValue(outcome.Lease, out var lease) && lease.Worker == worker)
-            {
-                // An earlier report of it is on its way: what repeats it must not be acknowledged before that is durable.
-                if (lease.Recording > 0) complete = false;
-                else if (lease.IsOwn) complete &= Gather(lease, lease.Entry!, outcome, reports);
-                else foreign = true;
-            }
-            else if (outcome.Kind == OutcomeKind.Delivered || !_done.Contains(outcome.Lease) || Without(Waived.StaleDecides))
-            {
-                foreign = true;
-            }
-        }
-
-        var isOwner = !foreign || await ConfirmAsync();
-        complete &= isOwner || Without(Waived.HolderListens);
-        if (foreign)
-        {
-            foreach (var outcome in outcomes)
+            if (!_leases.TryGetValue(outcome.Lease, out var lease) || lease is { IsOwn: false, Recording: 0 })
             {
                 // A fact is recorded by whoever learns of it; an event once, by the owner: the worker repeats it until one has.
-                if (!isOwner && outcome.Kind != OutcomeKind.Delivered) continue;
-                // Its end, or an earlier report of it, is on its way into the ledger: the worker repeats this one.
-                if (!_leases.TryGetValue(outcome.Lease, out var lease) || lease is { IsOwn: false, Recording: 0 }) GatherForeign(lease, outcome, reports);
+                if (isOwner || outcome.Kind == OutcomeKind.Delivered) GatherForeign(lease, outcome, reports);
+            }
+            else if (lease.Worker == worker)
+            {
+                // Its end, or an earlier report of it, is on its way into the ledger: the worker repeats this one, for it must not be acknowledged before that is durable.
+                complete &= lease.Recording == 0 && Gather(lease, lease.Entry!, outcome, reports);
             }
         }
 

@@ -41,8 +41,10 @@ internal sealed partial class DomainQueue
     private readonly ILogger _log;
     private readonly Dictionary<RecipientKey, QueueEntry> _entries = [];
     private readonly ReadyLanes _ready = new();
-    private readonly Queue<(QueueEntry Entry, StoreTime At)> _unwritten = [];
-    private readonly Queue<(QueueEntry Entry, StoreTime At)> _aging = [];
+
+    /// <summary>Fresh recipients by when they have to be in the index, and by when they are fresh no more. By key: entries are split.</summary>
+    private readonly Queue<(RecipientKey[] Keys, StoreTime At)> _unwritten = [];
+    private readonly Queue<(RecipientKey[] Keys, StoreTime At)> _aging = [];
     private DomainControl? _control;
     private bool _loadingControl;
     private long _controlVersion;
@@ -63,6 +65,9 @@ internal sealed partial class DomainQueue
         _nextLease = seams.Draw();
         _touchedAt = Now;
     }
+
+    /// <summary>Called when work that nobody awaited has ended: <see cref="NextTick"/> may be sooner than it was.</summary>
+    public Action? Changed { get; set; }
 
     /// <summary>Another activation holds the domain, or an invariant broke: nothing is granted or acknowledged any more; the grain ends.</summary>
     public bool IsDeposed => _deposed;
@@ -120,7 +125,7 @@ internal sealed partial class DomainQueue
         while (_unwritten.TryPeek(out var u) && u.At <= now)
         {
             _unwritten.Dequeue();
-            foreach (var key in u.Entry.Keys)
+            foreach (var key in u.Keys)
             {
                 if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWrites) WriteToIndex(entry);
             }
@@ -129,10 +134,13 @@ internal sealed partial class DomainQueue
         while (_aging.TryPeek(out var a) && a.At <= now)
         {
             _aging.Dequeue();
-            if (a.Entry.State != EntryState.Ready) continue;
-            // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
-            if (_ops.Count < MaxWrites || a.Entry.InIndex) SendToIndex(a.Entry, a.Entry.Due);
-            else LetGo(a.Entry);
+            foreach (var key in a.Keys)
+            {
+                if (!_entries.TryGetValue(key, out var entry) || entry is not { State: EntryState.Ready, FreshUntil.Milliseconds: > 0 }) continue;
+                // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
+                if (_ops.Count < MaxWrites || entry.InIndex) SendToIndex(entry, entry.Due);
+                else LetGo(entry);
+            }
         }
 
         if (_expiryDue || Without(Waived.ExpiryNeedsFailure)) ExpireReady(now);
@@ -156,8 +164,8 @@ internal sealed partial class DomainQueue
     public async Task StopAsync()
     {
         _stopping = true;
-        // Without its row it might take the token from a successor.
-        if (_deposed || !_seams.Standing.IsConfirmed) return;
+        // Without its row it might take the token from a successor; what is written under a token that it holds is written as the owner, or not at all.
+        if (_deposed || _owner is null && !_seams.Standing.IsMember) return;
         foreach (var entry in _entries.Values.Distinct().Where(e => !e.InIndex).ToList()) WriteToIndex(entry);
         _indexRetryAt = default;
         Pump();
@@ -206,8 +214,8 @@ internal sealed partial class DomainQueue
             room--;
             Enter(entry);
             _ready.Add(entry);
-            if (!Without(Waived.IndexAfter)) _unwritten.Enqueue((entry, now + IndexAfter));
-            _aging.Enqueue((entry, entry.FreshUntil));
+            if (!Without(Waived.IndexAfter)) _unwritten.Enqueue((entry.Keys, now + IndexAfter));
+            _aging.Enqueue((entry.Keys, entry.FreshUntil));
         }
 
         Tick();
@@ -299,6 +307,7 @@ internal sealed partial class DomainQueue
     /// <summary>Watches work that nobody awaits. What it does not expect breaks an invariant: this activation ends, and the sweep brings its mail to the next.</summary>
     private async void Run(Task work)
     {
+        if (work.IsCompletedSuccessfully) return;
         try
         {
             await work;
@@ -308,6 +317,8 @@ internal sealed partial class DomainQueue
             LogBroken(_domain, e);
             Depose("an unexpected error");
         }
+
+        Changed?.Invoke();
     }
 
     private bool Without(Waived clause) => (_seams.Without & clause) != 0;

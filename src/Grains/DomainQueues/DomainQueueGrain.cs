@@ -21,7 +21,7 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        _queue = new DomainQueue(this.GetPrimaryKeyString(), seams);
+        _queue = new DomainQueue(this.GetPrimaryKeyString(), seams) { Changed = () => Arm() };
         _timer = this.RegisterGrainTimer(static (grain, _) => grain.OnTimer(), this, new GrainTimerCreationOptions
         {
             DueTime = TimeSpan.Zero, Period = Timeout.InfiniteTimeSpan, Interleave = true, KeepAlive = true,
@@ -31,6 +31,7 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
+        _queue.Changed = null;
         active.Remove(this.GetPrimaryKeyString());
         try
         {

@@ -136,7 +136,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     private void Flush()
     {
-        if (_saved != _pool.KnownVersion && !_saving) SaveAsync().Ignore();
+        if (_saved != _pool.KnownVersion && !_saving && !_isOver && !_isGone) SaveAsync().Ignore();
         if (IsOwner && _pool.WithOrders.Count > 0)
         {
             var now = clock.Now;

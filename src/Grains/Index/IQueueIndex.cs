@@ -29,7 +29,7 @@ public interface IQueueIndex
 
     /// <summary>
     /// Under the token and the run id of <paramref name="owner"/>: removes, then puts (a put of a member that is there moves it), then sets lane and wake-up to what is
-    /// there now. With no changes it confirms the token. Full: what was to be removed is gone, and some of what was new is not there.
+    /// there now. With no changes it confirms the token. Full: what was to be removed is gone, what was there is moved, and some of what was new is not there.
     /// </summary>
     ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken);
 

@@ -6,6 +6,9 @@ public interface IStanding
     /// <summary>Its membership row was confirmed within the last 10 s. Always true where all roles are one process under the lock on Data.</summary>
     bool IsConfirmed { get; }
 
+    /// <summary>Its row was there within the last 10 s, and not dead: it stops perhaps, but nobody else has its grains yet.</summary>
+    bool IsMember => IsConfirmed;
+
     /// <summary>All roles are one process that took the lock on Data: nothing of an earlier one lives, so no waits are needed.</summary>
     bool IsSoleProcess { get; }
 }

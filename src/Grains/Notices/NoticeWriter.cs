@@ -22,7 +22,9 @@ internal sealed partial class NoticeWriter(
         if (outcomes.Count == 0) return false;
         var read = await reader.ReadEntryAsync(place, cancellationToken);
         using var entry = read.Value;
-        if (read.Status != SpoolReadStatus.Found || entry is null)
+        // It may have moved: the owner asks again when it knows more.
+        if (read.Status == SpoolReadStatus.NotFound || (read.Status == SpoolReadStatus.Found && entry is null)) throw new IOException($"there is no message at {place}");
+        if (entry is null)
         {
             // The ledger's summary does not say whether a notice is allowed: rather none than one to a stranger (RFC 5321 §6.1).
             LogOriginalGone(kind, outcomes[0].Key, place.Pack, read.Status);

@@ -23,6 +23,7 @@ internal sealed partial class RecordView(
     public static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
 
     private const int ReadBytes = 1 << 20;
+    /// <summary>Beyond it a notice of failure goes out without the receiver's words. One of success never becomes one of failure.</summary>
     private const int MaxDecisions = 100_000;
 
     private readonly ConcurrentDictionary<PackId, PackBits> _packs = new();
@@ -282,7 +283,7 @@ internal sealed partial class RecordView(
         {
             var pack = Pack(record.Key);
             pack.Set(record.Key.Ordinal, RecipientBits.Decided);
-            if ((pack[record.Key.Ordinal] & RecipientBits.Finished) == 0 && _decisions.Count < MaxDecisions) _decisions[record.Key] = record;
+            if ((pack[record.Key.Ordinal] & RecipientBits.Finished) == 0 && (_decisions.Count < MaxDecisions || record.Kind == LedgerKind.Relayed)) _decisions[record.Key] = record;
         }
     }
 

@@ -14,7 +14,7 @@ internal interface IWakeCalls
 
 /// <summary>
 /// Activates the domains that have something due soon (design rule 16: 40 s before, which hides the wait of a new owner), over this silo's share of the partitions. One pass at a time;
-/// what it remembers is only whom it called just now.
+/// what it remembers is only whom it called since it was last at the end of their partition: domains that cannot read what is due, for whatever reason, stay in the list and hide nobody.
 /// </summary>
 internal sealed partial class DomainWaker(IQueueIndex index, IWakeCalls calls, IStoreClock clock, IStanding standing, ISilos silos, ILogger<DomainWaker> log)
 {
@@ -32,12 +32,12 @@ internal sealed partial class DomainWaker(IQueueIndex index, IWakeCalls calls, I
     public async Task PassAsync(CancellationToken cancellationToken)
     {
         var now = clock.Now;
-        foreach (var old in _called.Where(c => now - c.Value >= Again).Select(c => c.Key).ToList()) _called.Remove(old);
         int[] mine = [.. IndexPartition.All.Where(p => silos.IsMine((ulong)p))];
-        if (mine.Length == 0) return;
-        // Domains called just now are still in the list until they have read what is due: look behind them.
-        var before = _called.Keys.GroupBy(IndexPartition.Of).Select(g => g.Count()).DefaultIfEmpty().Max();
-        var wakes = await index.WakesAsync(mine, standing.IsSoleProcess ? now : now + Ahead, PerPartition + before, cancellationToken);
+        // Domains that were called are in the list until they have read what is due: look behind them.
+        var limit = PerPartition + _called.Keys.GroupBy(IndexPartition.Of).Select(g => g.Count()).DefaultIfEmpty().Max();
+        var wakes = mine.Length == 0 ? [] : await index.WakesAsync(mine, standing.IsSoleProcess ? now : now + Ahead, limit, cancellationToken);
+        var full = wakes.GroupBy(w => IndexPartition.Of(w.Domain)).Where(g => g.Count() >= limit).Select(g => g.Key).ToHashSet();
+        foreach (var old in _called.Where(c => now - c.Value >= Again && !full.Contains(IndexPartition.Of(c.Key))).Select(c => c.Key).ToList()) _called.Remove(old);
         Exception? failure = null;
         foreach (var some in wakes.Select(w => w.Domain).Where(d => _called.TryAdd(d, now)).ToList().Chunk(Concurrency))
         {

@@ -12,7 +12,7 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
 
     private readonly Lock _gate = new();
     private SiloAddress? _own;
-    private ReadMoment? _confirmed;
+    private ReadMoment? _confirmed, _member;
     private int _version = -1;
     private bool _dead;
 
@@ -22,7 +22,15 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
     {
         get
         {
-            lock (_gate) return !_dead && _confirmed is { } began && began.Elapsed(time) <= s_confirmedFor;
+            lock (_gate) return IsRecent(_confirmed);
+        }
+    }
+
+    public bool IsMember
+    {
+        get
+        {
+            lock (_gate) return IsRecent(_member);
         }
     }
 
@@ -43,8 +51,12 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
 
             // Dead is for ever: the next life has another generation.
             _dead |= status == SiloStatus.Dead;
-            if (status != SiloStatus.Active) _confirmed = null;
-            else if (_confirmed is not { } before || before.Monotonic < began.Monotonic) _confirmed = began;
+            _confirmed = status == SiloStatus.Active ? Later(_confirmed, began) : null;
+            _member = status is SiloStatus.Active or SiloStatus.ShuttingDown or SiloStatus.Stopping ? Later(_member, began) : null;
         }
     }
+
+    private static ReadMoment Later(ReadMoment? one, ReadMoment other) => one is { } before && before.Monotonic >= other.Monotonic ? before : other;
+
+    private bool IsRecent(ReadMoment? read) => !_dead && read is { } began && began.Elapsed(time) <= s_confirmedFor;
 }

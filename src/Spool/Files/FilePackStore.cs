@@ -332,8 +332,9 @@ internal sealed partial class FilePackStore : IPackStore, IDisposable
 
         try
         {
-            // Nothing in it was ever acknowledged, or all of it is finished.
+            // Nothing in it was ever acknowledged, or all of it is finished. Else the pack may be in it all the same, and must not come back beside its next copy.
             if (isEmpty) Unlink(segment);
+            else NoteDeletion(segment, name.Number);
         }
         catch (Exception again) when (again is IOException or UnauthorizedAccessException)
         {

@@ -62,8 +62,12 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
 
             if (world.Breaks == Breaks.RunId) owner = owner with { Run = Server.Run };
             IReadOnlyList<IndexChange> possible = changes;
-            // In a server that is full a put of a member that is there fails as well.
-            if (Server.IsFull) possible = [.. changes.Where(c => c.Remove)];
+            if (Server.IsFull)
+            {
+                var isThere = Now(Server.Index.ContainsAsync(domain, [.. changes.Select(c => new IndexSight(c.Row.Lane, c.Row.Member))], default));
+                possible = [.. changes.Where((c, i) => c.Remove || isThere[i])];
+            }
+
             var status = Now(Server.Index.WriteAsync(domain, owner, possible, default));
             if (status == IndexWriteStatus.Deposed) return status;
             Server.Logged((index, run) => Now(index.WriteAsync(domain, owner with { Run = run }, possible, default)));
