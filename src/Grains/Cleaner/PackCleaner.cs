@@ -79,6 +79,7 @@ internal sealed partial class PackCleaner(IPackStore packs, ISpoolReader reader,
 
         await FlushAsync(pass, cancellationToken);
         foreach (var (place, _) in units.Where(u => u.Value.Any(p => pass.Unread.Contains(p.Name)))) _looked[place] = (now, Unread);
+        foreach (var source in pass.Unread) _copied.Remove(source);
         CleanerInstruments.Passes.Inc();
     }
 

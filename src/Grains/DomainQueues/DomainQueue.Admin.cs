@@ -85,6 +85,21 @@ internal sealed partial class DomainQueue
     public async Task<int> DropAsync(RecipientKey? message, string reason)
     {
         _touchedAt = Now;
+        // What is to be dropped must not be leased while the record of that is on its way.
+        _drops++;
+        try
+        {
+            return await DropWhatIsThereAsync(message, reason);
+        }
+        finally
+        {
+            _drops--;
+            Tick();
+        }
+    }
+
+    private async Task<int> DropWhatIsThereAsync(RecipientKey? message, string reason)
+    {
         await ConfirmAsync();
         var count = await DropReadyAsync(message, reason);
         var page = new AdminPage(StoreTime.Zero, AdminBatch);
@@ -96,12 +111,8 @@ internal sealed partial class DomainQueue
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
             await _seams.View.RefreshAsync(CancellationToken.None);
             var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
-            if (!HasToken) break;
-            // In memory from here on: what is read back meanwhile is not leased.
-            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(HoldForDrop).ToArray();
-            var isRecorded = open.Length == 0 || await RecordDropAsync([.. open.SelectMany(e => e.Keys)], reason);
-            foreach (var entry in open) LetGo(entry);
-            if (!isRecorded) break;
+            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
+            if (!HasToken || open.Length > 0 && !await RecordDropAsync(open, reason)) break;
             if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
             count += open.Length;
             if (rows.Count < page.Size) break;
@@ -109,40 +120,22 @@ internal sealed partial class DomainQueue
         }
 
         // What was read back meanwhile.
-        count += await DropReadyAsync(message, reason);
-        Tick();
-        return count;
-    }
-
-    private QueueEntry HoldForDrop(IndexRow row)
-    {
-        var entry = new QueueEntry
-        {
-            Lane = row.Lane, Birth = row.Member.Birth, Message = row.Member.Message, Keys = [row.Member.Key], Due = row.Due, Attempts = row.Attempts, TakenUp = Now, InIndex = true,
-            State = EntryState.Deciding,
-        };
-        Enter(entry);
-        return entry;
+        return count + await DropReadyAsync(message, reason);
     }
 
     private async Task<int> DropReadyAsync(RecipientKey? message, string reason)
     {
-        var count = 0;
-        foreach (var entry in _ready.Entries().Where(e => message is null || e.Message == message).ToList())
+        var drop = _ready.Entries().Where(e => (message is null || e.Message == message) && MayDecide(e)).ToList();
+        foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
+        RecipientKey[] keys = [.. drop.SelectMany(e => e.Keys)];
+        var isRecorded = keys.Length > 0 && await RecordDropAsync(keys, reason);
+        foreach (var entry in drop)
         {
-            if (entry.State != EntryState.Ready || !MayDecide(entry)) continue;
-            _ready.Leave(entry, EntryState.Deciding);
-            if (!await RecordDropAsync(entry.Keys, reason))
-            {
-                SendToIndex(entry, entry.Due);
-                break;
-            }
-
-            count += entry.Keys.Length;
-            Remove(entry);
+            if (isRecorded) Remove(entry);
+            else SendToIndex(entry, entry.Due);
         }
 
-        return count;
+        return isRecorded ? keys.Length : 0;
     }
 
     public async Task HoldAsync(RecipientKey? message)

@@ -219,7 +219,10 @@ internal sealed partial class DomainQueue
 
     private void Forget(QueueEntry entry)
     {
-        if (entry.State == EntryState.Leaving) LetGo(entry);
+        if (entry.State != EntryState.Leaving) return;
+        LetGo(entry);
+        // A reading while it was in memory passed it over.
+        _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(entry.Due));
     }
 
     private async Task ReadBackAsync()

@@ -57,6 +57,9 @@ internal sealed partial class DomainQueue
     private bool _deposed;
     private bool _stopping;
 
+    /// <summary>Orders to drop that are being carried out.</summary>
+    private int _drops;
+
     public DomainQueue(string domain, DomainQueueSeams seams)
     {
         _domain = domain;
@@ -85,7 +88,7 @@ internal sealed partial class DomainQueue
     /// <summary>Whether anything may be granted or renewed (rules 9, 14, 18, 20); what is not fresh needs the token besides.</summary>
     private bool MayAct => !_deposed && !_stopping && _seams.Clock.IsSettled && _seams.Standing.IsConfirmed;
 
-    private bool MayGrant => MayAct && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
+    private bool MayGrant => MayAct && _drops == 0 && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
 
     /// <summary>When <see cref="Tick"/> has something to do next.</summary>
     public StoreTime NextTick

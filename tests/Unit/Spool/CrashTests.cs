@@ -54,6 +54,34 @@ public class CrashTests
         }
     }
 
+    /// <summary>A pack whose flush failed lies beside its next copy; when that is finished and deleted, the first does not come back.</summary>
+    [Fact]
+    public async Task Recover_AfterAFailedFlushBesideLivePacks_ADeletedPackStaysDeleted()
+    {
+        var files = new VolatileFileSystem(new Random(1));
+        foreach (var folder in new[] { "spool", "moved", "ledger", "private" }) files.CreateFolder($"{Root}/{folder}");
+        var store = Open(files);
+        var writer = new PackWriter(store, new PackCache(0), new WallClock(), TimeProvider.System, TimeSpan.Zero, NullLogger.Instance);
+        var first = await CommitAsync();
+        var failed = 0;
+        files.Before = call =>
+        {
+            if (call.StartsWith("flush", StringComparison.Ordinal) && failed++ == 0) throw new IOException("EIO");
+        };
+        var second = await CommitAsync();
+        Assert.True(failed > 1);
+        await store.DeleteAsync(second, CancellationToken.None);
+        var listed = await Open(files).ListAsync(CancellationToken.None).Select(l => l.Name).ToListAsync();
+        Assert.Equal([first], listed);
+
+        async Task<PackName> CommitAsync()
+        {
+            var receipt = await writer.CommitAsync(Mails.To("Subject: x\r\n\r\nbody\r\n", "a@one.example"), CancellationToken.None);
+            Assert.Equal(CommitStatus.Committed, receipt.Status);
+            return PackName.Birth(receipt.Id.First.PackId);
+        }
+    }
+
     private static FilePackStore Open(VolatileFileSystem files) =>
         new(files, Root, new FreeSpace(files, Root, default, TimeProvider.System), new WallClock(), TimeProvider.System, NullLogger.Instance);
 

@@ -187,6 +187,39 @@ public sealed class PackCleanerTests : IAsyncDisposable
         Assert.Equal(copy, Assert.Single(await _packs.ListAsync(CancellationToken.None).ToListAsync()).Name);
     }
 
+    /// <summary>One entry cannot be read for some time: what would be copied with it is copied all the same, and it when it can be read.</summary>
+    [Fact]
+    public async Task Pass_OneEntryCannotBeReadForSomeTime_IsCopiedLaterAndTheOthersNow()
+    {
+        await _view.OpenAsync(CancellationToken.None);
+        var ids = await CommitAsync([.. Enumerable.Range(0, 40).Select(i => Mails.To($"Subject: {i}\r\n\r\nbody\r\n", "a@one.example"))]);
+        var left = ids[30..];
+        foreach (var id in ids[..30]) Finish(id.First);
+        var mover = new FailingMover(_mover, left[4].First) { Fails = true };
+        var cleaner = new PackCleaner(_packs, _reader, mover, _view, _clock, new SoleSilo(), NullLogger<PackCleaner>.Instance);
+        _time.Advance(TimeSpan.FromMinutes(21));
+        await cleaner.PassAsync(Retention, CancellationToken.None);
+        Assert.Equal(left.Select(id => id.First).Where(k => k != left[4].First), mover.Moved.Order());
+        mover.Fails = false;
+        _time.Advance(TimeSpan.FromMinutes(11));
+        await cleaner.PassAsync(Retention, CancellationToken.None);
+        Assert.Contains(left[4].First, mover.Moved);
+    }
+
+    private sealed class FailingMover(IPackMover mover, RecipientKey unreadable) : IPackMover
+    {
+        public bool Fails { get; set; }
+
+        public List<RecipientKey> Moved { get; } = [];
+
+        public async Task<PackName?> MoveAsync(IReadOnlyList<MovedEntry> entries, IReadOnlyList<PackName> sources, IReadOnlyList<LedgerPosition> positions, CancellationToken cancellationToken)
+        {
+            if (Fails && entries.Any(e => e.Unfinished.Contains(unreadable))) throw new IOException("EIO");
+            Moved.AddRange(entries.SelectMany(e => e.Unfinished));
+            return await mover.MoveAsync(entries, sources, positions, cancellationToken);
+        }
+    }
+
     /// <summary>
     /// Rule 10: a delivered recipient's pack is deleted and forgotten; then a copy of it appears that was begun before. What the ledger says is read again before the copy is believed.
     /// </summary>

@@ -53,6 +53,19 @@ public class ControlDocumentsTests
         Assert.Equal(before, b.Version("a"));
     }
 
+    /// <summary>The order was written, and its author could not tell the others of it; he repeats it.</summary>
+    [Fact]
+    public async Task Change_Repeated_IsToldAllTheSame()
+    {
+        var (a, b) = (new ControlDocuments(_documents, new Clustered()), new ControlDocuments(_documents, new Clustered()));
+        await b.HearAsync(default);
+        await new ControlDocuments(_documents, new SoleStanding()).ChangeAsync("a", c => c with { Held = true }, default);
+        var before = b.Version("a");
+        await a.ChangeAsync("a", c => c with { Held = true }, default);
+        await b.HearAsync(default);
+        Assert.NotEqual(before, b.Version("a"));
+    }
+
     [Fact]
     public async Task Hear_AfterMoreChangesThanTheListHolds_TakesAllForChanged()
     {

@@ -10,6 +10,9 @@ internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
 
     public int Calls { get; private set; }
 
+    /// <summary>Until it ends, no write does.</summary>
+    public Task Pause { get; set; } = Task.CompletedTask;
+
     private IQueueIndex Index
     {
         get
@@ -23,7 +26,11 @@ internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
 
     public ValueTask LeaveAsync(string domain, IndexOwner owner, CancellationToken cancellationToken) => Index.LeaveAsync(domain, owner, cancellationToken);
 
-    public ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken) => Index.WriteAsync(domain, owner, changes, cancellationToken);
+    public async ValueTask<IndexWriteStatus> WriteAsync(string domain, IndexOwner owner, IReadOnlyList<IndexChange> changes, CancellationToken cancellationToken)
+    {
+        await Pause;
+        return await Index.WriteAsync(domain, owner, changes, cancellationToken);
+    }
 
     public ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken) => Index.ReadDueAsync(domain, owner, until, perLane, cancellationToken);
 

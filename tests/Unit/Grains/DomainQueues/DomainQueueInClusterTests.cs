@@ -115,6 +115,80 @@ public class DomainQueueInClusterTests
         Assert.Equal(Angarium.Grains.Index.IndexWriteStatus.Deposed, second);
     }
 
+    /// <summary>The row of a silo that stops is not active any more; it is still nobody else's turn.</summary>
+    [Fact]
+    public async Task Stop_OfASiloWhoseRowSaysSo_WritesWhatIsInMemory()
+    {
+        var q = new QueueUnderTest(isSole: false);
+        q.Offer(5);
+        (q.IsConfirmed, q.IsStopping) = (false, true);
+        await q.Queue.StopAsync();
+        Assert.Equal(5, q.Index.Count);
+    }
+
+    /// <summary>Work that ends after the activation has left takes nothing from its successor.</summary>
+    [Fact]
+    public async Task Stop_WorkThatEndsLater_LeavesTheSuccessorItsToken()
+    {
+        var q = new QueueUnderTest(isSole: false);
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromSeconds(12), grant);
+        Assert.Equal(1, q.Index.Count);
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var report = q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered));
+        await q.Queue.StopAsync();
+        var owner = new Angarium.Grains.Index.IndexOwner(999, (await q.Index.TakeAsync("one.test", 999, CancellationToken.None)).Run);
+        pause.SetResult();
+        await report;
+        await q.After(TimeSpan.FromSeconds(5));
+        Assert.Equal(Angarium.Grains.Index.IndexWriteStatus.Done, await q.Index.WriteAsync("one.test", owner, [], CancellationToken.None));
+    }
+
+    /// <summary>The lease of another activation ends while a report of it waits for the token: it is acknowledged when it is recorded, not before.</summary>
+    [Fact]
+    public async Task Report_WhileItsLeaseEnds_IsAcknowledgedOnlyWhenRecorded()
+    {
+        var q = new QueueUnderTest(isSole: false);
+        var grant = new Grant { Lease = 5, Place = new EntryPlace(new PackName(PackKind.Birth, 9, 1), 16, 100), Keys = [new RecipientKey(9, 1, 0)] };
+        var held = new HeldLease { Lease = grant.Lease, Place = grant.Place, Keys = grant.Keys };
+        Assert.Single((await q.Queue.RenewAsync(new RenewRequest { Worker = "w", SentAt = q.Clock.Now, Leases = [held] })).Renewed);
+        q.Time.Advance(TimeSpan.FromSeconds(24));
+        var (confirming, recording) = (new TaskCompletionSource(), new TaskCompletionSource());
+        (q.Way.Pause, q.LedgerPause) = (confirming.Task, recording.Task);
+        var delivered = Outcome(grant, OutcomeKind.Delivered);
+        var report = q.Exchange(0, outcomes: delivered);
+        q.Time.Advance(TimeSpan.FromSeconds(2));
+        q.Queue.Tick();
+        confirming.SetResult();
+        Assert.False((await report).Acknowledged);
+        recording.SetResult();
+        Assert.True((await q.Exchange(0, outcomes: delivered)).Acknowledged);
+        Assert.Equal([LedgerKind.LeaseLost, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
+    }
+
+    /// <summary>One report of two leases, of which one needs the token confirmed: the other may end meanwhile.</summary>
+    [Fact]
+    public async Task Report_OfTwoLeases_OneEndsMeanwhile_BothAreRecorded()
+    {
+        var q = new QueueUnderTest(isSole: false);
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromSeconds(12), grant);
+        q.Time.Advance(TimeSpan.FromSeconds(19));
+        var confirming = new TaskCompletionSource();
+        q.Way.Pause = confirming.Task;
+        var other = new Grant { Lease = 5, Place = grant.Place, Keys = [new RecipientKey(9, 1, 0)] };
+        var report = q.Exchange(0, outcomes: [Outcome(grant, OutcomeKind.Delivered), Outcome(other, OutcomeKind.Delivered)]);
+        q.Time.Advance(TimeSpan.FromSeconds(7));
+        q.Queue.Tick();
+        confirming.SetResult();
+        await report;
+        Assert.False(q.Queue.IsDeposed);
+        Assert.Equal(2, q.Records.Count(r => r.Kind == LedgerKind.Delivered));
+    }
+
     [Fact]
     public async Task Holds_ThatCannotBeReadOrAreNonsense_StopGrantsAndNothingElse()
     {

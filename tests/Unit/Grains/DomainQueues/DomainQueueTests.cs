@@ -281,6 +281,116 @@ public class DomainQueueTests
         Assert.Equal(27, granted.Count(k => k.Pack > 1));
     }
 
+    /// <summary>Rule 8: what the index has no room for waits in memory, and does not keep from delivery what makes room.</summary>
+    [Fact]
+    public async Task Index_Full_IsReadAndEmptiedAllTheSame()
+    {
+        var q = new QueueUnderTest { MaxRecipients = 1_000 };
+        q.Offer(1_500);
+        // Nobody takes any of it, and none of it is fresh any more.
+        await q.After(TimeSpan.FromSeconds(40));
+        Assert.Equal(1_000, q.Index.Count);
+        var delivered = 0;
+        for (var i = 0; i < 300 && delivered < 1_500; i++)
+        {
+            var grants = (await q.Exchange(100)).Grants;
+            delivered += grants.Length;
+            if (grants.Length == 0) await q.After(TimeSpan.FromSeconds(1));
+            else await q.Exchange(0, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Delivered))]);
+        }
+
+        await q.After(TimeSpan.FromSeconds(10));
+        Assert.Equal((1_500, 0L), (delivered, q.Index.Count));
+    }
+
+    /// <summary>An entry of many recipients that is tried in parts is in the index and ages as a whole (design rule 11).</summary>
+    [Fact]
+    public async Task Entry_TriedInParts_IsInTheIndexAsAWhole()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1, recipients: 500);
+        var grant = Assert.Single((await q.Exchange(1, most: 100)).Grants);
+        await q.After(TimeSpan.FromSeconds(11), grant);
+        Assert.Equal(500, q.Index.Count);
+        await q.After(TimeSpan.FromSeconds(25), grant);
+        Assert.Equal(0, q.Queue.CountUnindexed());
+    }
+
+    [Fact]
+    public async Task Background_WorkThatEnds_SaysThatTheNextTickMayBeSooner()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        Assert.Single((await q.Exchange(1)).Grants);
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        await q.After(TimeSpan.FromSeconds(25));
+        var changed = 0;
+        q.Queue.Changed = () => changed++;
+        pause.SetResult();
+        Assert.Equal(1, changed);
+        Assert.Equal(LedgerKind.LeaseLost, Assert.Single(q.Records).Kind);
+    }
+
+    /// <summary>The view of this silo may not know yet where a pack was copied: no outcome of its own, and no reason to tell nobody (design rule 5).</summary>
+    [Fact]
+    public async Task Notice_MessageNotWhereTheViewSays_IsWrittenFromWhereItIs()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        q.NoticeTrouble = new IOException("there is no message");
+        await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Failed));
+        Assert.Equal(LedgerKind.Failed, Assert.Single(q.Records).Kind);
+        var copy = new EntryPlace(new PackName(PackKind.Moved, 9, 1), 16, 100);
+        (q.NoticeTrouble, q.Where) = (null, _ => copy);
+        await q.After(TimeSpan.FromSeconds(35));
+        Assert.Equal((NoticeKind.Failed, copy), (Assert.Single(q.Notices).Kind, q.NoticePlace));
+        Assert.Equal(LedgerKind.Finished, q.Records[^1].Kind);
+    }
+
+    /// <summary>In no listing begun since it was decided: nobody can be told, and it does not stay for ever.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Notice_MessageInNoListing_IsGivenUpWhenTheListingIsYoungEnough(bool isListedSince)
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        q.NoticeTrouble = new IOException("there is no message");
+        q.Where = _ => null;
+        await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Failed));
+        if (isListedSince) q.ListedFrom = q.Clock.Now + TimeSpan.FromSeconds(10);
+        await q.After(TimeSpan.FromSeconds(35));
+        Assert.Empty(q.Notices);
+        Assert.Equal(isListedSince ? LedgerKind.Finished : LedgerKind.Failed, q.Records[^1].Kind);
+    }
+
+    /// <summary>What an operator drops is not leased while the record of that is on its way.</summary>
+    [Fact]
+    public async Task Drop_WhileItIsRecorded_NothingOfItIsGranted()
+    {
+        var options = new GrainsOptions { RetryJitter = 0 };
+        var q = new QueueUnderTest(options);
+        q.Offer(3);
+        foreach (var grant in (await q.Exchange(3)).Grants) await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred));
+        // In the index only, and due a second from now.
+        await q.After(options.RetrySchedule[0] - TimeSpan.FromSeconds(1));
+        q.Records.Clear();
+        q.Offer(3);
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var drop = q.Queue.DropAsync(null, "no");
+        await q.After(TimeSpan.FromSeconds(3));
+        Assert.Empty((await q.Exchange(6)).Grants);
+        pause.SetResult();
+        Assert.Equal(6, await drop);
+        Assert.All(q.Records, r => Assert.Equal(LedgerKind.Dropped, r.Kind));
+        await q.After(TimeSpan.FromSeconds(3));
+        Assert.Equal(0, q.Index.Count);
+    }
+
     [Fact]
     public async Task Window_Full_TheRestWaitsInTheIndexAndIsReadBack()
     {

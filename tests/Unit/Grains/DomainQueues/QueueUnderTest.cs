@@ -66,6 +66,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public List<(NoticeKind Kind, RecipientKey[] Keys)> Notices { get; } = [];
 
+    /// <summary>From where the last notice was written.</summary>
+    public EntryPlace NoticePlace { get; private set; }
+
     /// <summary>Messages of which the site was told, in order.</summary>
     public List<long> Demands { get; } = [];
 
@@ -79,11 +82,24 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public bool IsConfirmed { get; set; } = true;
 
+    /// <summary>Its row says that the silo stops.</summary>
+    public bool IsStopping { get; set; }
+
+    public bool IsMember => IsConfirmed || IsStopping;
+
+    /// <summary>Until it ends, no append does.</summary>
+    public Task LedgerPause { get; set; } = Task.CompletedTask;
+
+    public Exception? NoticeTrouble { get; set; }
+
     public bool IsSoleProcess { get; }
 
     public IReadOnlyList<LedgerPosition> Positions => [];
 
-    public StoreTime ListedFrom => StoreTime.Zero;
+    public StoreTime ListedFrom { get; set; }
+
+    /// <summary>Where the view finds what was born at a place.</summary>
+    public Func<EntryPlace, EntryPlace?> Where { get; set; } = birth => birth;
 
     public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
 
@@ -134,9 +150,10 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         }
     }
 
-    public Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
+    public async Task AppendAsync(IReadOnlyList<LedgerRecord> records, TimeSpan? beginBy = null)
     {
-        if (LedgerTrouble is { } trouble) return Task.FromException(trouble);
+        await LedgerPause;
+        if (LedgerTrouble is { } trouble) throw trouble;
         foreach (var record in records)
         {
             Records.Add(record);
@@ -147,15 +164,13 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
                 _ => RecipientBits.None,
             };
         }
-
-        return Task.CompletedTask;
     }
 
     public RecipientBits Bits(RecipientKey key) => bits.GetValueOrDefault(key);
 
     public Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => birth;
+    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => Where(birth);
 
     public StoreTime? Born(RecipientKey key) => StoreTime.FromDateTimeOffset(Start);
 
@@ -163,7 +178,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
     {
+        if (NoticeTrouble is { } trouble) return Task.FromException<bool>(trouble);
         Notices.Add((kind, [.. outcomes.Select(o => o.Key)]));
+        NoticePlace = place;
         return Task.FromResult(true);
     }
 

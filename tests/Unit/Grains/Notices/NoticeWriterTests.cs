@@ -106,7 +106,7 @@ public sealed class NoticeWriterTests : ISpoolReader, ISpoolWriter
     }
 
     [Fact]
-    public async Task WriteAsync_PackGone_Nothing() => Assert.False(await WriteAsync(NoticeKind.Failed, gone: true));
+    public async Task WriteAsync_NotAtThisPlace_IsNoAnswer() => await Assert.ThrowsAsync<IOException>(() => WriteAsync(NoticeKind.Failed, gone: true));
 
     // RFC 3463 §3.5: X.4.7 only when the trouble's own code is unknown; class 4 is also for what was given up because a trouble persisted (§2).
     [Theory]

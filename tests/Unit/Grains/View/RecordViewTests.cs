@@ -227,6 +227,18 @@ public sealed class RecordViewTests
         Assert.All([1, 2], n => Assert.Equal(RecipientBits.Finished, c.View.Bits(Key(n))));
     }
 
+    /// <summary>More is decided than is kept with its words: what was relayed is still known as that, or its sender would be told that it failed.</summary>
+    [Fact]
+    public async Task Decision_BeyondTheBound_OfARelayedMessageIsKept()
+    {
+        var (a, _) = await Two();
+        for (uint pack = 1; pack <= 101; pack++)
+            await _all.Until(a.Ledger.AppendAsync([.. Enumerable.Range(0, 1_000).Select(i => new LedgerRecord { Key = new RecipientKey(5, pack, (ushort)i), Kind = LedgerKind.Failed, Time = _all.Now })]));
+        Assert.Null(a.View.Decision(new RecipientKey(5, 101, 1)));
+        await a.Record(Key(1), LedgerKind.Relayed);
+        Assert.Equal(LedgerKind.Relayed, a.View.Decision(Key(1))?.Kind);
+    }
+
     [Fact]
     public async Task Open_WithABadAndANewerCheckpoint_TakesTheOneBefore()
     {

@@ -76,6 +76,30 @@ public sealed class DomainWakerTests : IWakeCalls, IStanding, ISilos
         Assert.Equal(4, _woken.Count);
     }
 
+    /// <summary>Domains that read nothing though it is due (their sites rest, they are held) stay at the head of the list.</summary>
+    [Fact]
+    public async Task Pass_ManyDomainsStayOverdue_NoneHidesAnother()
+    {
+        var domains = Enumerable.Range(0, 100_000).Select(i => $"d{i}.test").Where(d => IndexPartition.Of(d) == 7).Take(300).ToList();
+        foreach (var domain in domains) await Queue(domain, 1);
+        for (var i = 0; i < 8; i++)
+        {
+            await _waker.PassAsync(default);
+            _time.Advance(_waker.Interval);
+        }
+
+        Assert.Equal(domains.Count, _woken.Distinct().Count());
+        // And from the beginning again: any of them may have lost its activation.
+        _woken.Clear();
+        for (var i = 0; i < 8; i++)
+        {
+            await _waker.PassAsync(default);
+            _time.Advance(_waker.Interval);
+        }
+
+        Assert.Equal(domains.Count, _woken.Distinct().Count());
+    }
+
     private async Task Queue(string domain, int due)
     {
         var stamp = await _index.TakeAsync(domain, 1, default);

@@ -54,6 +54,7 @@ public sealed class ClusterStandingTests
         See(1, SiloStatus.Active);
         See(2, status);
         Assert.False(_standing.IsConfirmed);
+        Assert.Equal(status is SiloStatus.ShuttingDown or SiloStatus.Stopping, _standing.IsMember);
         See(3, SiloStatus.Active);
         Assert.True(_standing.IsConfirmed);
     }
