@@ -39,6 +39,9 @@ public sealed record PollRequest
 
     /// <summary>The worker's last word: it polls no more. Answered at once, without orders.</summary>
     [Id(6)] public bool Leaving { get; init; }
+
+    /// <summary>The greatest <see cref="PollAnswer.Claim"/> that the worker has heard: it follows no activation before that one.</summary>
+    [Id(7)] public long Claim { get; init; }
 }
 
 [GenerateSerializer, Immutable, Alias("angarium.HeldPermit")]
@@ -125,4 +128,7 @@ public sealed record PollAnswer
     [Id(0)] public bool Accepted { get; init; }
 
     [Id(1)] public SessionOrder[] Orders { get; init; } = [];
+
+    /// <summary>The number of the pool's activation: rises with each that follows another.</summary>
+    [Id(2)] public long Claim { get; init; }
 }

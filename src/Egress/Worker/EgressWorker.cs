@@ -26,6 +26,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private readonly Channel<byte> reported = Channel.CreateBounded<byte>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private long heard = context.Time.GetTimestamp();
     private long number;
+    private long claim;
     private int ticks;
     private volatile bool isHeard;
     private volatile bool draining;
@@ -113,6 +114,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
             Reports = sending,
             Leaving = leaving,
+            Claim = Volatile.Read(ref claim),
         };
         string? reason;
         try
@@ -120,7 +122,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             // No call runs on the loop's turn.
             await Task.Yield();
             var answer = await context.Gateway.PollAsync(request);
-            if (answer.Accepted)
+            // Two activations of the pool may each be sure of itself: the one that claimed it last gives the orders (design rule 21).
+            if (answer.Accepted && IsNewest(answer.Claim))
             {
                 Volatile.Write(ref heard, context.Time.GetTimestamp());
                 if (!isHeard) Heard(context.Logger, context.Name);
@@ -133,7 +136,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             }
             else
             {
-                reason = "refused";
+                reason = answer.Accepted ? "it has a successor" : "refused";
             }
         }
         catch (Exception e)
@@ -157,6 +160,13 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         {
             // The loop looks for itself.
         }
+    }
+
+    private bool IsNewest(long heard)
+    {
+        for (var newest = Volatile.Read(ref claim); heard > newest; newest = Volatile.Read(ref claim))
+            if (Interlocked.CompareExchange(ref claim, heard, newest) == newest) return true;
+        return heard == Volatile.Read(ref claim);
     }
 
     private void Follow(SessionOrder order)

@@ -15,7 +15,8 @@ internal enum PollStep { Taken, Repeated, Refused }
 /// </summary>
 /// <param name="known">Workers listed in the pool's document when this began.</param>
 /// <param name="id">This activation's random number, its owner token in the pool's document.</param>
-internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulong id = 0)
+/// <param name="claim">The number of its claim of the pool.</param>
+internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulong id = 0, long claim = 0)
 {
     public const int MaxWorkers = 1_000;
 
@@ -63,6 +64,8 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
     private readonly Dictionary<string, ulong> _owners = [];
     private int _closing;
 
+    public long Claim => claim;
+
     public int Permits => _permits.Count;
 
     public int Waiting => _waiting.Count;
@@ -87,7 +90,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         {
             if (_workers.Count >= MaxWorkers) return PollStep.Refused;
             _workers[request.Worker] = worker = new PoolWorker(request.Worker);
-            if (_awaited.Remove(worker.Id)) worker.Registered = true;
+            worker.Registered = _awaited.Contains(worker.Id);
             KnownVersion++;
         }
 
@@ -95,6 +98,8 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         if (request.Number < worker.Number) return PollStep.Refused;
         if (request.Number == worker.Number) return PollStep.Repeated;
         worker.Number = request.Number;
+        // Until it has heard of this activation it may follow an earlier one, and hold more than it says.
+        if (request.Claim == claim || (request.Leaving && request.Held.Length == 0)) _awaited.Remove(worker.Id);
         Heard(worker, now);
         foreach (var report in request.Reports) Take(worker, report);
         SetFree(worker, Math.Clamp(request.FreeSessions, 0, 1_000_000) - Compare(worker, request, now));

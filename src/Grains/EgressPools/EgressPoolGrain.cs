@@ -14,7 +14,8 @@ namespace Angarium.Grains.EgressPools;
 /// interleave; the machine is changed only between awaits. Nothing survives a crash but the list of workers.
 /// <para>
 /// Orders are given and polls taken only while the silo's row, and this activation's token in the pool's document, were confirmed within 10 s: a worker that polls an activation which is no
-/// longer the pool's is refused, closes its connections after 20 s or finds the new one, and that one waits 35 s for it (design rule 21).
+/// longer the pool's is refused, closes its connections after 20 s or finds the new one, and that one waits 35 s for it (design rule 21). Until then both may be sure of themselves: so each
+/// answer bears the number of its activation's claim, a worker that has heard of a later one follows no earlier one, and only with a poll that says so has it declared.
 /// </para>
 /// </summary>
 [GrainType("egress-pool"), Reentrant, RandomPlacement]
@@ -48,8 +49,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         _owner = (ulong)(random ?? Random.Shared).NextInt64(1, long.MaxValue);
         _ownedAt = clock.Now;
         // A failed activation fails its caller, who comes again in a second.
-        var known = await register.ClaimAsync(Name, _owner, cancellationToken);
-        _pool = new EgressPool(known, clock.Now, _owner);
+        var claim = await register.ClaimAsync(Name, _owner, _ownedAt, cancellationToken);
+        _pool = new EgressPool(claim.Known, clock.Now, _owner, claim.Number);
         _confirmAt = clock.Now + s_confirmEvery;
         TickAsync().Ignore();
     }
@@ -57,7 +58,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _isGone = true;
-        foreach (var poll in _polls.Values) poll.Answer.TrySetResult(new PollAnswer { Accepted = true });
+        foreach (var poll in _polls.Values) poll.Answer.TrySetResult(Heard());
         _polls.Clear();
         return Task.CompletedTask;
     }
@@ -66,7 +67,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     {
         var now = clock.Now;
         // Design rule 21: a worker must not take it for being heard when the pool may have a successor.
-        if (!clock.IsSettled || !IsOwner || (request.SentAt - now).Duration() > s_skew)
+        if (!clock.IsSettled || !IsOwner || request.Claim > _pool.Claim || (request.SentAt - now).Duration() > s_skew)
         {
             // It lives, and what it holds still counts, whoever of us is out of order.
             StaleInstruments.Poll();
@@ -77,22 +78,24 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
-            case PollStep.Repeated: return Task.FromResult(new PollAnswer { Accepted = true });
+            case PollStep.Repeated: return Task.FromResult(Heard());
         }
 
-        if (_polls.Remove(request.Worker, out var older)) older.Answer.TrySetResult(new PollAnswer { Accepted = true });
+        if (_polls.Remove(request.Worker, out var older)) older.Answer.TrySetResult(Heard());
         if (request.Leaving)
         {
             Flush();
-            return Task.FromResult(new PollAnswer { Accepted = true });
+            return Task.FromResult(Heard());
         }
 
-        if (request.Number == 1) return Task.FromResult(new PollAnswer { Accepted = true });
+        if (request.Number == 1 || request.Claim != _pool.Claim) return Task.FromResult(Heard());
         var answer = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
         _polls[request.Worker] = (answer, now + EgressPool.LongPoll);
         Flush();
         return answer.Task;
     }
+
+    private PollAnswer Heard() => new() { Accepted = true, Claim = _pool.Claim };
 
     public Task<PlaceAnswer> Place(PlaceRequest request)
     {
@@ -187,7 +190,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     {
         _polls.Remove(worker);
         _pool.Answered(worker, now);
-        answer.TrySetResult(new PollAnswer { Accepted = standing.IsConfirmed, Orders = orders });
+        answer.TrySetResult(Heard() with { Accepted = standing.IsConfirmed, Orders = orders });
     }
 
     private async Task TellAsync(string site)

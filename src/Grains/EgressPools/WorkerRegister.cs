@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Angarium.Grains.Membership;
+using Angarium.Mail;
 using Angarium.Spool.Documents;
 
 namespace Angarium.Grains.EgressPools;
@@ -16,14 +17,16 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
 
     private readonly ConcurrentDictionary<string, Stored> _here = [];
 
-    /// <summary>Makes this activation the owner and returns the workers that the last one knew.</summary>
+    /// <summary>Makes this activation the owner and returns the workers that the last one knew, and the number of this claim.</summary>
     /// <exception cref="IOException">It is not the owner, or may not be.</exception>
-    public async Task<IReadOnlyList<string>> ClaimAsync(string pool, ulong owner, CancellationToken cancellationToken)
+    public async Task<PoolClaim> ClaimAsync(string pool, ulong owner, StoreTime now, CancellationToken cancellationToken)
     {
         if (!standing.IsConfirmed) throw new IOException("This silo's membership row is not confirmed: it takes no pool");
-        IReadOnlyList<string> known = [];
-        await ChangeAsync(pool, before => (before ?? new Stored(1, 0, [])) with { Owner = owner }, after => known = after.Workers, cancellationToken);
-        return known;
+        PoolClaim? claim = null;
+        // By the store's time, so that it rises even when the document was lost.
+        await ChangeAsync(pool, before => (before ?? new Stored(1, 0, [])) with { Owner = owner, Claim = Math.Max(now.Milliseconds, (before?.Claim ?? 0) + 1) },
+            after => claim = new PoolClaim(after.Workers, after.Claim), cancellationToken);
+        return claim!;
     }
 
     /// <summary>False = another activation has claimed the pool since: this one ends.</summary>
@@ -34,7 +37,7 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
     /// <summary>Makes the list durable; false = another activation has claimed the pool since.</summary>
     /// <exception cref="IOException">Not durable, or not known: the new workers get nothing yet.</exception>
     public Task<bool> SaveAsync(string pool, ulong owner, IReadOnlyCollection<string> workers, CancellationToken cancellationToken) =>
-        ChangeAsync(pool, before => before is null || before.Owner == owner ? new Stored(1, owner, [.. workers]) : null, null, cancellationToken);
+        ChangeAsync(pool, before => before is null || before.Owner == owner ? new Stored(1, owner, [.. workers], before?.Claim ?? 0) : null, null, cancellationToken);
 
     private async Task<bool> ChangeAsync(string pool, Func<Stored?, Stored?> change, Action<Stored>? changed, CancellationToken cancellationToken)
     {
@@ -68,8 +71,11 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
     private static string Name(string pool) => "pools/" + Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(pool));
 
     /// <summary>The document as stored.</summary>
-    internal sealed record Stored(int Version, ulong Owner, string[] Workers);
+    internal sealed record Stored(int Version, ulong Owner, string[] Workers, long Claim = 0);
 }
+
+/// <summary>What an activation that has claimed its pool knows. The number is greater than that of every claim before it; workers tell two activations apart by it.</summary>
+internal sealed record PoolClaim(IReadOnlyList<string> Known, long Number);
 
 /// <summary>Generated reader and writer of the document. Stateless.</summary>
 [JsonSerializable(typeof(WorkerRegister.Stored))]

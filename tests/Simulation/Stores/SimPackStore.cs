@@ -21,17 +21,19 @@ internal sealed class SimPackStore(SimWorld world, SimProcess process, bool mayD
             return PackCreation.Unknown;
         }
 
-        while (true)
+        for (var isUnknown = false; ;)
         {
             try
             {
                 var result = await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Create(name, bytes, world.Loop.Now - asked > TimeSpan.FromSeconds(2)));
                 world.Account.Known(name.Id);
+                if (isUnknown && result == PackCreation.Exists) return PackCreation.Created;
                 return world.Breaks == Breaks.ConflictIsSuccess && result == PackCreation.Exists ? PackCreation.Full : result;
             }
             catch (IOException)
             {
                 if (world.Breaks != Breaks.RetryFor || world.Loop.Now - asked > TimeSpan.FromHours(1)) return PackCreation.Unknown;
+                isUnknown = true;
                 await process.Delay(10_000, 300_000);
             }
         }

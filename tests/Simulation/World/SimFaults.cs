@@ -8,8 +8,6 @@ namespace Angarium.Simulation.World;
 /// <summary>What goes wrong, when, and for how long: drawn by the seed. After the last fault everything is healed and stays so.</summary>
 internal sealed class SimFaults(SimWorld world)
 {
-    private static readonly TimeSpan s_doubt = TimeSpan.FromSeconds(120);
-
     private int _islands;
 
     public bool IsOver { get; private set; }
@@ -146,7 +144,6 @@ internal sealed class SimFaults(SimWorld world)
     {
         world.LastLoss = Loop.Now;
         world.Losses++;
-        if (kind == GrainKind.Pool) world.PoolDoubtUntil = Loop.Now + s_doubt;
         foreach (var key in world.Cluster.Keys(kind).Where(_ => Loop.Random.Next(2) == 0).ToList()) world.Cluster.Forget(kind, key);
         Note($"the directory forgets some of kind {kind}");
     }
@@ -241,7 +238,6 @@ internal sealed class SimFaults(SimWorld world)
         Note($"{silo.Process.Name} is declared dead");
         world.LastLoss = Loop.Now;
         world.Losses++;
-        if (!silo.Process.IsDead && silo.Has(GrainKind.Pool, "default")) world.PoolDoubtUntil = Loop.Now + s_doubt;
         world.Cluster.Dead(silo);
         world.AddSilo();
     }

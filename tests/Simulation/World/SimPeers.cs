@@ -42,8 +42,7 @@ internal sealed class SimPeers(SimWorld world)
             }
         }
 
-        // Two pools of which each is sure of itself are a known gap: no number tells the worker which of them is the later one.
-        if (open <= world.SiteOptions.Connections || world.Loop.Now < world.PoolDoubtUntil) return;
+        if (open <= world.SiteOptions.Connections) return;
         foreach (var worker in world.Workers)
         {
             foreach (var connection in worker.Connections) world.Account.NoteAll($"{worker.Process.Name} has been connected to {connection.Host} since {(connection.OpenedAt - world.Start).TotalSeconds:f3}, excused {worker.Excuses(connection)}");

@@ -105,9 +105,6 @@ internal sealed class SimWorld
 
     public List<SimIngress> Ingresses { get; } = [];
 
-    /// <summary>Until then a pool may have two activations that both count as alive.</summary>
-    public StoreTime PoolDoubtUntil { get; set; }
-
     /// <summary>When due times were last lost on purpose: with the index, with an activation, or by an operator.</summary>
     public StoreTime LastLoss { get; set; }
 

@@ -270,6 +270,26 @@ public sealed class EgressWorkerTests
         Assert.Equal([(2, true), (1, false)], world.Polls.Select(poll => (poll.Number, poll.Leaving)));
     }
 
+    /// <summary>Two activations of the pool answer: of the one that claimed it first, no order is followed once the other was heard (design rule 21).</summary>
+    [Fact]
+    public async Task Orders_OfAnActivationWithASuccessor_AreNotFollowed()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint) { Claim = 8 };
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        Assert.Equal(SessionEvent.Dry, (await world.ReportAsync(SessionEvent.Dry)).Event);
+        world.Claim = 7;
+        world.Order(OrderKind.Close);
+        world.Claim = 8;
+        world.Mail("a@example.net");
+        world.Order(OrderKind.Serve);
+        await connection.HearAsync("MAIL");
+        Assert.Equal(8, world.Polls[^1].Claim);
+        await connection.SayAsync("421 4.3.2 later");
+        await world.ReportAsync(SessionEvent.Lost);
+    }
+
     /// <summary>A peer that does not end is cut at the end of the drain; what it may have taken is told as such.</summary>
     [Fact]
     public async Task Stop_PeerSaysNothing_IsCutAndCounted()

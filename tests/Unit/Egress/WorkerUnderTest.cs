@@ -80,6 +80,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public ulong Permit => 77;
 
+    /// <summary>The number of the pool's activation that answers.</summary>
+    public long Claim { get; set; }
+
     /// <summary>Queues a message.</summary>
     public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null, Action<int>? beforePart = null)
     {
@@ -132,11 +135,11 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
             if (request.Number < polled) return Task.FromResult(new PollAnswer());
             polled = request.Number;
             foreach (var report in request.Reports) reports.Writer.TryWrite(report);
-            held?.TrySetResult(new PollAnswer { Accepted = true });
+            held?.TrySetResult(new PollAnswer { Accepted = true, Claim = Claim });
             held = new TaskCompletionSource<PollAnswer>(TaskCreationOptions.RunContinuationsAsynchronously);
             var mine = held.Task;
             left |= request.Leaving;
-            if (left) held.SetResult(new PollAnswer { Accepted = true });
+            if (left) held.SetResult(new PollAnswer { Accepted = true, Claim = Claim });
             else Answer();
             return mine;
         }
@@ -188,7 +191,7 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         lock (gate)
         {
             if (orders.Count == 0 || held is not { Task.IsCompleted: false }) return;
-            held.SetResult(new PollAnswer { Accepted = true, Orders = [.. orders] });
+            held.SetResult(new PollAnswer { Accepted = true, Claim = Claim, Orders = [.. orders] });
             orders.Clear();
         }
     }

@@ -331,6 +331,19 @@ public class EgressPoolTests
         Assert.Equal(Placement.Taken, Open(1));
     }
 
+    /// <summary>A worker may follow the activation before this one until it has heard of this one: what it holds by then, its next poll says.</summary>
+    [Fact]
+    public void Restart_WorkerHasNotHeardOfThisActivation_IsWaitedFor()
+    {
+        var pool = new EgressPool(["w"], _now, id: 1, claim: 8);
+        var poll = new PollRequest { Worker = "w", Number = 5, FreeSessions = 3, Claim = 7, Held = [Held(1)] };
+        Assert.Equal(PollStep.Taken, pool.Receive(poll, _now));
+        Assert.False(pool.Declared("s", _now).Complete);
+        Assert.Equal(PollStep.Taken, pool.Receive(poll with { Number = 6, Claim = 8, Held = [Held(1), Held(2)] }, _now));
+        Assert.True(pool.Declared("s", _now).Complete);
+        Assert.Equal(2, pool.Declared("s", _now).Permits.Length);
+    }
+
     [Fact]
     public void Restart_AllDeclare_GoesOnAtOnce()
     {
