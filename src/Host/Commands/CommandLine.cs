@@ -119,8 +119,8 @@ internal static class CommandLine
 
     private static Command Spool()
     {
-        var verify = new Command("verify", "Check every pack and every ledger stream, beside a running relay or without one. Exit code 1 = something is damaged.");
-        verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(DataOf(line), line.GetValue(s_json), token)));
+        var verify = new Command("verify", "Check every pack and every ledger stream under `Data`, beside a running relay or without one. Exit code 1 = something is damaged. Not in a cluster.");
+        verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(Sources(line), line.GetValue(s_json), token)));
         return new Command("spool", "Look after the stored packs and ledger.") { verify };
     }
 

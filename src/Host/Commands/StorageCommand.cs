@@ -11,8 +11,7 @@ internal static class StorageCommand
 {
     public static int Keys(SettingSources sources, string role, int days, bool json)
     {
-        var values = sources.Read();
-        if (values.Mistakes.Count > 0) throw new CommandException(values.Mistakes[0], ServeCommand.ExitBadSettings);
+        var values = SettingsCommand.Read(sources);
         var account = values["Spool:Azure"]?.Text ?? "";
         if (account.Length == 0) throw new CommandException("Spool:Azure: must be the connection string of the account, with its key, for keys to be made from it.", ServeCommand.ExitBadSettings);
         if (days is < 1 or > 3_650) throw new CommandException("--days: must be from 1 to 3650.", ServeCommand.ExitBadSettings);
