@@ -6,7 +6,7 @@ namespace Angarium.Grains.Index;
 /// <summary>The setting `Redis`: where the queue index of a cluster is. Nothing survives a crash but the file it came from.</summary>
 public sealed record RedisOptions : IValidates
 {
-    private const string Help = "Redis (6.2 or later, with `maxmemory-policy noeviction`; it may lose anything at any time) of the queue index, for silos only: host:port[,host:port][,user=…][,password=…][,ssl=true], as StackExchange.Redis takes it. "
+    private const string Help = "Redis (7 or later, with `maxmemory-policy noeviction`; it may lose anything at any time) of the queue index, for silos only: host:port[,host:port][,user=…][,password=…][,ssl=true], as StackExchange.Redis takes it. "
         + "Empty = the index is in memory; a cluster needs it.";
 
     /// <summary>A connection string of StackExchange.Redis.</summary>

@@ -2,7 +2,8 @@ namespace Angarium.Grains.Index;
 
 /// <summary>
 /// What Redis does for the index: one script a call of the seam, so that entry, lane and wake-up change together or not at all. Every key of a script is in one hash
-/// slot: what it touches is named by KEYS, but for the queues of lanes that it reads from the domain's own list of lanes. Redis 6.2 or later.
+/// slot: what it touches is named by KEYS, but for the queues of lanes that it reads from the domain's own list of lanes. Redis 7 or later: its commands are those of 6.2,
+/// which takes a script's writes on a primary that lost the replicas it needs: one that was deposed would confirm tokens.
 /// <para>
 /// No script has a `#!lua` line: with one, Redis 7 either refuses the whole script when memory is full or lets it take without limit. Without one, it refuses the
 /// first write that may add (ZADD) and passes everything behind a write that cannot (ZREM), which is what <see cref="IndexWriteStatus.Full"/> needs.

@@ -379,7 +379,7 @@ internal sealed partial class PackSweep(
     [LoggerMessage(2305, LogLevel.Information, "Read back {Recipients} recipients, {Elapsed} after the start")]
     private static partial void LogRead(ILogger logger, long recipients, TimeSpan elapsed);
 
-    [LoggerMessage(2306, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept; run `angarium spool verify`")]
+    [LoggerMessage(2306, LogLevel.Error, "Pack {Pack} fails its checksum: its mail cannot be read and the pack is kept")]
     private static partial void LogCorrupt(ILogger logger, PackName pack);
 
     [LoggerMessage(2307, LogLevel.Warning, "The queue index cannot be reached: only finished packs are swept: {Error}")]

@@ -119,16 +119,16 @@ internal static class CommandLine
 
     private static Command Spool()
     {
-        var verify = new Command("verify", "Check every pack and every ledger stream, beside a running relay or without one. Exit code 1 = something is damaged.");
-        verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(DataOf(line), line.GetValue(s_json), token)));
+        var verify = new Command("verify", "Check every pack and every ledger stream under `Data`, beside a running relay or without one. Exit code 1 = something is damaged. Not in a cluster.");
+        verify.SetAction((line, token) => GuardedAsync(() => SpoolCommand.VerifyAsync(Sources(line), line.GetValue(s_json), token)));
         return new Command("spool", "Look after the stored packs and ledger.") { verify };
     }
 
     private static Command Storage()
     {
-        var role = new Option<string>("--role") { Description = "The role that the keys are for: ingress, egress or api.", Required = true };
+        var role = new Option<string>("--role") { Description = "The roles of the processes that the keys are for: ingress, egress, api, or several with commas.", Required = true };
         var days = new Option<int>("--days") { Description = "How long they are good.", DefaultValueFactory = _ => 365 };
-        var keys = new Command("keys", "Print the settings by which processes of a role reach the stores of a cluster, and no more than they need (needs the account in Spool:Azure).") { role, days };
+        var keys = new Command("keys", "Print the settings by which processes with these roles reach the stores of a cluster, and no more than they need (needs the account in Spool:Azure).") { role, days };
         keys.SetAction((line, _) => GuardedAsync(() => Task.FromResult(StorageCommand.Keys(Sources(line), line.GetValue(role)!, line.GetValue(days), line.GetValue(s_json)))));
         return new Command("storage", "Look after the stores of a cluster.") { keys };
     }

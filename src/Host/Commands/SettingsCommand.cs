@@ -30,10 +30,15 @@ internal static class SettingsCommand
 
     /// <summary>The folder of the relay that a command means, whatever else may be wrong with the settings.</summary>
     /// <exception cref="CommandException">A source cannot be read.</exception>
-    public static string DataOf(SettingSources sources)
+    public static string DataOf(SettingSources sources) => DataOf(Read(sources));
+
+    public static string DataOf(SettingValues values) => values["Data"]?.Text is { Length: > 0 } data ? data : new RelayOptions().Data;
+
+    /// <summary>The values as written, whatever else may be wrong with them.</summary>
+    /// <exception cref="CommandException">A source cannot be read.</exception>
+    public static SettingValues Read(SettingSources sources)
     {
         var values = sources.Read();
-        if (values.Mistakes.Count > 0) throw new CommandException(values.Mistakes[0], ServeCommand.ExitBadSettings);
-        return values["Data"]?.Text is { Length: > 0 } data ? data : new RelayOptions().Data;
+        return values.Mistakes.Count > 0 ? throw new CommandException(values.Mistakes[0], ServeCommand.ExitBadSettings) : values;
     }
 }

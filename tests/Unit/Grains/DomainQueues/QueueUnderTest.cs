@@ -101,8 +101,6 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     /// <summary>Where the view finds what was born at a place.</summary>
     public Func<EntryPlace, EntryPlace?> Where { get; set; } = birth => birth;
 
-    public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
-
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
     public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
     {
