@@ -21,6 +21,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private readonly Dictionary<RecipientKey, RecipientBits> bits = [];
+    private readonly List<RecipientKey> elsewhere = [];
     private ulong drawn;
     private uint packs;
     private int number;
@@ -86,6 +87,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public StoreTime ListedFrom => StoreTime.Zero;
 
     public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
+
+    /// <summary>Another silo finishes it: in this view from the next refresh on.</summary>
+    public void FinishElsewhere(RecipientKey key) => elsewhere.Add(key);
 
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
     public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
@@ -153,7 +157,12 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public RecipientBits Bits(RecipientKey key) => bits.GetValueOrDefault(key);
 
-    public Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        foreach (var key in elsewhere) OnFinished(key);
+        elsewhere.Clear();
+        return Task.CompletedTask;
+    }
 
     public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => birth;
 
