@@ -84,7 +84,10 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public IReadOnlyList<LedgerPosition> Positions => [];
 
-    public StoreTime ListedFrom => StoreTime.Zero;
+    public StoreTime ListedFrom { get; set; }
+
+    /// <summary>Where packs lie of which the birth places are given; null = in no listing.</summary>
+    public Func<EntryPlace, EntryPlace?> Whereabouts { get; set; } = birth => birth;
 
     public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
 
@@ -164,7 +167,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         return Task.CompletedTask;
     }
 
-    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => birth;
+    public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => Whereabouts(birth);
 
     public StoreTime? Born(RecipientKey key) => StoreTime.FromDateTimeOffset(Start);
 
