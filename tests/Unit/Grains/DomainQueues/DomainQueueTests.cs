@@ -353,6 +353,18 @@ public class DomainQueueTests
     }
 
     [Fact]
+    public async Task Offer_WithANotBefore_WaitsForItInTheIndex()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1, notBefore: q.Clock.Now + TimeSpan.FromMilliseconds(90_400));
+        Assert.Equal(1, q.Index.Count);
+        await q.After(TimeSpan.FromSeconds(90));
+        Assert.Empty((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, Assert.Single((await q.Exchange(1)).Grants).Attempt);
+    }
+
+    [Fact]
     public async Task Clock_NotSettled_GrantsNothing()
     {
         var q = new QueueUnderTest();

@@ -95,14 +95,14 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public void FinishElsewhere(RecipientKey key) => elsewhere.Add(key);
 
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
-    public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
+    public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1, StoreTime notBefore = default)
     {
         var pack = ++packs;
         var keys = Enumerable.Range(0, messages * recipients).Select(i => new RecipientKey(7, pack, (ushort)i)).ToArray();
         var answer = Queue.Offer(new Offer
         {
             SentAt = Clock.Now, CommitBegan = Clock.Now, Pack = new PackName(PackKind.Birth, 7, pack),
-            Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, Message = k[0] })],
+            Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, NotBefore = notBefore, Message = k[0] })],
         });
         Assert.Equal((0, false), (answer.Refused, answer.Late));
         return keys;
