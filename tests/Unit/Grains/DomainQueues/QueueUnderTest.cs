@@ -195,6 +195,13 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public SiteState State { get; set; } = new();
 
+    /// <summary>The queue is told that a connection of the site has failed.</summary>
+    public void SiteFails(StoreTime? at = null)
+    {
+        State = new SiteState { LastFailure = at ?? Clock.Now, Trouble = new Reply(451, new EnhancedStatus(4, 4, 1), "no connection"), Own = true };
+        Queue.SiteChanged("site", State);
+    }
+
     public int SiteRetries { get; private set; }
 
     public ValueTask<SiteState> RetryAsync(string site)
