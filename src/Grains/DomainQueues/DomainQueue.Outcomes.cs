@@ -83,7 +83,7 @@ internal sealed partial class DomainQueue
         {
             OutcomeKind.Delivered => outcome.OwesRelayedNotice ? LedgerKind.Relayed : LedgerKind.Delivered,
             OutcomeKind.Failed => LedgerKind.Failed,
-            OutcomeKind.Deferred when born != default && Retry.IsExpired(born, now) && MayDecide(entry) => LedgerKind.Expired,
+            OutcomeKind.Deferred when born != default && Retry.IsExpired(born, now) && MayExpire(entry) => LedgerKind.Expired,
             _ => LedgerKind.Deferred,
         };
         // Somebody else's delivery of it is known: nothing is left to decide.
@@ -105,6 +105,10 @@ internal sealed partial class DomainQueue
     }
 
     private bool MayDecide(QueueEntry entry) => MayAct && (entry.FreshUntil > Now || HasToken);
+
+    /// <summary>Rule 20: held mail does not expire, and neither does what may have been held by an order not loaded yet. Deferred instead, its age is judged again.</summary>
+    private bool MayExpire(QueueEntry entry) =>
+        MayDecide(entry) && _control is { Held: false } control && _controlVersion == _seams.Control.Version(_domain) && !control.HeldMessages.Contains(entry.Message);
 
     /// <summary>
     /// A report under a lease that this activation did not grant, or that has ended: a delivery is a fact, whoever learns of it records it; anything else is an event

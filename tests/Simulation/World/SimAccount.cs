@@ -88,7 +88,7 @@ internal sealed partial class SimAccount(SimWorld world)
             var key = entry.Keys[i];
             var isNotice = record.Envelope.ReversePath.Length == 0;
             var address = record.Envelope.Recipients[i].Address;
-            var recipient = new SimRecipient(key, address, record.Envelope.Tenant, Now) { IsNotice = isNotice, Message = entry.Message.First, Content = content.ToArray(), IsAcknowledged = isNotice };
+            var recipient = new SimRecipient(key, address, record.Envelope.Tenant, Now) { IsNotice = isNotice, Message = entry.Message.First, NotBefore = record.Envelope.NotBefore, Content = content.ToArray(), IsAcknowledged = isNotice };
             if (!isNotice && _byAddress.TryGetValue(address, out var twin))
             {
                 Note(twin, $"durable a second time as {key}");
@@ -180,6 +180,7 @@ internal sealed partial class SimAccount(SimWorld world)
                 continue;
             }
 
+            if (recipient.NotBefore - s_skew > Now) Wrong("leased before its not-before", recipient);
             if (recipient.DecidedAt < asked) Wrong("decided and leased again", recipient);
             if (recipient.ToldAt < asked) Wrong("its sender was told, and it is leased again", recipient);
             foreach (var other in recipient.Grants)

@@ -21,6 +21,8 @@ internal sealed class SimRecipient(RecipientKey key, string address, string tena
 
     public RecipientKey Message { get; init; }
 
+    public StoreTime NotBefore { get; init; }
+
     public ReadOnlyMemory<byte> Content { get; init; }
 
     public bool IsAcknowledged { get; set; }

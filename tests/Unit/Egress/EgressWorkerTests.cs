@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Egress;
@@ -452,6 +453,40 @@ public sealed class EgressWorkerTests
         Assert.Equal(0, (await world.ReportAsync(SessionEvent.Lost)).Messages);
     }
 
+    /// <summary>Design rule 21: whom its pool has not heard for 20 s counts for nothing there, so it holds nothing either; what is on the wire is finished.</summary>
+    [Fact]
+    public async Task Polls_FailFor20Seconds_SessionsCloseBetweenTransactionsAndNothingIsReady()
+    {
+        var time = new WatchedTime();
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, time: time) { Lease = TimeSpan.FromMinutes(5) };
+        world.Mail("a@example.net");
+        world.Mail("b@example.net");
+        await world.StartAsync();
+        for (var polls = 0; polls < 2; polls++) await world.PolledAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        // The third tells of the connection; the second is answered for its sake, and takes breath once that was heard.
+        await time.MadeAsync(TimeSpan.FromMilliseconds(20));
+        world.TakePoolAway();
+        for (var second = 0; second < 19; second++) time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True(world.Worker.IsReady);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(world.Worker.IsReady);
+
+        world.BringPoolBack();
+        await connection.SayAsync("250 Ok");
+        Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
+        await connection.HearAsync("QUIT");
+        await connection.SayAsync("221 bye");
+        await world.ReportAsync(SessionEvent.Closed);
+        world.Order(OrderKind.Open);
+        using var next = await peer.GreetAsync();
+        Assert.True(world.Worker.IsReady);
+    }
+
     /// <summary>The session went on to another domain while it asked this one for more: all that comes is returned. What is kept is renewed, and never tried.</summary>
     [Fact]
     public async Task Feed_StoppedWhileAnExchangeIsOnItsWay_ReturnsEveryGrant()
@@ -469,6 +504,24 @@ public sealed class EgressWorkerTests
         await (await settled.Task);
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
         Assert.Equal(0, world.Context.Leases.Count);
+    }
+
+    /// <summary>Time that stands still, and tells who waits for it to go on.</summary>
+    private sealed class WatchedTime() : FakeTimeProvider(DateTimeOffset.UtcNow)
+    {
+        private readonly Channel<TimeSpan> made = Channel.CreateUnbounded<TimeSpan>();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            made.Writer.TryWrite(dueTime);
+            return timer;
+        }
+
+        public async Task MadeAsync(TimeSpan dueTime)
+        {
+            while (await made.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)) != dueTime) { }
+        }
     }
 
     /// <summary>Turns taken in the order that a thread pool seldom, but lawfully, takes them: the newest first.</summary>

@@ -26,12 +26,13 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     private readonly Dictionary<(ulong, int), ExchangeAnswer> answers = [];
     private readonly Channel<AttemptOutcome> outcomes = Channel.CreateUnbounded<AttemptOutcome>();
     private readonly Channel<SessionReport> reports = Channel.CreateUnbounded<SessionReport>();
+    private readonly Channel<PollRequest> polls = Channel.CreateUnbounded<PollRequest>();
     private readonly ConnectionWatch watch;
     private readonly RouteResolver routes;
     private TaskCompletionSource<PollAnswer>? held;
     private ulong leases;
     private long polled;
-    private bool left;
+    private bool left, away;
 
     public WorkerUnderTest(IPEndPoint? peer = null, Func<EgressOptions, EgressOptions>? change = null, string? hop = null, Action? dial = null, TimeProvider? time = null)
     {
@@ -100,6 +101,21 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         Order(OrderKind.Open);
     }
 
+    /// <summary>From now on the pool cannot be reached.</summary>
+    public void TakePoolAway()
+    {
+        lock (gate)
+        {
+            away = true;
+            held?.TrySetException(new TimeoutException("no answer"));
+        }
+    }
+
+    public void BringPoolBack()
+    {
+        lock (gate) away = false;
+    }
+
     public void Order(OrderKind kind, string domain = "example.net")
     {
         lock (gate) orders.Enqueue(new SessionOrder { Kind = kind, Permit = Permit, Site = routes.ResolveSiteAsync(domain, CancellationToken.None).AsTask().Result.Site, Domain = domain, Idle = Limit });
@@ -118,6 +134,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         }
     }
 
+    /// <summary>The next poll.</summary>
+    public async Task<PollRequest> PolledAsync() => await polls.Reader.ReadAsync().AsTask().WaitAsync(Limit);
+
     public async ValueTask DisposeAsync()
     {
         await Worker.StopAsync(CancellationToken.None);
@@ -131,6 +150,8 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         lock (gate)
         {
             Polls.Add(request);
+            polls.Writer.TryWrite(request);
+            if (away) return Task.FromException<PollAnswer>(new TimeoutException("no answer"));
             // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
             if (request.Number < polled) return Task.FromResult(new PollAnswer());
             polled = request.Number;

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Angarium.Egress;
+using Angarium.Grains.Membership;
 using Angarium.Host.Serving;
 using Angarium.Ingress;
 
@@ -46,6 +47,24 @@ public sealed class ReadinessTests : IDisposable
     {
         _lifetime.Started.Cancel();
         Assert.Null(new Readiness(_lifetime, null, null).Trouble);
+    }
+
+    [Fact]
+    public void Trouble_OfASilo_IsThatItsRowIsNotConfirmed()
+    {
+        _lifetime.Started.Cancel();
+        var standing = new Standing();
+        var readiness = new Readiness(_lifetime, null, null, standing);
+        Assert.Equal("grains: the membership row was not confirmed within 10 s", readiness.Trouble);
+        standing.IsConfirmed = true;
+        Assert.Null(readiness.Trouble);
+    }
+
+    private sealed class Standing : IStanding
+    {
+        public bool IsConfirmed { get; set; }
+
+        public bool IsSoleProcess => false;
     }
 
     private sealed class Status : IIngressStatus

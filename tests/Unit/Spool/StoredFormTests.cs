@@ -11,6 +11,7 @@ namespace Angarium.Unit.Spool;
 public sealed class StoredFormTests
 {
     private static readonly PackName Name = new(PackKind.Birth, 7, 1);
+    private static readonly PackName Copy = new(PackKind.Moved, 8, 2);
     private static readonly LedgerStream Stream = new(9, 1);
 
     [Fact]
@@ -97,6 +98,79 @@ public sealed class StoredFormTests
             + "6d706c6500003352656365697665643a2066726f6d20782062792079206964206161616161616161616161616f616161616161716161613b0d0a70b54460b309ea45", Convert.ToHexStringLower(Pack().Bytes));
 
     [Fact]
+    public void MovedPack_IsStoredAsPublished_AndSaysWhereItsEntriesComeFrom()
+    {
+        var pack = MovedPack();
+        Assert.Equal(
+            "414e475041434b0101000000000000000000000800000002000001a3186577c000000002000000d100000000000002a1000000000000000080d9c9d4c53714d855f896deda03"
+            + "713c020000000000000000070000000101000000000000000800000001020000000000000009000000018020000000000000000900000002000c0000000119000000c63780a0"
+            + "f1c2b134a097a8c3b1340b6f6e652e6578616d706c650764656661756c7401000000000000000700000001000101000000000000000700000001000100000098000000a90e00"
+            + "000001df000000c23780a0f1c2b134a097a8c3b1340b74776f2e6578616d706c6501000000000000000700000001000101000000000000000700000001010100000141000000"
+            + "a5454e5401000000c200000000000001db000000000000000484f2c8ee187fe1fa02000000010000000000000007000000010080a0f1c2b134a097a8c3b1340764656661756c"
+            + "740b6f6e652e6578616d706c651273656e646572406578616d706c652e6f726700010100000000000000070000000100010d61406f6e652e6578616d706c6500003352656365"
+            + "697665643a2066726f6d20782062792079206964206161616161616161616161616f616161616161716161613b0d0a126340318939c623626f6479454e5401000000c2000000"
+            + "00000001db000000000000000484f2c8ee187fe1fa02000000010000000000000007000000010080a0f1c2b134a097a8c3b1340764656661756c740b74776f2e6578616d706c"
+            + "651273656e646572406578616d706c652e6f726700010100000000000000070000000101010d624074776f2e6578616d706c6500003352656365697665643a2066726f6d2078"
+            + "2062792079206964206161616161616161616161616f616161616161716161613b0d0affcc4d53be83950a", Convert.ToHexStringLower(pack));
+        Assert.True(PackDecoder.TryReadHeader(pack, out var header));
+        var toc = PackDecoder.ReadTable(header, pack.AsSpan(PackFormat.HeaderSize, header.TableLength))!;
+        Assert.Equal((Copy, new StoreTime(1_800_000_600_000)), (toc.Name, toc.Created));
+        Assert.Equal([Name, Copy with { Number = 1 }], toc.Sources);
+        Assert.Equal([new LedgerPosition(Stream, 4096), new LedgerPosition(Stream with { Number = 2 }, 0)], toc.Positions);
+        Assert.Equal([(152U, 169U, new StoreTime(1_800_000_900_000)), (321U, 165U, new StoreTime(1_800_000_900_000))], toc.Entries.Select(e => (e.BirthOffset, e.BirthLength, e.NotBefore)));
+        Assert.Equal([new RecipientKey(7, 1, 0), new RecipientKey(7, 1, 1)], toc.Entries.SelectMany(e => e.Keys));
+        Assert.All(toc.Entries, e => Assert.Equal("body", System.Text.Encoding.ASCII.GetString(BodyOf(pack, PackDecoder.ReadRecord(Copy, RecordOf(pack, e))!))));
+    }
+
+    [Fact]
+    public void Segment_IsStoredAsPublished()
+    {
+        const ulong Nonce = 0x0102030405060708;
+        SegmentRow[] rows = [new(1, 120, 300, new StoreTime(1_800_000_000_000)), new(uint.MaxValue, 488, 5, new StoreTime(1_800_000_000_001))];
+        var header = SegmentFormat.Header(PackKind.Moved, 7, 3, Nonce);
+        Assert.Equal("414e475345474d01000000000000000100000000000000070000000000000003010203040506070800000000000000000000000000000000ee2059db0b0cc47b", Convert.ToHexStringLower(header));
+        Assert.True(SegmentFormat.TryReadHeader(header, out var nonce));
+        Assert.Equal(Nonce, nonce);
+
+        var frame = new byte[SegmentFormat.FrameHeaderSize];
+        SegmentFormat.WriteFrameHeader(frame, rows[0].Number, rows[0].Length, rows[0].Created, Nonce);
+        Assert.Equal("414e474652414d0101020304050607080000000000000001000000000000012c000001a3185c5000000000000000000033ee6b60fa3b1ed5", Convert.ToHexStringLower(frame));
+        ulong? known = Nonce;
+        Assert.True(SegmentFormat.TryReadFrameHeader(frame, 64, ref known, out var row));
+        Assert.Equal(rows[0], row);
+
+        var footer = SegmentFormat.Footer(rows, Nonce);
+        Assert.Equal(
+            "000000010000000000000078000000000000012c000001a3185c5000ffffffff00000000000001e80000000000000005000001a3185c50010000000000000002010203040506"
+            + "0708414e47464f4f5401120132ef93ffbabf", Convert.ToHexStringLower(footer));
+        Assert.True(SegmentFormat.TryReadFooter(footer, 493, out var read, out nonce));
+        Assert.Equal(Nonce, nonce);
+        Assert.Equal(rows, read);
+
+        var deletion = SegmentFormat.Deletion(5, Nonce);
+        Assert.Equal("000000052f240f06", Convert.ToHexStringLower(deletion));
+        Assert.True(SegmentFormat.TryReadDeletion(deletion, Nonce, out var number));
+        Assert.Equal(5U, number);
+    }
+
+    /// <summary>A new document's tag is random, so one that was published is read, and written on.</summary>
+    [Fact]
+    public async Task FileDocument_IsStoredAsPublished()
+    {
+        var files = new VolatileFileSystem(new Random(1));
+        files.CreateFolder("/data/private/control");
+        using (var published = files.Create("/data/private/control/a.doc")) published.Write(0, [Convert.FromHexString("414e47444f435501000000000000000526dca19baf9dbda66f6e65")]);
+        var store = new FileDocumentStore(files, "/data");
+        var read = (await store.ReadAsync("control/a", default))!;
+        Assert.Equal(("one", "5"), (System.Text.Encoding.ASCII.GetString(read.Content.Span), read.Tag));
+        Assert.Equal("6", await store.WriteAsync("control/a", "two"u8.ToArray(), "5", default));
+        using var file = files.Open("/data/private/control/a.doc", writable: false)!;
+        var written = new byte[file.Length];
+        file.Read(0, written);
+        Assert.Equal("414e47444f4355010000000000000006ae1ab3400e50551174776f", Convert.ToHexStringLower(written));
+    }
+
+    [Fact]
     public async Task Pack_OfALaterVersion_IsRefusedByName()
     {
         var (pack, rows) = Pack();
@@ -168,6 +242,22 @@ public sealed class StoredFormTests
         var (head, rows) = PackEncoder.Encode(Name, new StoreTime(1_800_000_000_000), drafts, [], []);
         return (head.Memory.ToArray(), rows);
     }
+
+    /// <summary>The entries of that pack, with a time to wait for, copied.</summary>
+    private static byte[] MovedPack()
+    {
+        var (_, rows) = Pack();
+        var mail = Mails.To("body", "a@one.example", "b@two.example");
+        var drafts = PackLayout.Of(Name.Id, [mail with { Envelope = mail.Envelope with { NotBefore = new StoreTime(1_800_000_900_000) } }], out _);
+        var (head, _) = PackEncoder.Encode(
+            Copy, new StoreTime(1_800_000_600_000), [.. drafts.Select((d, i) => d with { Birth = (rows[i].Offset, rows[i].Length) })],
+            [Name, Copy with { Number = 1 }], [new LedgerPosition(Stream, 4096), new LedgerPosition(Stream with { Number = 2 }, 0)]);
+        return head.Memory.ToArray();
+    }
+
+    private static byte[] RecordOf(byte[] pack, PackEntry entry) => pack[(int)entry.Offset..((int)entry.Offset + PackDecoder.RecordLength(pack.AsSpan((int)entry.Offset)))];
+
+    private static byte[] BodyOf(byte[] pack, EntryRecord record) => pack[(int)record.BodyOffset..(int)(record.BodyOffset + record.BodyLength)];
 
     /// <summary>Records that can be read.</summary>
     private static int Records(byte[] pack)

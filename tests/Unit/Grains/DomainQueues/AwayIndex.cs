@@ -3,7 +3,7 @@ using Angarium.Mail;
 
 namespace Angarium.Unit.Grains.DomainQueues;
 
-/// <summary>An index that cannot be reached when the test says so.</summary>
+/// <summary>An index that cannot be reached when the test says so, and whose answers are late enough for other things to happen first.</summary>
 internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
 {
     public bool IsAway { get; set; }
@@ -12,6 +12,9 @@ internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
 
     /// <summary>Until it ends, no write does.</summary>
     public Task Pause { get; set; } = Task.CompletedTask;
+
+    /// <summary>Called when the index has found out what it contains, before the answer is heard.</summary>
+    public Action? BeforeContained { get; set; }
 
     private IQueueIndex Index
     {
@@ -36,7 +39,12 @@ internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
 
     public ValueTask<IReadOnlyList<IndexRow>> ListAsync(string domain, StoreTime from, int limit, CancellationToken cancellationToken) => Index.ListAsync(domain, from, limit, cancellationToken);
 
-    public ValueTask<bool[]> ContainsAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken) => Index.ContainsAsync(domain, sights, cancellationToken);
+    public async ValueTask<bool[]> ContainsAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken)
+    {
+        var found = await Index.ContainsAsync(domain, sights, cancellationToken);
+        BeforeContained?.Invoke();
+        return found;
+    }
 
     public ValueTask<IndexSeen> SeeAsync(string domain, IReadOnlyList<IndexSight> sights, CancellationToken cancellationToken) => Index.SeeAsync(domain, sights, cancellationToken);
 

@@ -103,6 +103,61 @@ public class DomainQueueTests
         Assert.Empty((await q.Exchange(1)).Grants);
     }
 
+    /// <summary>A worker may have had it when it was held: its report of a failed attempt is no decision until it is released and tried again (design rule 20).</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Expiry_DeferredWhileHeld_WaitsForItsRelease(bool domain)
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromMinutes(1) });
+        var key = q.Offer(1)[0];
+        RecipientKey? held = domain ? null : key;
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(1), grant);
+        await q.Queue.HoldAsync(held);
+        Assert.True((await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred))).Acknowledged);
+        Assert.Equal(LedgerKind.Deferred, Assert.Single(q.Records).Kind);
+        await q.Queue.ReleaseAsync(held);
+        await q.After(FirstDelay + TimeSpan.FromSeconds(1));
+        await q.Exchange(0, outcomes: Outcome(Assert.Single((await q.Exchange(1)).Grants), OutcomeKind.Deferred));
+        Assert.Equal(NoticeKind.Expired, Assert.Single(q.Notices).Kind);
+    }
+
+    /// <summary>Design rule 6: expiry without an attempt needs age, and a connection of the site that failed since this was taken up.</summary>
+    [Fact]
+    public async Task Expiry_SiteHasFailedSince_EndsWhatIsOldEnough()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromSeconds(15) });
+        var before = q.Clock.Now - TimeSpan.FromSeconds(1);
+        var old = q.Offer(1)[0];
+        await q.After(TimeSpan.FromSeconds(16));
+        q.SiteFails(before);
+        Assert.Empty(q.Records);
+        var young = q.Offer(1)[0];
+        await q.After(TimeSpan.FromSeconds(1));
+        q.SiteFails();
+        Assert.Equal([(old, LedgerKind.Expired), (old, LedgerKind.Finished)], q.Records.Select(r => (r.Key, r.Kind)));
+        Assert.Equal(NoticeKind.Expired, Assert.Single(q.Notices).Kind);
+        Assert.Equal([young], Assert.Single((await q.Exchange(5)).Grants).Keys);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Expiry_SiteHasFailedSince_LeavesWhatIsHeld(bool domain)
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromSeconds(15) });
+        var keys = q.Offer(2);
+        await q.Queue.HoldAsync(domain ? null : keys[0]);
+        await q.After(TimeSpan.FromSeconds(16));
+        q.SiteFails();
+        Assert.Equal(domain ? [] : [keys[1]], q.Records.Where(r => r.Kind == LedgerKind.Expired).Select(r => r.Key));
+        await q.Queue.ReleaseAsync(domain ? null : keys[0]);
+        await q.After(TimeSpan.FromSeconds(1));
+        q.SiteFails();
+        Assert.Equal(keys.Order(), q.Records.Where(r => r.Kind == LedgerKind.Expired).Select(r => r.Key).Order());
+    }
+
     [Fact]
     public async Task Lease_WithoutReport_EndsAfter20Seconds_IsRecordedAndTriedAgain()
     {
@@ -460,6 +515,18 @@ public class DomainQueueTests
         Assert.Equal(keys.Except(leased.Keys), q.Records.Where(r => r.Kind == LedgerKind.Dropped).Select(r => r.Key));
         Assert.Empty(q.Notices);
         Assert.Empty((await q.Exchange(5)).Grants);
+    }
+
+    [Fact]
+    public async Task Offer_WithANotBefore_WaitsForItInTheIndex()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1, notBefore: q.Clock.Now + TimeSpan.FromMilliseconds(90_400));
+        Assert.Equal(1, q.Index.Count);
+        await q.After(TimeSpan.FromSeconds(90));
+        Assert.Empty((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromSeconds(1));
+        Assert.Equal(1, Assert.Single((await q.Exchange(1)).Grants).Attempt);
     }
 
     [Fact]

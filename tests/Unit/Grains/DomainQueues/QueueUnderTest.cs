@@ -21,6 +21,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private readonly Dictionary<RecipientKey, RecipientBits> bits = [];
+    private readonly List<RecipientKey> elsewhere = [];
     private ulong drawn;
     private uint packs;
     private int number;
@@ -101,15 +102,18 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     /// <summary>Where the view finds what was born at a place.</summary>
     public Func<EntryPlace, EntryPlace?> Where { get; set; } = birth => birth;
 
+    /// <summary>Another silo finishes it: in this view from the next refresh on.</summary>
+    public void FinishElsewhere(RecipientKey key) => elsewhere.Add(key);
+
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
-    public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
+    public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1, StoreTime notBefore = default)
     {
         var pack = ++packs;
         var keys = Enumerable.Range(0, messages * recipients).Select(i => new RecipientKey(7, pack, (ushort)i)).ToArray();
         var answer = Queue.Offer(new Offer
         {
             SentAt = Clock.Now, CommitBegan = Clock.Now, Pack = new PackName(PackKind.Birth, 7, pack),
-            Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, Message = k[0] })],
+            Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, NotBefore = notBefore, Message = k[0] })],
         });
         Assert.Equal((0, false), (answer.Refused, answer.Late));
         return keys;
@@ -166,7 +170,12 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public RecipientBits Bits(RecipientKey key) => bits.GetValueOrDefault(key);
 
-    public Task RefreshAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        foreach (var key in elsewhere) bits[key] = RecipientBits.Finished;
+        elsewhere.Clear();
+        return Task.CompletedTask;
+    }
 
     public EntryPlace? Locate(RecipientKey key, EntryPlace birth) => Where(birth);
 
@@ -197,6 +206,13 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     }
 
     public SiteState State { get; set; } = new();
+
+    /// <summary>The queue is told that a connection of the site has failed.</summary>
+    public void SiteFails(StoreTime? at = null)
+    {
+        State = new SiteState { LastFailure = at ?? Clock.Now, Trouble = new Reply(451, new EnhancedStatus(4, 4, 1), "no connection"), Own = true };
+        Queue.SiteChanged("site", State);
+    }
 
     public int SiteRetries { get; private set; }
 

@@ -251,6 +251,11 @@ public sealed class RecordViewTests
         var c = _all.Start("c");
         await c.Open();
         Assert.Equal(RecipientBits.Finished, c.View.Bits(Key(1)));
+        Assert.Equal(
+            [
+                "Warning: The checkpoint view/00000000000000000003 is damaged; an older one or the whole ledger is read instead",
+                "Warning: The checkpoint view/00000000000000000002 was written by a later version of angarium; an older one or the whole ledger is read instead",
+            ], c.Log.All.Where(l => l.Contains("checkpoint", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Time;
+using Angarium.TestKit.Logging;
 using Angarium.Unit.Grains.Control;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -60,9 +61,11 @@ internal sealed class ViewsUnderTest : IStoreClock
         public Silo(ViewsUnderTest all, string name)
         {
             (_all, Own) = (all, name);
-            View = new RecordView(all.Ledger, all.Documents, all, this, this, new DecodeLedger(b => LedgerReader.Decode(b.Span, out _)), () => Ledger!.Writer, all.Time, NullLogger<RecordView>.Instance);
+            View = new RecordView(all.Ledger, all.Documents, all, this, this, new DecodeLedger(b => LedgerReader.Decode(b.Span, out _)), () => Ledger!.Writer, all.Time, Log);
             Ledger = new LedgerWriter(all.Ledger, all.Documents, all, all.Time, NullLogger.Instance, View.OnDurable, silo: () => Own, mayRegister: () => IsConfirmed);
         }
+
+        public LogLines<RecordView> Log { get; } = new();
 
         public RecordView View { get; }
 
