@@ -77,9 +77,9 @@ public sealed class SiloFormTests : IStanding
     {
         var documents = new MemoryDocuments();
         var register = new WorkerRegister(documents, this);
-        await register.ClaimAsync("default", ulong.MaxValue, default);
+        await register.ClaimAsync("default", ulong.MaxValue, new StoreTime(5), default);
         Assert.True(await register.SaveAsync("default", ulong.MaxValue, ["w1", "w2"], default));
-        Assert.Equal("{\"version\":1,\"owner\":18446744073709551615,\"workers\":[\"w1\",\"w2\"]}", await TextAsync(documents, "pools/64656661756c74"));
+        Assert.Equal("{\"version\":1,\"owner\":18446744073709551615,\"workers\":[\"w1\",\"w2\"],\"claim\":5}", await TextAsync(documents, "pools/64656661756c74"));
     }
 
     [Fact]
