@@ -27,13 +27,10 @@ internal static class IngressInstruments
     public static readonly Histogram Commit = Metrics.CreateHistogram("angarium_ingress_commit_seconds", "From the end of a message's content to its reply.",
         new HistogramConfiguration { Buckets = Histogram.ExponentialBuckets(0.0005, 2, 16) });
 
-    private static readonly Counter.Child[] Rejections = CreateRejections();
+    private static readonly Counter Rejections = Metrics.CreateCounter(
+        "angarium_ingress_rejections_total", $"Replies of class 4 and 5, by reason: {string.Join(", ", Enum.GetNames<Rejection>()).ToLowerInvariant()}.", "reason");
 
-    public static Counter.Child Rejected(Rejection reason) => Rejections[(int)reason];
+    private static readonly Counter.Child[] ByReason = [.. Enum.GetNames<Rejection>().Select(name => Rejections.WithLabels(name.ToLowerInvariant()))];
 
-    private static Counter.Child[] CreateRejections()
-    {
-        var counter = Metrics.CreateCounter("angarium_ingress_rejections_total", "Replies of class 4 and 5, by reason.", "reason");
-        return [.. Enum.GetNames<Rejection>().Select(name => counter.WithLabels(name.ToLowerInvariant()))];
-    }
+    public static Counter.Child Rejected(Rejection reason) => ByReason[(int)reason];
 }

@@ -1,4 +1,7 @@
+using System.Text;
 using Angarium.Host.Configuration;
+using Angarium.Host.Serving;
+using Prometheus;
 
 namespace Angarium.Unit.Host;
 
@@ -15,8 +18,18 @@ public sealed class SettingReferenceTests
 
     [Fact]
     public void Markdown_OfAllMetrics_IsTheCommittedPage() => Assert.True(
-        Angarium.Host.Serving.MetricReference.Markdown(SettingCatalog.Assemblies) == File.ReadAllText(Path.Combine(Repository.Root, "docs", "operating", "metrics.md")),
+        MetricReference.Markdown(SettingCatalog.Assemblies) == File.ReadAllText(Path.Combine(Repository.Root, "docs", "operating", "metrics.md")),
         "docs/operating/metrics.md differs: dotnet run --project src/Host -- metrics > docs/operating/metrics.md");
+
+    /// <summary>Whatever the classes of instruments register is on the page, wherever they keep it.</summary>
+    [Fact]
+    public async Task Collectors_OfAllRoles_AreAllThatAreRegistered()
+    {
+        var known = MetricReference.Collectors(SettingCatalog.Assemblies).Select(collector => collector.Name);
+        using var text = new MemoryStream();
+        await Metrics.DefaultRegistry.CollectAndExportAsTextAsync(text);
+        Assert.Empty(Encoding.UTF8.GetString(text.ToArray()).Split('\n').Where(line => line.StartsWith("# TYPE angarium_", StringComparison.Ordinal)).Select(line => line.Split(' ')[2]).Except(known));
+    }
 
     [Fact]
     public void InForce_Secret_IsNotShown()
