@@ -17,7 +17,7 @@ public class ClauseTests(ITestOutputHelper output)
         var seed = Pins.Seeds[breaks];
         Assert.Empty(SimulationTests.Replay(seed, Breaks.None, breaks).Account.Wrongs);
         var wrongs = SimulationTests.Replay(seed, breaks, breaks).Account.Wrongs;
-        Assert.True(wrongs.Count > 0 && IsOf(breaks, wrongs[0]), $"seed {seed} does not notice that {clause} is left out; find another with ANGARIUM_FIND_PINS=1000");
+        Assert.True(wrongs.Count > 0 && IsOf(breaks, wrongs[0]), $"seed {seed} does not notice that {clause} is left out; find another with ANGARIUM_FIND_PINS=3500");
         output.WriteLine($"seed {seed}: {wrongs[0]}");
     }
 
@@ -30,7 +30,7 @@ public class ClauseTests(ITestOutputHelper output)
     {
         if (Environment.GetEnvironmentVariable("ANGARIUM_FIND_PINS") is not { } asked)
         {
-            Assert.Skip("only when asked: ANGARIUM_FIND_PINS=1000");
+            Assert.Skip("only when asked: ANGARIUM_FIND_PINS=3500");
             return;
         }
 

@@ -1,7 +1,7 @@
 namespace Angarium.Simulation.World;
 
 /// <summary>
-/// For each clause a seed that notices its absence, and that passes with it. Pins move whenever the steps of a seed do: ANGARIUM_FIND_PINS=3000 finds them anew and prints this table.
+/// For each clause a seed that notices its absence, and that passes with it. Pins move whenever the steps of a seed do: ANGARIUM_FIND_PINS=3500 finds them anew and prints this table.
 /// </summary>
 internal static class Pins
 {
