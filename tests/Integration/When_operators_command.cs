@@ -184,6 +184,7 @@ public sealed class When_operators_command(When_operators_command.Bench bench) :
         await RefusedAsync(2, "name a domain or a message id, or say --all", "queue", "retry", "one.test", "--all");
         await RefusedAsync(1, "no relay runs on /nowhere", "queue", "list", "--data", "/nowhere");
         await RefusedAsync(1, "Data: /nowhere is not there.", "spool", "verify", "--data", "/nowhere");
+        await RefusedAsync(2, "--role: `grains` needs no keys of its own", "storage", "keys", "--role", "ingress,grains", "--set", "Spool:Azure=UseDevelopmentStorage=true");
         await RefusedAsync(2, "the stores of the cluster `mail` are not under Data", "spool", "verify", "--set", "Cluster:Id=mail");
     }
 

@@ -126,9 +126,9 @@ internal static class CommandLine
 
     private static Command Storage()
     {
-        var role = new Option<string>("--role") { Description = "The role that the keys are for: ingress, egress or api.", Required = true };
+        var role = new Option<string>("--role") { Description = "The roles of the processes that the keys are for: ingress, egress, api, or several with commas.", Required = true };
         var days = new Option<int>("--days") { Description = "How long they are good.", DefaultValueFactory = _ => 365 };
-        var keys = new Command("keys", "Print the settings by which processes of a role reach the stores of a cluster, and no more than they need (needs the account in Spool:Azure).") { role, days };
+        var keys = new Command("keys", "Print the settings by which processes with these roles reach the stores of a cluster, and no more than they need (needs the account in Spool:Azure).") { role, days };
         keys.SetAction((line, _) => GuardedAsync(() => Task.FromResult(StorageCommand.Keys(Sources(line), line.GetValue(role)!, line.GetValue(days), line.GetValue(s_json)))));
         return new Command("storage", "Look after the stores of a cluster.") { keys };
     }

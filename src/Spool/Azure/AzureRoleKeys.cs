@@ -5,8 +5,8 @@ using Azure.Storage.Sas;
 namespace Angarium.Spool.Azure;
 
 /// <summary>
-/// Makes the credentials of the roles that are no silo (design: "Roles"): for each the containers it may touch, each with a SAS that allows no more than it needs. A silo has the account.
-/// Pure.
+/// Makes the credentials of processes that are no silo (design: "Roles"): the containers that their roles may touch, each with a SAS that allows no more than they need. A silo has the
+/// account. Pure.
 /// </summary>
 public static class AzureRoleKeys
 {
@@ -17,10 +17,13 @@ public static class AzureRoleKeys
         ("api", "ledger", BlobContainerSasPermissions.Read | BlobContainerSasPermissions.List), ("api", "cluster", BlobContainerSasPermissions.Read),
     ];
 
-    /// <summary>For each role what `Spool:Containers` of its processes holds: container → address with SAS.</summary>
+    /// <summary>The roles that have keys.</summary>
+    public static IEnumerable<string> Roles => Rights.Select(right => right.Role).Distinct();
+
+    /// <summary>What `Spool:Containers` of processes with these roles, all at once, holds: container → address with SAS.</summary>
     /// <param name="connectionString">With the account's key.</param>
     /// <exception cref="StoreUnavailableException">It is none.</exception>
-    public static IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Make(string connectionString, string prefix, DateTimeOffset expires)
+    public static IReadOnlyDictionary<string, string> Make(string connectionString, string prefix, IReadOnlyCollection<string> roles, DateTimeOffset expires)
     {
         BlobServiceClient account;
         try
@@ -34,9 +37,8 @@ public static class AzureRoleKeys
         }
 
         if (!account.CanGenerateAccountSasUri) throw new StoreUnavailableException("Spool:Azure: holds no account key; keys for the roles are made with it.");
-        return Rights.GroupBy(right => right.Role).ToDictionary(
-            role => role.Key,
-            IReadOnlyDictionary<string, string> (role) => role.ToDictionary(right => right.Container, right => Sas(account.GetBlobContainerClient($"{prefix}-{right.Container}"), right.Permissions, expires)));
+        return Rights.Where(right => roles.Contains(right.Role)).GroupBy(right => right.Container, right => right.Permissions).ToDictionary(
+            container => container.Key, container => Sas(account.GetBlobContainerClient($"{prefix}-{container.Key}"), container.Aggregate((all, one) => all | one), expires));
     }
 
     private static string Sas(BlobContainerClient container, BlobContainerSasPermissions permissions, DateTimeOffset expires)

@@ -66,6 +66,19 @@ public sealed class AzureStoresTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Roles_InOneProcess_HaveWhatEachNeedsAndNoMore()
+    {
+        var keys = _azure.KeysOf("ingress,egress,api");
+        Assert.Equal(["cluster", "ledger", "moved", "spool"], keys.Containers.Keys.Order());
+        await using var both = await OpenAsync(keys, StoreRights.Create | StoreRights.ReadPacks | StoreRights.ReadLedger | StoreRights.Cluster);
+        var receipt = await both.Writer.CommitAsync(Mails.To("x\r\n", "a@one.example"), None);
+        Assert.Equal(CommitStatus.Committed, receipt.Status);
+        Assert.Single((await both.Reader.ReadTocAsync(PackName.Birth(receipt.Id.First.PackId), None)).Value!.Entries);
+        var name = PackName.Birth(receipt.Id.First.PackId);
+        await Assert.ThrowsAsync<IOException>(() => _azure.Packs(keys).DeleteAsync(name, None));
+    }
+
+    [Fact]
     public async Task Members_ThatARoleHasNoRightTo_Throw()
     {
         await using var ingress = await OpenAsync(_azure.KeysOf("ingress"), StoreRights.Create | StoreRights.Cluster);

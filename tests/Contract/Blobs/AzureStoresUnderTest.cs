@@ -24,10 +24,10 @@ internal sealed class AzureStoresUnderTest : IAsyncDisposable
         return stores;
     }
 
-    /// <summary>What the role's processes are given.</summary>
+    /// <summary>What processes with the role, or several with commas, are given.</summary>
     public AzureStoreOptions KeysOf(string role, TimeSpan? validFor = null) => new()
     {
-        Prefix = Options.Prefix, Containers = AzureRoleKeys.Make(Options.Account, Options.Prefix, DateTimeOffset.UtcNow + (validFor ?? TimeSpan.FromHours(1)))[role],
+        Prefix = Options.Prefix, Containers = AzureRoleKeys.Make(Options.Account, Options.Prefix, role.Split(','), DateTimeOffset.UtcNow + (validFor ?? TimeSpan.FromHours(1))),
     };
 
     public AzureContainers Open(AzureStoreOptions options, RequestSpy? spy = null)
