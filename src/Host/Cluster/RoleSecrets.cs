@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
+using Angarium.Host.Configuration;
 
 namespace Angarium.Host.Cluster;
 
@@ -25,17 +26,13 @@ internal sealed class RoleSecrets
 
     private readonly (CallerRoles Role, string Proof)[] _own;
 
-    public RoleSecrets(string own, IReadOnlyDictionary<string, string> secrets)
-        : this([own], secrets)
-    {
-    }
-
     /// <param name="own">The roles of this process; `grains` alone if it is a silo, whatever else it runs.</param>
     /// <param name="secrets">Secret by role; must contain this process's own.</param>
     /// <exception cref="ArgumentException">They are not usable; the message says which, not what they are.</exception>
     public RoleSecrets(IReadOnlyList<string> own, IReadOnlyDictionary<string, string> secrets)
     {
-        if (own.SelectMany(role => Problems(role, secrets)).FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(secrets));
+        var missing = own.Where(role => !secrets.ContainsKey(role)).Select(role => $"Cluster:Secret:{role}: must be set; it proves this process's role to the silos.");
+        if (missing.Concat(Problems(secrets)).FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(secrets));
         _own = [.. own.Select(role => (s_roles[role], $"{role} {secrets[role]}"))];
         _hashes = secrets.ToFrozenDictionary(one => one.Key, one => (s_roles[one.Key], SHA256.HashData(Encoding.UTF8.GetBytes(one.Value)))).GetAlternateLookup<ReadOnlySpan<char>>();
     }
@@ -53,18 +50,17 @@ internal sealed class RoleSecrets
         return _own[0].Proof;
     }
 
-    /// <summary>What is wrong with them, in lines that an operator can act on and that show none.</summary>
-    public static IEnumerable<string> Problems(string own, IReadOnlyDictionary<string, string> secrets)
+    /// <summary>What is wrong with any of them, in lines that an operator can act on and that show none.</summary>
+    public static IEnumerable<string> Problems(IReadOnlyDictionary<string, string> secrets)
     {
-        if (!secrets.ContainsKey(own)) yield return $"Cluster:Secret:{own}: must be set; it proves this process's role to the silos.";
         foreach (var (role, secret) in secrets)
         {
-            if (!s_roles.ContainsKey(role)) yield return $"Cluster:Secret:{role}: there is no such role; the roles are ingress, egress, api and grains.";
-            if (secret.Length is < MinLength or > MaxLength) yield return $"Cluster:Secret:{role}: must have {MinLength} to {MaxLength} characters.";
+            if (!s_roles.ContainsKey(role)) yield return $"Cluster:Secret:{role}: there is no role `{role}`; the roles are {string.Join(", ", RelayOptions.AllRoles)}.";
+            if (secret.Length is < MinLength or > MaxLength) yield return $"Cluster:Secret:{role}: must have {MinLength} to {MaxLength} characters; make one with `openssl rand -hex 16`.";
         }
 
-        foreach (var same in secrets.GroupBy(one => one.Value).Where(group => group.Count() > 1))
-            yield return $"Cluster:Secret: {string.Join(" and ", same.Select(one => one.Key).Order(StringComparer.Ordinal))} have the same secret; each role needs its own.";
+        foreach (var same in secrets.GroupBy(one => one.Value).Where(same => same.Key.Length > 0 && same.Count() > 1))
+            yield return $"Cluster:Secret:{same.Last().Key}: is the same as that of {same.First().Key}; give each role a secret of its own.";
     }
 
     /// <summary>The role that a call's proof proves; none if it proves nothing. Takes the same time for every wrong secret of a role.</summary>

@@ -1,14 +1,12 @@
 using System.Net;
 using Angarium.Contracts.Configuration;
+using Angarium.Host.Cluster;
 
 namespace Angarium.Host.Configuration;
 
 /// <summary>How this process takes part in a cluster; without an id it is alone, with embedded stores. A value.</summary>
 public sealed record ClusterSettings : IValidates
 {
-    /// <summary>Least length of a role's secret.</summary>
-    public const int MinSecret = 16;
-
     [Setting("Cluster:Id", "Name of the cluster that this process is part of; empty = it is alone, with embedded stores under `Data`. Lower-case letters, digits and `-`, up to 32.")]
     public string Id { get; init; } = "";
 
@@ -21,7 +19,7 @@ public sealed record ClusterSettings : IValidates
     [Setting("Cluster:Advertise", "IP address under which the other processes reach this silo; it listens there only when it is an address of this machine, else on all.", DefaultText = "the machine's first address")]
     public string Advertise { get; init; } = "";
 
-    [Setting("Cluster:Secret:*", "Secret by which a role proves itself on every call: `Cluster:Secret:ingress`, `…:grains`, `…:egress`, `…:api`, all different, 16 characters at least. Silos need all four, the others their own.", Secret = true)]
+    [Setting("Cluster:Secret:*", "Secret by which a role proves itself on every call: `Cluster:Secret:ingress`, `…:grains`, `…:egress`, `…:api`, all different, 16 to 256 characters. Silos need all four, the others their own.", Secret = true)]
     public IReadOnlyDictionary<string, string> Secrets { get; init; } = new Dictionary<string, string>();
 
     public bool IsCluster => Id.Length > 0;
@@ -32,12 +30,7 @@ public sealed record ClusterSettings : IValidates
             yield return $"Cluster:Id: `{Id}` cannot name a cluster; use up to 32 lower-case letters, digits and `-`, such as `mail-1`.";
         if (Advertise.Length > 0 && (!IPAddress.TryParse(Advertise, out var address) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
             yield return $"Cluster:Advertise: `{Advertise}` is not the IP address of a machine; set the address that the other processes connect to, such as 10.1.2.3.";
-        foreach (var role in Secrets.Keys.Where(role => !RelayOptions.AllRoles.Contains(role, StringComparer.Ordinal)))
-            yield return $"Cluster:Secret:{role}: there is no role `{role}`; the roles are {string.Join(", ", RelayOptions.AllRoles)}.";
-        foreach (var (role, _) in Secrets.Where(secret => secret.Value.Length < MinSecret))
-            yield return $"Cluster:Secret:{role}: is shorter than {MinSecret} characters; make one with `openssl rand -hex 16`.";
-        foreach (var same in Secrets.GroupBy(secret => secret.Value).Where(same => same.Key.Length > 0 && same.Count() > 1))
-            yield return $"Cluster:Secret:{same.Last().Key}: is the same as that of {same.First().Key}; give each role a secret of its own.";
+        foreach (var problem in RoleSecrets.Problems(Secrets)) yield return problem;
         if (IsCluster && SiloPort == GatewayPort) yield return $"Cluster:GatewayPort: is that of Cluster:SiloPort ({SiloPort}); give each a port of its own.";
     }
 }

@@ -10,5 +10,5 @@ internal static class TestSecrets
         ["ingress"] = "ingress-secret-1f7a", ["egress"] = "egress-secret-93bc0", ["api"] = "api-secret-4d5e6f70", ["grains"] = "grains-secret-8a9b0c",
     };
 
-    public static RoleSecrets Of(string role) => role == "grains" ? new(role, All) : new(role, new Dictionary<string, string> { [role] = All[role] });
+    public static RoleSecrets Of(string role) => role == "grains" ? new([role], All) : new([role], new Dictionary<string, string> { [role] = All[role] });
 }

@@ -115,7 +115,7 @@ public sealed class When_a_role_calls_what_it_may_not : IAsyncLifetime
     public async Task Should_keep_a_client_with_a_wrong_secret_from_starting()
     {
         var log = new AllLines();
-        var wrong = new RoleSecrets("ingress", new Dictionary<string, string> { ["ingress"] = "not-the-secret-000" });
+        var wrong = new RoleSecrets(["ingress"], new Dictionary<string, string> { ["ingress"] = "not-the-secret-000" });
         using var patience = new CancellationTokenSource();
         var starting = TestClient.StartAsync(_cluster.Documents, _cluster.Id, wrong, null, log, patience.Token);
         await TestCluster.UntilAsync(() => log.All.Any(line => line.StartsWith("Error Angarium.", StringComparison.Ordinal) && line.Contains("may not call", StringComparison.Ordinal)), TimeSpan.FromSeconds(20), "a line that names the trouble");

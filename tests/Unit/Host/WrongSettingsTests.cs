@@ -31,6 +31,7 @@ public sealed class WrongSettingsTests : IDisposable
     [InlineData("Cluster:Advertise", "relay-1", "such as 10.1.2.3")]
     [InlineData("Cluster:Secret:postman", "0123456789abcdef", "the roles are ingress, grains, egress, api")]
     [InlineData("Cluster:Secret:egress", "short", "openssl rand -hex 16")]
+    [InlineData("Cluster:Secret:egress", "{300}", "must have 16 to 256 characters")]
     [InlineData("Spool:Spacing", "-1s", "such as `30s`")]
     [InlineData("Ingress:Smtp:Listen", "25", "write it as 0.0.0.0:25 or [::]:25")]
     [InlineData("Ingress:Smtp:Listen", "0.0.0.0:99999", "write it as 0.0.0.0:25 or [::]:25")]
@@ -68,7 +69,7 @@ public sealed class WrongSettingsTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_folder, "strangers"), "# ours\nsomebody@elsewhere.test\n");
         var values = new SettingValues();
-        foreach (var (name, text) in new[] { ("Hostname", "mx.example.org"), ("Http:Listen", "127.0.0.1:8080"), (setting, value.Replace("{folder}", _folder, StringComparison.Ordinal)) }) values.Set(name, text, "test");
+        foreach (var (name, text) in new[] { ("Hostname", "mx.example.org"), ("Http:Listen", "127.0.0.1:8080"), (setting, value.Replace("{folder}", _folder, StringComparison.Ordinal).Replace("{300}", new('s', 300), StringComparison.Ordinal)) }) values.Set(name, text, "test");
         var line = Assert.Single(SettingBinder.Bind(SettingCatalog.All, values).Mistakes);
         Assert.StartsWith(setting, line, StringComparison.Ordinal);
         Assert.Contains(fix, line, StringComparison.Ordinal);
