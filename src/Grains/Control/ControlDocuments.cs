@@ -20,6 +20,9 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
 
     private const int MaxAttempts = 20;
 
+    /// <summary>The version of both documents that this build reads and writes.</summary>
+    private const int Format = 1;
+
     /// <summary>Changes that the list of them holds: who looks so seldom that it missed one takes everything for changed.</summary>
     private const int MaxChanges = 500;
 
@@ -42,8 +45,7 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
     {
         var (hasChanged, document) = await documents.ReadIfChangedAsync(Changes, _changesTag, cancellationToken);
         if (!hasChanged && _seen is not null) return;
-        var changes = Read(document, StoredJson.Default.ChangeList) ?? new ChangeList(1, 0, []);
-        if (changes.Version != 1) throw new InvalidDataException($"{Changes} is of version {changes.Version}; this version of angarium reads 1.");
+        var changes = Read(Changes, document, StoredJson.Default.ChangeList) ?? new ChangeList(Format, 0, []);
         lock (_gate)
         {
             var first = changes.Count - changes.Domains.Length;
@@ -54,14 +56,14 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
     }
 
     public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) =>
-        Read(await documents.ReadAsync(Name(domain), cancellationToken));
+        Read(domain, await documents.ReadAsync(Name(domain), cancellationToken));
 
     public async Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var document = await documents.ReadAsync(Name(domain), cancellationToken);
-            var before = Read(document);
+            var before = Read(domain, document);
             var after = change(before);
             if (after.HeldMessages.Count > MaxHeldMessages) throw new InvalidOperationException($"More than {MaxHeldMessages} messages of one domain cannot be held; hold the domain.");
             if (after.Held == before.Held && after.HeldMessages.SetEquals(before.HeldMessages)) return after;
@@ -81,9 +83,8 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var document = await documents.ReadAsync(Changes, cancellationToken);
-            var before = Read(document, StoredJson.Default.ChangeList) ?? new ChangeList(1, 0, []);
-            if (before.Version != 1) throw new InvalidDataException($"{Changes} is of version {before.Version}; this version of angarium reads 1.");
-            var after = new ChangeList(1, before.Count + 1, [.. before.Domains.TakeLast(MaxChanges - 1), domain]);
+            var before = Read(Changes, document, StoredJson.Default.ChangeList) ?? new ChangeList(Format, 0, []);
+            var after = new ChangeList(Format, before.Count + 1, [.. before.Domains.TakeLast(MaxChanges - 1), domain]);
             if (await documents.WriteAsync(Changes, JsonSerializer.SerializeToUtf8Bytes(after, StoredJson.Default.ChangeList), document?.Tag, cancellationToken) is not null) return;
         }
 
@@ -102,22 +103,27 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         _floor = ++_versions;
     }
 
-    private static T? Read<T>(Document? document, JsonTypeInfo<T> type) where T : class
+    /// <summary>The version first: what it says of the rest is clearer than the first member that this build does not know.</summary>
+    private static T? Read<T>(string what, Document? document, JsonTypeInfo<T> type) where T : class
     {
+        if (document is null) return null;
         try
         {
-            return document is null ? null : JsonSerializer.Deserialize(document.Content.Span, type);
+            using var json = JsonDocument.Parse(document.Content);
+            if (json.RootElement is { ValueKind: JsonValueKind.Object } root && root.TryGetProperty("version", out var version) && version.GetRawText() != $"{Format}")
+                throw new InvalidDataException($"{what} is of version {version.GetRawText()}; this version of angarium reads {Format}.");
+            return json.Deserialize(type);
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException("A control document cannot be read: " + e.Message, e);
+            throw new InvalidDataException($"{what} cannot be read: {e.Message}", e);
         }
     }
 
-    private static DomainControl Read(Document? document)
+    private static DomainControl Read(string domain, Document? document)
     {
         if (document is null) return DomainControl.None;
-        var stored = Read(document, StoredJson.Default.Stored) ?? throw new InvalidDataException("An empty control document.");
+        var stored = Read($"The control document of {domain}", document, StoredJson.Default.Stored) ?? throw new InvalidDataException($"The control document of {domain} is empty.");
         var held = new HashSet<RecipientKey>();
         foreach (var text in stored.Messages) held.Add(RecipientKey.TryParse(text, out var key) ? key : throw new InvalidDataException($"`{text}` is not a message id."));
         return new DomainControl { Held = stored.Held, HeldMessages = held };
@@ -125,15 +131,19 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
 
     private static string Name(string domain) => "control/" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(domain)).AsSpan(0, 16));
 
-    /// <summary>The document as stored. The domain is in it for people who look.</summary>
-    internal sealed record Stored(string Domain, bool Held, string[] Messages);
+    /// <summary>The document as stored. The domain is in it for people who look; version 1 is not written.</summary>
+    internal sealed record Stored(string Domain, bool Held, string[] Messages)
+    {
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+        public int? Version { get; init; }
+    }
 
     /// <summary>`control/changes` as stored: how many changes there were ever, and the domains of the last of them.</summary>
     internal sealed record ChangeList(int Version, long Count, string[] Domains);
 }
 
-/// <summary>Generated reader and writer of the document. Stateless.</summary>
+/// <summary>Generated reader and writer of the documents. An unknown member is refused: rewriting the document would lose it. Stateless.</summary>
 [JsonSerializable(typeof(ControlDocuments.Stored))]
 [JsonSerializable(typeof(ControlDocuments.ChangeList))]
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
 internal sealed partial class StoredJson : JsonSerializerContext;

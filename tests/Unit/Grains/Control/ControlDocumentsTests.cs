@@ -1,3 +1,4 @@
+using System.Text;
 using Angarium.Grains.Control;
 using Angarium.Grains.Membership;
 using Angarium.Mail;
@@ -64,11 +65,40 @@ public class ControlDocumentsTests
         Assert.NotEqual(before, b.Version("never-changed"));
     }
 
-    [Fact]
-    public async Task Hear_OfALaterVersion_IsRefused()
+    [Theory]
+    [InlineData("{\"version\":2,\"count\":1,\"domains\":[],\"other\":1}", "control/changes is of version 2; this version of angarium reads 1.")]
+    [InlineData("{\"version\":1,\"count\":1,\"domains\":[],\"other\":1}", "control/changes cannot be read: ")]
+    public async Task Hear_OfALaterForm_IsRefused(string stored, string says)
     {
-        await _documents.WriteAsync("control/changes", "{\"version\":2,\"count\":1,\"domains\":[]}"u8.ToArray(), null, default);
-        await Assert.ThrowsAsync<InvalidDataException>(() => new ControlDocuments(_documents, new Clustered()).HearAsync(default));
+        await _documents.WriteAsync("control/changes", Encoding.UTF8.GetBytes(stored), null, default);
+        var refused = await Assert.ThrowsAsync<InvalidDataException>(() => new ControlDocuments(_documents, new Clustered()).HearAsync(default));
+        Assert.StartsWith(says, refused.Message);
+    }
+
+    [Fact]
+    public async Task Change_AsStored_HasNoVersion_AndIsReadWithOne()
+    {
+        await _control.ChangeAsync("a.example", c => c with { Held = true, HeldMessages = new HashSet<RecipientKey> { s_key } }, default);
+        var name = Assert.Single(await _documents.ListAsync("control/", default));
+        var document = (await _documents.ReadAsync(name, default))!;
+        var text = Encoding.UTF8.GetString(document.Content.Span);
+        Assert.Equal($"{{\"domain\":\"a.example\",\"held\":true,\"messages\":[\"{s_key}\"]}}", text);
+        await _documents.WriteAsync(name, Encoding.UTF8.GetBytes(text.Replace("{", "{\"version\":1,", StringComparison.Ordinal)), document.Tag, default);
+        Assert.True((await _control.LoadAsync("a.example", default)).Held);
+    }
+
+    [Theory]
+    [InlineData("\"version\":2,\"until\":5", "The control document of a.example is of version 2; this version of angarium reads 1.")]
+    [InlineData("\"until\":5", "The control document of a.example cannot be read: ")]
+    public async Task Change_OfALaterForm_IsRefusedAndKept(string member, string says)
+    {
+        await _control.ChangeAsync("a.example", c => c with { Held = true }, default);
+        var name = Assert.Single(await _documents.ListAsync("control/", default));
+        var stored = Encoding.UTF8.GetBytes($"{{\"domain\":\"a.example\",\"held\":true,\"messages\":[],{member}}}");
+        await _documents.WriteAsync(name, stored, (await _documents.ReadAsync(name, default))!.Tag, default);
+        Assert.StartsWith(says, (await Assert.ThrowsAsync<InvalidDataException>(() => _control.LoadAsync("a.example", default))).Message);
+        await Assert.ThrowsAsync<InvalidDataException>(() => _control.ChangeAsync("a.example", c => c with { Held = false }, default));
+        Assert.Equal(stored, (await _documents.ReadAsync(name, default))!.Content.ToArray());
     }
 
     private sealed class Clustered : IStanding
