@@ -12,31 +12,34 @@ internal static class FaultKinds
 {
     public static IReadOnlyList<Fault> All { get; } =
     [
-        new("kill-ingress", a => Has(a, "ingress"), (a, r, s) => KillAsync(a, a.Cluster.With("ingress"), r, s)),
-        new("kill-silo", a => Has(a, "grains"), (a, r, s) => KillAsync(a, a.Cluster.With("grains"), r, s)),
-        new("kill-egress", a => Has(a, "egress"), (a, r, s) => KillAsync(a, a.Cluster.With("egress"), r, s)),
-        new("kill-dns", _ => true, (a, r, s) => KillAsync(a, [a.Cluster.Dns], r, s)),
-        new("stop-ingress", a => Has(a, "ingress"), (a, r, s) => StopAsync(a, a.Cluster.With("ingress"), r, s)),
-        new("stop-silo", a => Has(a, "grains"), (a, r, s) => StopAsync(a, a.Cluster.With("grains"), r, s)),
-        new("stop-egress", a => Has(a, "egress"), (a, r, s) => StopAsync(a, a.Cluster.With("egress"), r, s)),
-        new("redis-crash", a => a.Cluster.Redis is not null, RedisCrashAsync),
-        new("redis-flush", a => a.Cluster.Redis is not null, RedisFlushAsync),
-        new("redis-failover", a => a.Cluster.Redis is not null, RedisFailOverAsync),
-        new("azurite-down", a => a.Cluster.Azurite is not null, AzuriteDownAsync),
-        new("azurite-slow", a => a.Cluster.Azurite is not null, AzuriteSlowAsync),
-        new("disk-full", a => Has(a, "ingress"), DiskFullAsync),
-        new("sink-down", _ => true, SinkDownAsync),
-        new("cut", a => a.Cluster.Redis is not null, CutAsync),
-        new("unplug", _ => true, UnplugAsync),
-        new("clock", a => Clocks(a).Any(), ClockAsync),
-        new("rolling", _ => true, RollingAsync),
+        new("kill-ingress", (a, r, s) => KillAsync(a, a.Cluster.With("ingress"), r, s)),
+        new("kill-silo", (a, r, s) => KillAsync(a, a.Cluster.With("grains"), r, s)),
+        new("kill-egress", (a, r, s) => KillAsync(a, a.Cluster.With("egress"), r, s)),
+        new("kill-api", (a, r, s) => KillAsync(a, a.Cluster.With("api"), r, s)),
+        new("kill-dns", (a, r, s) => KillAsync(a, [a.Cluster.Dns], r, s)),
+        new("stop-ingress", (a, r, s) => StopAsync(a, a.Cluster.With("ingress"), r, s)),
+        new("stop-silo", (a, r, s) => StopAsync(a, a.Cluster.With("grains"), r, s)),
+        new("stop-egress", (a, r, s) => StopAsync(a, a.Cluster.With("egress"), r, s)),
+        new("stop-api", (a, r, s) => StopAsync(a, a.Cluster.With("api"), r, s)),
+        new("redis-crash", RedisCrashAsync, InClusterOnly: true),
+        new("redis-flush", RedisFlushAsync, InClusterOnly: true),
+        new("redis-failover", RedisFailOverAsync, InClusterOnly: true),
+        new("azurite-down", AzuriteDownAsync, InClusterOnly: true),
+        new("azurite-slow", AzuriteSlowAsync, InClusterOnly: true),
+        new("disk-full", DiskFullAsync),
+        new("sink-down", SinkDownAsync),
+        new("cut", CutAsync, InClusterOnly: true),
+        new("unplug", UnplugAsync),
+        new("clock", ClockAsync),
+        new("rolling", RollingAsync),
     ];
 
-    /// <summary>The kinds that a list of names or of their beginnings (`kill,redis-flush`) chooses.</summary>
-    public static IReadOnlyList<Fault> Choose(string list)
+    /// <summary>The kinds that a list of names or of their beginnings (`kill,redis-flush`) chooses; for one process with all roles without those that need others.</summary>
+    public static IReadOnlyList<Fault> Choose(string list, bool isAlone = false)
     {
-        if (list == "all") return All;
         if (list == "none") return [];
+        if (isAlone) return Choose(list).Where(f => !f.InClusterOnly).ToList() is { Count: > 0 } possible ? possible : throw new ArgumentException($"`{list}` names nothing that could strike a process that is alone");
+        if (list == "all") return All;
         var chosen = new List<Fault>();
         foreach (var name in list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
@@ -47,8 +50,6 @@ internal static class FaultKinds
 
         return chosen;
     }
-
-    private static bool Has(Arena arena, string role) => arena.Cluster.With(role).Any();
 
     /// <summary>Whose attempts a process' trouble may double: an egress its own, a silo (it holds leases and the records) anyone's, the others none.</summary>
     private static string Doubles(Node node) => node.Role switch { "egress" => node.Name, "grains" or "all" or "azurite" => "*", _ => "" };

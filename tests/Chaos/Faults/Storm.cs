@@ -24,10 +24,13 @@ internal sealed class Storm(IReadOnlyList<Fault> kinds, int seed, double every, 
         get { lock (gate) return failures.ToArray(); }
     }
 
+    /// <summary>How many cards a run is dealt.</summary>
+    public static int Cards(TimeSpan length, double every) => Math.Max(1, (int)(length.TotalSeconds / every));
+
     /// <summary>The cards of a run.</summary>
-    internal static IEnumerable<T> Deal<T>(IReadOnlyList<T> kinds, int seed, int count)
+    public static IEnumerable<T> Deal<T>(IReadOnlyList<T> kinds, int seed, int count)
     {
-        for (var i = 0; i < count; i++)
+        for (var i = 0; i < count && kinds.Count > 0; i++)
         {
             var (deck, card) = Math.DivRem(((long)seed * count) + i, kinds.Count);
             var shuffled = kinds.ToArray();
@@ -39,17 +42,12 @@ internal sealed class Storm(IReadOnlyList<Fault> kinds, int seed, double every, 
     public async Task RunAsync(Arena arena, TimeSpan length)
     {
         var random = new Random(seed);
-        var possible = kinds.Where(k => k.IsPossible(arena)).ToList();
         var running = new List<Task>();
-        if (possible.Count > 0)
+        foreach (var kind in Deal(kinds, seed, Cards(length, every)))
         {
-            var count = Math.Max(1, (int)(length.TotalSeconds / every));
-            foreach (var kind in Deal(possible, seed, count))
-            {
-                lock (gate) counts.TryAdd(kind.Name, 0);
-                await arena.HoldAsync(random, 0, every * 1.8);
-                running.Add(StrikeAsync(kind, arena, new Random(random.Next())));
-            }
+            lock (gate) counts.TryAdd(kind.Name, 0);
+            await arena.HoldAsync(random, 0, every * 1.8);
+            running.Add(StrikeAsync(kind, arena, new Random(random.Next())));
         }
 
         await Task.WhenAll(running);

@@ -17,7 +17,7 @@ internal static class Campaign
         try
         {
             options = RunOptions.Parse(arguments);
-            kinds = FaultKinds.Choose(options.Faults);
+            kinds = FaultKinds.Choose(options.Faults, options.IsAlone);
         }
         catch (Exception e) when (e is ArgumentException or FormatException)
         {
@@ -43,10 +43,10 @@ internal static class Campaign
             if (File.Exists(file)) results.Add(JsonSerializer.Deserialize<Result>(await File.ReadAllTextAsync(file))!);
         }
 
-        return Sum(options, results, failed);
+        return Sum(options, kinds, results, failed);
     }
 
-    private static int Sum(RunOptions options, List<Result> results, int failed)
+    private static int Sum(RunOptions options, IReadOnlyList<Fault> kinds, List<Result> results, int failed)
     {
         var faults = results.SelectMany(r => r.Faults).GroupBy(f => f.Key).ToDictionary(g => g.Key, g => g.Sum(f => f.Value));
         if (options.Seeds > 1)
@@ -57,11 +57,18 @@ internal static class Campaign
             Console.WriteLine("  faults: " + string.Join(", ", faults.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key} {f.Value}")));
         }
 
-        var never = faults.Where(f => f.Value == 0).Select(f => f.Key).ToList();
+        var never = Never(options, kinds, faults);
         if (never.Count > 0) Console.WriteLine($"never struck: {string.Join(", ", never)}");
         Console.WriteLine($"\n{options.Seeds - failed} of {options.Seeds} {(options.Seeds == 1 ? "run" : "runs")} clean, {results.Sum(r => r.Acknowledged)} acknowledged, {results.Sum(r => r.Lost)} lost");
         return failed > 0 || never.Count > 0 || results.Count < options.Seeds ? 1 : 0;
     }
+
+    /// <summary>What the seeds were dealt and did not strike, whatever their results say of it. Of seeds enough for two decks that is any kind that was chosen.</summary>
+    internal static IReadOnlyList<string> Never(RunOptions options, IReadOnlyList<Fault> kinds, IReadOnlyDictionary<string, int> struck) =>
+    [
+        .. Enumerable.Range(options.Seed, options.Seeds).SelectMany(seed => Storm.Deal(kinds, seed, Storm.Cards(TimeSpan.FromMinutes(options.Minutes), options.Every)))
+            .Select(kind => kind.Name).Distinct().Where(name => struck.GetValueOrDefault(name) == 0).Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>This executable with other arguments, in namespaces of its own.</summary>
     public static async Task<int> ApartAsync(IEnumerable<string> arguments)

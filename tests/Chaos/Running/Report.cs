@@ -50,7 +50,7 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         foreach (var node in cluster.All.Where(n => n.Deaths > 0)) Line($"  {node.Name} ended by itself {node.Deaths} times, last with code {node.LastCode}");
         Line($"  processor seconds of what runs now: {string.Join(", ", cluster.All.Select(n => $"{n.Name} {n.Cpu.TotalSeconds:f0}"))}");
         Line("  counted by the relay:");
-        foreach (var (name, value) in meters.Matching("duplicate", "refused", "stale", "deliveries", "corrupt", "lost", "swept", "sweep", "ledger_failures", "lease", "owner", "fence", "held")) Line($"    {value,9:f0}  {name}");
+        foreach (var (name, value) in meters.Matching("duplicate", "refused", "stale", "deliveries", "corrupt", "sweep", "ledger_failures", "poll_failures", "rejections")) Line($"    {value,9:f0}  {name}");
         if (faults.Count > 0) foreach (var node in cluster.All) Line(node.Tail());
         Line(faults.Count == 0 ? $"seed {options.Seed}: clean" : $"seed {options.Seed}: NOT CLEAN: {string.Join("; ", faults)} (books and logs: {folder})");
         File.WriteAllText(Path.Combine(folder, "report.txt"), text.ToString());
