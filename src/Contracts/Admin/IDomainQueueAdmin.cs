@@ -28,6 +28,7 @@ public interface IDomainQueueAdmin : IGrainWithStringKey
     Task Release(RecipientKey? message);
 }
 
+/// <summary>What an operator is shown of a domain's queue at one moment; times are the store's. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.QueueSnapshot")]
 public sealed record QueueSnapshot
 {
@@ -54,6 +55,7 @@ public sealed record QueueSnapshot
     [Id(9)] public bool IndexAway { get; init; }
 }
 
+/// <summary>One queued recipient, as an operator is shown it. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.QueuedRecipient")]
 public sealed record QueuedRecipient
 {

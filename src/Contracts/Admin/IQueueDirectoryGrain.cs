@@ -18,5 +18,6 @@ public interface IQueueDirectoryGrain : IGrainWithIntegerKey
     Task<string[]> FindMessage(RecipientKey message);
 }
 
+/// <summary>A domain and how many of its recipients are queued. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.QueuedDomain")]
 public readonly record struct QueuedDomain([property: Id(0)] string Domain, [property: Id(1)] long Queued);

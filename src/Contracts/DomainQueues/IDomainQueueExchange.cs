@@ -15,6 +15,7 @@ public interface IDomainQueueExchange : IGrainWithStringKey
     ValueTask<RenewAnswer> Renew(RenewRequest request);
 }
 
+/// <summary>What a session tells its domain's queue (the outcomes of what it was granted) and asks of it (more). A value; repeated with the same number until it is answered (design rule 17).</summary>
 [GenerateSerializer, Immutable, Alias("angarium.ExchangeRequest")]
 public sealed record ExchangeRequest
 {
@@ -59,6 +60,7 @@ public enum OutcomeKind : byte
     NotFound = 5,
 }
 
+/// <summary>How an attempt ended for recipients that were leased together. A value; the worker repeats it until it is acknowledged.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.AttemptOutcome")]
 public sealed record AttemptOutcome
 {
@@ -90,6 +92,7 @@ public sealed record AttemptOutcome
     [Id(10)] public RecipientSummary[]? Summaries { get; init; }
 }
 
+/// <summary>What the ledger keeps of a recipient's envelope when the pack is gone. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.RecipientSummary")]
 public sealed record RecipientSummary
 {
@@ -119,6 +122,7 @@ public enum ExchangeNext : byte
     Wait = 2,
 }
 
+/// <summary>The queue's answer to an exchange: what it recorded, what it grants, what comes next. A value; a repeated request has the same one.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.ExchangeAnswer")]
 public sealed record ExchangeAnswer
 {
@@ -152,6 +156,7 @@ public sealed record Grant
     [Id(5)] public RecipientKey Message { get; init; }
 }
 
+/// <summary>The leases of one domain that a worker still works under. A value (design rule 15).</summary>
 [GenerateSerializer, Immutable, Alias("angarium.RenewRequest")]
 public sealed record RenewRequest
 {
@@ -162,6 +167,7 @@ public sealed record RenewRequest
     [Id(2)] public required HeldLease[] Leases { get; init; }
 }
 
+/// <summary>A lease as its worker has it, told so that an activation that did not grant it can hold its entry (design rule 16). A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.HeldLease")]
 public sealed record HeldLease
 {

@@ -26,6 +26,7 @@ public sealed record Offer
     [Id(3)] public required OfferedEntry[] Entries { get; init; }
 }
 
+/// <summary>One message for one domain: where its entry lies in the pack, and its recipients. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.OfferedEntry")]
 public sealed record OfferedEntry
 {

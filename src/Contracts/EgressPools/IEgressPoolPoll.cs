@@ -17,6 +17,7 @@ public interface IEgressPoolPoll : IGrainWithStringKey
     Task<PollAnswer> Poll(PollRequest request);
 }
 
+/// <summary>What a worker tells its pool every few seconds: that it lives, what it holds, what happened, how much more it could carry. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.PollRequest")]
 public sealed record PollRequest
 {
@@ -41,9 +42,11 @@ public sealed record PollRequest
     [Id(6)] public bool Leaving { get; init; }
 }
 
+/// <summary>A connection that a worker has or is making, and on whose behalf. A value (design rule 21).</summary>
 [GenerateSerializer, Immutable, Alias("angarium.HeldPermit")]
 public readonly record struct HeldPermit([property: Id(0)] ulong Permit, [property: Id(1)] string Site, [property: Id(2)] string Domain);
 
+/// <summary>What happened to a session. Numbers are a wire contract.</summary>
 public enum SessionEvent : byte
 {
     /// <summary>Connected and greeted: the site counts a success. Told again every ten seconds while messages go through: they count as one more.</summary>
@@ -62,6 +65,7 @@ public enum SessionEvent : byte
     Lost = 5,
 }
 
+/// <summary>An event of one session for its site. A value; told again with every poll until one is accepted.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.SessionReport")]
 public sealed record SessionReport
 {
@@ -85,6 +89,7 @@ public sealed record SessionReport
     [Id(7)] public bool Own { get; init; }
 }
 
+/// <summary>What a worker is told to do with a permit. Numbers are a wire contract.</summary>
 public enum OrderKind : byte
 {
     /// <summary>Connect to the site and exchange with the domain, under this permit.</summary>
@@ -97,6 +102,7 @@ public enum OrderKind : byte
     Close = 3,
 }
 
+/// <summary>What a site has a worker do with one connection. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.SessionOrder")]
 public sealed record SessionOrder
 {
@@ -118,6 +124,7 @@ public sealed record SessionOrder
     [Id(6)] public TimeSpan Spacing { get; init; }
 }
 
+/// <summary>The pool's answer to a poll: what the worker shall do. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.PollAnswer")]
 public sealed record PollAnswer
 {

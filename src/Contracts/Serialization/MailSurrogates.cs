@@ -4,6 +4,7 @@ namespace Angarium.Contracts.Serialization;
 
 // Mail stays free of Orleans: its types cross grain calls through these. Aliases and ids are a wire contract: never reuse one.
 
+/// <summary>A <see cref="RecipientKey"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.RecipientKey")]
 public struct RecipientKeySurrogate
 {
@@ -12,6 +13,7 @@ public struct RecipientKeySurrogate
     [Id(2)] public ushort Ordinal;
 }
 
+/// <summary>Turns a <see cref="RecipientKey"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class RecipientKeyConverter : IConverter<RecipientKey, RecipientKeySurrogate>
 {
@@ -20,12 +22,14 @@ public sealed class RecipientKeyConverter : IConverter<RecipientKey, RecipientKe
     public RecipientKeySurrogate ConvertToSurrogate(in RecipientKey value) => new() { Writer = value.Writer, Pack = value.Pack, Ordinal = value.Ordinal };
 }
 
+/// <summary>A <see cref="StoreTime"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.StoreTime")]
 public struct StoreTimeSurrogate
 {
     [Id(0)] public long Milliseconds;
 }
 
+/// <summary>Turns a <see cref="StoreTime"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class StoreTimeConverter : IConverter<StoreTime, StoreTimeSurrogate>
 {
@@ -34,6 +38,7 @@ public sealed class StoreTimeConverter : IConverter<StoreTime, StoreTimeSurrogat
     public StoreTimeSurrogate ConvertToSurrogate(in StoreTime value) => new() { Milliseconds = value.Milliseconds };
 }
 
+/// <summary>A <see cref="PackName"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.PackName")]
 public struct PackNameSurrogate
 {
@@ -42,6 +47,7 @@ public struct PackNameSurrogate
     [Id(2)] public uint Number;
 }
 
+/// <summary>Turns a <see cref="PackName"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class PackNameConverter : IConverter<PackName, PackNameSurrogate>
 {
@@ -50,6 +56,7 @@ public sealed class PackNameConverter : IConverter<PackName, PackNameSurrogate>
     public PackNameSurrogate ConvertToSurrogate(in PackName value) => new() { Kind = value.Kind, Writer = value.Writer, Number = value.Number };
 }
 
+/// <summary>A <see cref="EntryPlace"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.EntryPlace")]
 public struct EntryPlaceSurrogate
 {
@@ -58,6 +65,7 @@ public struct EntryPlaceSurrogate
     [Id(2)] public uint Length;
 }
 
+/// <summary>Turns a <see cref="EntryPlace"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class EntryPlaceConverter : IConverter<EntryPlace, EntryPlaceSurrogate>
 {
@@ -66,6 +74,7 @@ public sealed class EntryPlaceConverter : IConverter<EntryPlace, EntryPlaceSurro
     public EntryPlaceSurrogate ConvertToSurrogate(in EntryPlace value) => new() { Pack = value.Pack, Offset = value.Offset, Length = value.Length };
 }
 
+/// <summary>A <see cref="EnhancedStatus"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.EnhancedStatus")]
 public struct EnhancedStatusSurrogate
 {
@@ -74,6 +83,7 @@ public struct EnhancedStatusSurrogate
     [Id(2)] public ushort Detail;
 }
 
+/// <summary>Turns a <see cref="EnhancedStatus"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class EnhancedStatusConverter : IConverter<EnhancedStatus, EnhancedStatusSurrogate>
 {
@@ -82,6 +92,7 @@ public sealed class EnhancedStatusConverter : IConverter<EnhancedStatus, Enhance
     public EnhancedStatusSurrogate ConvertToSurrogate(in EnhancedStatus value) => new() { Class = value.Class, Subject = value.Subject, Detail = value.Detail };
 }
 
+/// <summary>A <see cref="Reply"/> as it crosses between processes. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.Reply")]
 public struct ReplySurrogate
 {
@@ -90,6 +101,7 @@ public struct ReplySurrogate
     [Id(2)] public string Text;
 }
 
+/// <summary>Turns a <see cref="Reply"/> into what crosses, and back. Called by the serializer on any thread; no state.</summary>
 [RegisterConverter]
 public sealed class ReplyConverter : IConverter<Reply, ReplySurrogate>
 {

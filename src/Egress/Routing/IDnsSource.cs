@@ -11,8 +11,10 @@ internal interface IDnsSource
     Task<IReadOnlyList<IPAddress>> SystemAddressesAsync(string name, CancellationToken cancellationToken);
 }
 
+/// <summary>The records that routing asks for.</summary>
 internal enum DnsKind : byte { Mx, A, Aaaa }
 
+/// <summary>What came of a question to DNS.</summary>
 internal enum DnsStatus : byte
 {
     /// <summary>There may be no records: then the name exists without data of the kind asked.</summary>

@@ -16,6 +16,7 @@ public interface IDomainQueueWake : IGrainWithStringKey
     Task<bool> OfferSwept(SweptOffer offer);
 }
 
+/// <summary>What the sweep found of one domain and did not see in the index. A value; harmless when lost or repeated: the next pass offers it again (design rule 12).</summary>
 [GenerateSerializer, Immutable, Alias("angarium.SweptOffer")]
 public sealed record SweptOffer
 {

@@ -17,6 +17,7 @@ public interface IEgressPoolOrders : IGrainWithStringKey
     Task<DeclaredPermits> Declared(DeclareRequest request);
 }
 
+/// <summary>An activation of a site asks for the permits that its pool knows of. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.DeclareRequest")]
 public sealed record DeclareRequest
 {
@@ -29,6 +30,7 @@ public sealed record DeclareRequest
     [Id(2)] public bool Begins { get; init; }
 }
 
+/// <summary>Orders of a site for the workers of its pool. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.PlaceRequest")]
 public sealed record PlaceRequest
 {
@@ -59,6 +61,7 @@ public sealed record SiteOrder
     internal Lane Lane => new(Tenant, Class);
 }
 
+/// <summary>What became of an order. Numbers are a wire contract.</summary>
 public enum Placement : byte
 {
     /// <summary>A worker has it, or it waits for a free session.</summary>
@@ -71,6 +74,7 @@ public enum Placement : byte
     Unknown = 2,
 }
 
+/// <summary>What became of each order of a request. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.PlaceAnswer")]
 public sealed record PlaceAnswer
 {
@@ -83,6 +87,7 @@ public sealed record PlaceAnswer
     [Id(2)] public ulong Pool { get; init; }
 }
 
+/// <summary>The permits of a site, as its pool knows them. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.DeclaredPermits")]
 public sealed record DeclaredPermits
 {
@@ -97,6 +102,7 @@ public sealed record DeclaredPermits
     [Id(3)] public ulong Pool { get; init; }
 }
 
+/// <summary>One permit of a site: who holds it (null = it waits for a worker), for which domain. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.DeclaredPermit")]
 public readonly record struct DeclaredPermit(
     [property: Id(0)] ulong Permit, [property: Id(1)] string? Worker, [property: Id(2)] string Domain, [property: Id(3)] bool Idle);

@@ -91,6 +91,7 @@ public readonly record struct IndexSight(Lane Lane, IndexMember Member);
 /// <summary>A domain and when it has something due.</summary>
 public readonly record struct IndexWake(string Domain, StoreTime Due);
 
+/// <summary>What became of a write to the index.</summary>
 public enum IndexWriteStatus
 {
     Done,

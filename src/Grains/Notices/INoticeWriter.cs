@@ -16,4 +16,5 @@ public interface INoticeWriter
     Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken);
 }
 
+/// <summary>What a sender is told of a recipient.</summary>
 public enum NoticeKind { Failed, Expired, Relayed, Delayed }

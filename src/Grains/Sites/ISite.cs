@@ -18,6 +18,7 @@ public interface ISite : IGrainWithStringKey
     ValueTask<SiteState> Retry();
 }
 
+/// <summary>What a domain has due at a site just now; a later one takes its place. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.SiteDemand")]
 public sealed record SiteDemand
 {
@@ -34,9 +35,11 @@ public sealed record SiteDemand
     [Id(4)] public StoreTime SentAt { get; init; }
 }
 
+/// <summary>How many messages of one lane are due. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.LaneDemand")]
 public readonly record struct LaneDemand([property: Id(0)] string Tenant, [property: Id(1)] MessageClass Class, [property: Id(2)] int Messages);
 
+/// <summary>What a site tells its domains of itself: whether it is suspended and why. A value.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.SiteState")]
 public sealed record SiteState
 {

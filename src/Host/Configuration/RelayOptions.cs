@@ -63,4 +63,5 @@ public sealed record RelayOptions : IValidates
         IPEndPoint.TryParse(text, out endPoint!) && text.EndsWith($":{endPoint.Port}", StringComparison.Ordinal);
 }
 
+/// <summary>How lines of the log are written: for people or for machines.</summary>
 public enum LogFormat { Text, Json }

@@ -171,6 +171,7 @@ internal sealed class Relay
     });
 }
 
+/// <summary>Puts a handler of plain connections on a listener of Kestrel. No state.</summary>
 file static class HandlerExtensions
 {
     public static ListenOptions UseHandler(this ListenOptions listener, ConnectionHandler handler)

@@ -58,4 +58,5 @@ internal interface IStoredFile : IDisposable
     void Sync();
 }
 
+/// <summary>Octets of a file system: what may still be written, and all. A value.</summary>
 internal readonly record struct FileSystemSpace(long Free, long Total);

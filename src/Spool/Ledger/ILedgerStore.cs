@@ -38,6 +38,7 @@ public interface ILedgerStore
 /// <param name="Sealed">The stream ends at <paramref name="Next"/> and will not grow.</param>
 public readonly record struct LedgerRead(ReadOnlyMemory<byte> Data, long Next, bool Sealed);
 
+/// <summary>A stream as it stood when it was listed. A value.</summary>
 public readonly record struct LedgerStreamListing(LedgerStream Stream, long Length, bool Sealed, Mail.StoreTime Modified);
 
 /// <summary>An append found its stream longer, shorter or sealed. The writer draws a new stream; what it holds unacknowledged is appended there.</summary>

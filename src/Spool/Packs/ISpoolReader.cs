@@ -13,6 +13,7 @@ public interface ISpoolReader
     Task<SpoolRead<SpooledEntry>> ReadEntryAsync(EntryPlace place, CancellationToken cancellationToken);
 }
 
+/// <summary>What came of reading a pack or an entry.</summary>
 public enum SpoolReadStatus
 {
     Found,
@@ -24,6 +25,7 @@ public enum SpoolReadStatus
     Corrupt,
 }
 
+/// <summary>The answer to a reading; a value only when it was found. Immutable.</summary>
 public readonly record struct SpoolRead<T>(SpoolReadStatus Status, T? Value) where T : class;
 
 /// <summary>

@@ -39,6 +39,7 @@ public sealed record NewMessage
     public long ContentLength => Scratch?.Length ?? Content.Length;
 }
 
+/// <summary>What became of a commit, and so what the client is answered.</summary>
 public enum CommitStatus
 {
     Committed,

@@ -7,6 +7,7 @@ namespace Angarium.Spool.Packs;
 /// <summary>What became of a pack after all attempts, and when the request that made it visible began.</summary>
 internal readonly record struct PackCreated(PackOutcome Outcome, StoreTime Began);
 
+/// <summary>What became of a pack after all attempts: it is there, another lies under its name, the store did not take it in time, there is no room.</summary>
 internal enum PackOutcome { Created, Conflict, Unavailable, Full }
 
 /// <summary>

@@ -1,5 +1,6 @@
 namespace Angarium.Chaos.Accounting;
 
+/// <summary>What a client knows of the message that it sent.</summary>
 internal enum SendOutcome
 {
     /// <summary>A whole 250 to the final dot was read.</summary>

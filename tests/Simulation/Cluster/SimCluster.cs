@@ -4,6 +4,7 @@ using Angarium.Simulation.World;
 
 namespace Angarium.Simulation.Cluster;
 
+/// <summary>The kinds of grain that the simulated directory places.</summary>
 internal enum GrainKind { Domain, Site, Pool }
 
 /// <summary>
