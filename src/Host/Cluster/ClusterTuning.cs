@@ -1,8 +1,8 @@
 namespace Angarium.Host.Cluster;
 
 /// <summary>
-/// The times and bounds of a cluster, in one place. With these a killed silo's grains answer elsewhere within 3 to 7 s (measured), and an idle silo makes less than one storage call a
-/// second. Constants; no state.
+/// The times and bounds of a cluster, in one place. With these a killed silo's grains answer elsewhere within 3 to 7 s, and an idle cluster of three silos and five clients makes five storage
+/// calls a second in all (both measured). Constants; no state.
 /// </summary>
 internal static class ClusterTuning
 {

@@ -45,8 +45,9 @@ public sealed class RedisFails : Scenario
         var hours = length.TotalHours;
         var (storagePerHour, redisPerHour) = ((StorageRequests(stage) - storage) / hours, (await RedisCommandsAsync(stage) - redis) / hours);
         var figures = string.Create(CultureInfo.InvariantCulture, $"{storagePerHour:f0} storage requests and {redisPerHour:f0} Redis commands an hour (3 silos, 2 ingress, 2 egress, api)");
-        Stage.Require(storagePerHour is > 0 and < 60_000, figures);
-        Stage.Require(redisPerHour is > 0 and < 600_000, figures);
+        // Measured: 17,000 and 250,000.
+        Stage.Require(storagePerHour is > 0 and < 35_000, figures);
+        Stage.Require(redisPerHour is > 0 and < 500_000, figures);
         return figures;
     }
 
