@@ -9,6 +9,12 @@ namespace Angarium.Simulation;
 /// </summary>
 public class SimulationTests(ITestOutputHelper output)
 {
+    /// <summary>What a seed may cost in processor time, in milliseconds, and by how much a busy machine may make it more.</summary>
+    private const int Cost = 40, Noise = 3;
+
+    /// <summary>So many seeds that those which the compiler slows down do not count.</summary>
+    private const int Warm = 1_000;
+
     [Fact]
     public void Relay_ManySeeds_KeepsItsPromises()
     {
@@ -39,6 +45,7 @@ public class SimulationTests(ITestOutputHelper output)
         output.WriteLine($"{ran} seeds, {steps} steps, {recipients} recipients, {second} allowed second copies, {moved} packs moved, {away} deleted for it, {clock.Elapsed.TotalSeconds:f1} s, {spent:f0} ms of processor a seed");
         Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
         Assert.True(recipients > ran * 30L, "the simulation carried hardly any mail");
+        Assert.True(ran < Warm || spent <= Cost * Noise, $"a seed costs {spent:f0} ms of processor, more than {Noise} times the {Cost} ms that it should: something in the machines or the simulation has become slow, or this machine is far too busy to tell");
     }
 
     /// <summary>Every tenth seed lives through the story of some clause.</summary>
