@@ -73,12 +73,6 @@ public static class IngressServices
             if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener("Ingress:Smtps:Listen", endPoint, true);
     }
 
-    /// <summary>Opens all listeners that the settings ask for.</summary>
-    public static void ListenSmtp(this KestrelServerOptions kestrel, IngressOptions options)
-    {
-        foreach (var listener in options.Listeners()) kestrel.Listen(listener.EndPoint, listen => listen.UseSmtp(listener.ImplicitTls));
-    }
-
     /// <summary>Serves SMTP on one listener. Nothing else is served there.</summary>
     public static ListenOptions UseSmtp(this ListenOptions listen, bool implicitTls)
     {

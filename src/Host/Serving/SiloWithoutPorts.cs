@@ -1,4 +1,5 @@
 using System.Net;
+using Angarium.Host.Cluster;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -29,8 +30,8 @@ internal static class SiloWithoutPorts
             silo.Configure<SiloMessagingOptions>(options =>
             {
                 options.ResponseTimeout = s_responseTimeout;
-                options.MaxEnqueuedRequestsSoftLimit = 5_000;
-                options.MaxEnqueuedRequestsHardLimit = 20_000;
+                options.MaxEnqueuedRequestsSoftLimit = ClusterTuning.EnqueuedSoft;
+                options.MaxEnqueuedRequestsHardLimit = ClusterTuning.EnqueuedHard;
             });
         });
 

@@ -18,8 +18,6 @@ internal sealed class RecipientList
 
     public FileStamp Stamp { get; }
 
-    public bool IsEveryone => _localParts is null;
-
     public int Count => _localParts?.Count ?? 0;
 
     /// <summary>Local parts compare without regard to case: a list that told `Anna` from `anna` would refuse mail that its domain takes.</summary>

@@ -10,13 +10,8 @@ public static class MailStatus
 
     // RFC 3463 §3.2: addressing.
     public static readonly EnhancedStatus BadMailbox = new(5, 1, 1);
-    public static readonly EnhancedStatus BadSystem = new(5, 1, 2);
     public static readonly EnhancedStatus BadRecipientSyntax = new(5, 1, 3);
     public static readonly EnhancedStatus BadSenderSyntax = new(5, 1, 7);
-    public static readonly EnhancedStatus BadSenderSystem = new(5, 1, 8);
-
-    /// <summary>RFC 7505 §4.1: the recipient's domain has a null MX.</summary>
-    public static readonly EnhancedStatus NullMx = new(5, 1, 10);
 
     // RFC 3463 §3.4: the mail system.
     public static readonly EnhancedStatus SystemTrouble = new(4, 3, 0);
@@ -25,11 +20,7 @@ public static class MailStatus
     public static readonly EnhancedStatus MessageTooBig = new(5, 3, 4);
 
     // RFC 3463 §3.5: network and routing.
-    public static readonly EnhancedStatus NoAnswer = new(4, 4, 1);
     public static readonly EnhancedStatus BadConnection = new(4, 4, 2);
-    public static readonly EnhancedStatus DirectoryFailure = new(4, 4, 3);
-    public static readonly EnhancedStatus NoRoute = new(5, 4, 4);
-    public static readonly EnhancedStatus Congestion = new(4, 4, 5);
     public static readonly EnhancedStatus RoutingLoop = new(5, 4, 6);
     public static readonly EnhancedStatus Expired = new(4, 4, 7);
 
@@ -42,20 +33,10 @@ public static class MailStatus
 
     // RFC 3463 §3.7: content.
     public static readonly EnhancedStatus BadContent = new(5, 6, 0);
-    public static readonly EnhancedStatus ConversionRequired = new(5, 6, 3);
 
     /// <summary>RFC 6531 §3.5, registered by RFC 6531 §4.2: non-ASCII addresses not permitted for that sender or recipient.</summary>
     public static readonly EnhancedStatus NonAsciiAddress = new(5, 6, 7);
 
-    /// <summary>RFC 6531 §4.2: UTF-8 header message cannot be transferred to one or more recipients.</summary>
-    public static readonly EnhancedStatus Utf8Header = new(5, 6, 9);
-
     // RFC 3463 §3.8: security and policy.
     public static readonly EnhancedStatus NotAuthorised = new(5, 7, 1);
-    public static readonly EnhancedStatus TemporarilyNotAuthorised = new(4, 7, 1);
-
-    /// <summary>The registry that RFC 5248 set up: encryption needed (RFC 3207 §4 leaves the enhanced code open).</summary>
-    public static readonly EnhancedStatus EncryptionNeeded = new(5, 7, 10);
-
-    public static readonly EnhancedStatus TlsNotAvailable = new(4, 7, 0);
 }

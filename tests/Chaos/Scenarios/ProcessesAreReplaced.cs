@@ -12,7 +12,7 @@ public sealed class ProcessesAreReplaced : Scenario
     {
         ["Retry:Schedule"] = "1s,2s,5s,10s",
         ["Egress:Site:Connections"] = Limit.ToString(CultureInfo.InvariantCulture),
-        // At the limit from the start: a site's allowance grows by new connections alone.
+        // At the limit from the start: a site's allowance would grow to it only with connections made and mail that goes through.
         ["Egress:Site:InitialConnections"] = Limit.ToString(CultureInfo.InvariantCulture),
     };
 

@@ -70,8 +70,6 @@ internal sealed class World
         }
     }
 
-    public Site SiteAt(IPAddress address) => Sites.First(s => s.Addresses.Contains(address.ToString()));
-
     /// <summary>One to five recipients, each an address that no other message has. `x…` is refused at RCPT, `y…` at the final dot, for good.</summary>
     public string[] Recipients(long number)
     {

@@ -26,9 +26,6 @@ public sealed class LivePeer : IDisposable
         return connection;
     }
 
-    /// <summary>Whether a client waits to be accepted.</summary>
-    public bool IsAwaited => listener.Pending();
-
     public void Dispose() => listener.Dispose();
 }
 

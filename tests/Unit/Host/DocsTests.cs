@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Angarium.Host.Configuration;
+using Angarium.TestKit;
 
 namespace Angarium.Unit.Host;
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Angarium.Host.Configuration;
 using Angarium.Host.Serving;
+using Angarium.TestKit;
 using Prometheus;
 
 namespace Angarium.Unit.Host;

@@ -85,8 +85,6 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public StoreTime ListedFrom => StoreTime.Zero;
 
-    public void OnFinished(RecipientKey key) => bits[key] = RecipientBits.Finished;
-
     /// <summary>Offers messages of one recipient each, in a pack of their own.</summary>
     public RecipientKey[] Offer(int messages, string tenant = "t", MessageClass of = MessageClass.Transactional, int recipients = 1)
     {
