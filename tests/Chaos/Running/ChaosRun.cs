@@ -110,7 +110,7 @@ internal static class ChaosRun
     private static async Task ProgressAsync(Clients clients, Sink sink, TimeSpan length, Action<string> say)
     {
         var end = DateTimeOffset.UtcNow + length;
-        while (end - DateTimeOffset.UtcNow is { Ticks: > 0 } left)
+        while (end - DateTimeOffset.UtcNow is { TotalMilliseconds: >= 1 } left)
         {
             await Task.Delay(left < TimeSpan.FromSeconds(10) ? left : TimeSpan.FromSeconds(10));
             say($"{clients.Acknowledged} acknowledged, {sink.Arrivals} arrived");
