@@ -44,7 +44,7 @@ public sealed class TheBacklogIsLarge : Scenario
     private static async Task<string> FillAsync(Stage stage)
     {
         var domains = Enumerable.Range(0, DeferringSites * (stage.IsFull ? 910 : 91)).Select(i => Post.Domain(1 + (i % DeferringSites), i / DeferringSites)).Where(d => d != LaneDomain).ToList();
-        var (least, most) = (stage.IsFull ? 10_000 : domains.Count, stage.IsFull ? 1_000_000 : 20_000);
+        var (least, most) = (stage.IsFull ? 10_000 : domains.Count, stage.IsFull ? 1_000_000 : 100_000);
         var memory = await RedisMemoryAsync(stage);
         var few = await HeapWithAsync(stage, least, domains);
         stage.Say($"{least} queued: heaps {few >> 10} KiB");

@@ -14,12 +14,14 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
 
     public ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken) => Ask(() =>
     {
+        Server.Took(domain, token);
         Server.Logged((index, _) => Now(index.TakeAsync(domain, token, default)));
         return Now(Server.Index.TakeAsync(domain, token, default));
     });
 
     public async ValueTask LeaveAsync(string domain, IndexOwner owner, CancellationToken cancellationToken) => await Ask(() =>
     {
+        Server.Left(domain, owner.Token);
         Server.Logged((index, run) => index.LeaveAsync(domain, owner with { Run = run }, default).AsTask().Wait());
         return Server.Index.LeaveAsync(domain, owner, default).AsTask().IsCompleted;
     });

@@ -17,6 +17,26 @@ internal static class Pins
         [Breaks.Lanes] = "A question of shares, not of loss: unit tests of lanes and sites, and the scenario of a large backlog beside one message.",
     };
 
+    /// <summary>Clauses without a switch here, and the unit test that fails without each: what they speak of is below or beside what is simulated.</summary>
+    public static readonly IReadOnlyDictionary<string, string> Elsewhere = new Dictionary<string, string>
+    {
+        ["2: after a failed write or flush a file is not written again"] = "CrashTests.Recover_AfterCrashesAtRandomPoints_EveryAcknowledgedMessageIsThere",
+        ["2: what is bad before the last good commit is damage, and skipped"] = "DamageTests.Read_AnyOctetFlipped_RightOrRefused",
+        ["8: acknowledged only as the owner"] = "DomainQueueInClusterTests.Report_WhileTheRowIsNotConfirmed_IsRecordedAndNotAcknowledged",
+        ["10: a silo's own records are in its view before they are acknowledged"] = "RecordViewTests.Open_FromACheckpoint_KeepsWhatThisSiloRecordedMeanwhile",
+        ["10: checkpoints hold what is known of packs that are not listed"] = "RecordViewTests.Open_FromACheckpoint_ReadsOnlyWhatIsBehindIt",
+        ["11: a hand-over is made once"] = "OfferDispatcherTests.Post_APackOfTwoDomains_OffersEachItsEntriesOnce",
+        ["12: moved packs are listed too, and again hourly"] = "PackSweepTests.Pass_ChecksThePacksOfItsShareAndLearnsWhereAllMovedMailLies",
+        ["13: a body that fails its checksum is deferred"] = "EgressWorkerTests.Body_FailsItsChecksum_NoDotIsSent",
+        ["15: elapsed is the larger of wall and monotonic time"] = "MeasuredStoreClockTests.AMachineThatSlept_CountsTheLargerOfItsClocks",
+        ["18: a clock that is not settled grants nothing"] = "DomainQueueTests.Clock_NotSettled_GrantsNothing",
+        ["19: lost retry state is taken from the age, spread over the next interval"] = "RetryScheduleTests.Recover_Entries_AreSpreadOverTheNextInterval",
+        ["20: held mail does not expire"] = "DomainQueueTests.Expiry_DeferredWhileHeld_WaitsForItsRelease",
+        ["21: only with a confirmed row"] = "WorkerRegisterTests.Claim_WithoutAConfirmedRow_IsRefused",
+        ["21: a worker that nobody hears closes its connections"] = "EgressWorkerTests.Polls_FailFor20Seconds_SessionsCloseBetweenTransactionsAndNothingIsReady",
+        ["23: refused offers are counted, and stop the intake"] = "OfferDispatcherTests.Offer_TooManyRefused_StopsTheIntakeUntilTheDomainAccepts",
+    };
+
     public static readonly IReadOnlyDictionary<Breaks, int> Seeds = new Dictionary<Breaks, int>
     {
         [Breaks.WriterId] = 1, // deleted and not finished

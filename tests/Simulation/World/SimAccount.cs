@@ -188,7 +188,8 @@ internal sealed partial class SimAccount(SimWorld world)
                 if (other.Lease != grant.Lease && !other.IsReported && other.Until - s_skew > Now) Wrong("leased twice at a time", recipient);
             }
 
-            if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now && recipient.DeferredAt > StoreTime.Max(world.LastLoss + TimeSpan.FromSeconds(60), world.Index.Link.LateAt)) Wrong("leased before it was due", recipient);
+            var lost = StoreTime.Max(world.LastLoss, world.Index.MovedAt(recipient.Address[(recipient.Address.IndexOf('@') + 1)..])) + TimeSpan.FromSeconds(60);
+            if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now && recipient.DeferredAt > StoreTime.Max(lost, world.Index.Link.LateAt)) Wrong("leased before it was due", recipient);
             if (world.HeldSince(recipient) is { } since && since + TimeSpan.FromSeconds(60) < asked) Wrong("held and leased", recipient);
         }
     }
