@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Angarium.Mail;
 using Angarium.Spool;
 using Angarium.Spool.Azure;
@@ -9,6 +10,7 @@ using Angarium.TestKit.Servers;
 using Angarium.TestKit.Storage;
 using Azure.Storage.Blobs.Specialized;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Angarium.Contract.Blobs;
 
@@ -174,6 +176,52 @@ public sealed class AzureStoresTests : IAsyncLifetime
 
         // Sealed, and entered as ended.
         Assert.Equal(["HEAD 200", "GET 206", "PUT 201", "PUT 200", "GET 200", "PUT 201"], spy.Take());
+    }
+
+    /// <summary>A store that does not answer for a while: by default packs begin 25 ms apart, and four of them are on their way at a time. Who sends one message after the other waits for no time at all.</summary>
+    [Fact]
+    public async Task Commits_ByDefault_AreSpacedUnderLoadAlone_AndSeveralAreInFlight()
+    {
+        using var azurite = await Azurite.StartAsync();
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        await using var stores = await AzureStores.OpenAsync(
+            _azure.Options with { Account = azurite.ConnectionString }, StoreRights.All, _data, Options, NullLoggerFactory.Instance, time, None);
+        var commits = new List<Task<CommitReceipt>>();
+        Process.Start("kill", ["-STOP", $"{azurite.Id}"]).WaitForExit();
+        Begin();
+        for (var packs = 0; packs < 3; packs++)
+        {
+            Begin();
+            time.Advance(TimeSpan.FromMilliseconds(24));
+            Begin();
+            time.Advance(TimeSpan.FromMilliseconds(1));
+        }
+
+        for (var gathered = 0; gathered < 2; gathered++)
+        {
+            Begin();
+            time.Advance(TimeSpan.FromMilliseconds(25));
+        }
+
+        Process.Start("kill", ["-CONT", $"{azurite.Id}"]).WaitForExit();
+        var receipts = await Task.WhenAll(commits).WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.All(receipts, r => Assert.Equal(CommitStatus.Committed, r.Status));
+        Assert.Equal([1, 2, 2, 2, 2], receipts.GroupBy(r => r.Id.First.Pack).OrderBy(g => g.Key).Select(g => g.Count()));
+
+        time.Advance(TimeSpan.FromMilliseconds(25));
+        try
+        {
+            for (var i = 0; i < 5; i++) Assert.Equal(CommitStatus.Committed, (await CommitAsync().WaitAsync(TimeSpan.FromSeconds(30))).Status);
+        }
+        finally
+        {
+            // What waits all the same would keep the writer from its end.
+            time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        void Begin() => commits.Add(CommitAsync());
+
+        Task<CommitReceipt> CommitAsync() => stores.Writer.CommitAsync(Mails.To("x", "a@one.example"), None);
     }
 
     [Theory]

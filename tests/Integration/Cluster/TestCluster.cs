@@ -1,6 +1,10 @@
+using Angarium.Grains.EgressPools;
 using Angarium.Host.Cluster;
 using Angarium.Spool.Documents;
 using Angarium.Spool.Files;
+using Angarium.Spool.Time;
+using Microsoft.Extensions.DependencyInjection;
+using Orleans.Configuration;
 
 namespace Angarium.Integration.Cluster;
 
@@ -30,6 +34,15 @@ internal sealed class TestCluster : IAsyncDisposable
     public Task WithDocumentAsync() => Documents.WriteAsync(MembershipDocument.Name, MembershipDocument.Empty(Id).Encode(), null, CancellationToken.None);
 
     public async Task<TestSilo> SiloAsync() => Add(await TestSilo.StartAsync(Documents, Id));
+
+    /// <summary>A silo with egress pools in place of most other grains.</summary>
+    public async Task<TestSilo> PoolSiloAsync(IStoreClock clock) => Add(await TestSilo.StartAsync(Documents, Id, silo =>
+    {
+        silo.Configure<GrainTypeOptions>(options => options.Classes.Add(typeof(EgressPoolGrain)));
+        silo.Services.AddSingleton(clock);
+        silo.Services.AddSingleton(Documents);
+        silo.Services.AddSingleton<WorkerRegister>();
+    }));
 
     /// <summary>Waits for what a test expects to come; the time is for a machine that is busy, and says what did not come.</summary>
     public static async Task UntilAsync(Func<Task<bool>> condition, TimeSpan atMost, string what)

@@ -2,11 +2,7 @@ using System.Diagnostics;
 using Angarium.Contracts.EgressPools;
 using Angarium.Grains.EgressPools;
 using Angarium.Mail;
-using Angarium.Spool.Documents;
-using Angarium.Spool.Time;
 using Angarium.TestKit.Peers;
-using Microsoft.Extensions.DependencyInjection;
-using Orleans.Configuration;
 using Orleans.Core.Internal;
 
 namespace Angarium.Integration.Cluster;
@@ -23,13 +19,7 @@ public sealed class When_a_pool_has_to_go : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _cluster.WithDocumentAsync();
-        _silo = _cluster.Add(await TestSilo.StartAsync(_cluster.Documents, _cluster.Id, silo =>
-        {
-            silo.Configure<GrainTypeOptions>(options => options.Classes.Add(typeof(EgressPoolGrain)));
-            silo.Services.AddSingleton<IStoreClock>(_clock);
-            silo.Services.AddSingleton(_cluster.Documents);
-            silo.Services.AddSingleton<WorkerRegister>();
-        }));
+        _silo = await _cluster.PoolSiloAsync(_clock);
         await TestCluster.UntilAsync(() => _silo.Standing.IsConfirmed, s_soon, "the silo's standing");
     }
 
