@@ -53,10 +53,12 @@ public sealed class RedisFails : Scenario
 
     private static async Task<string> FlushAsync(Stage stage)
     {
-        const int count = 50_000;
+        var count = stage.IsFull ? 50_000 : 10_000;
         Defer(stage, 1);
         var deferred = await stage.Post.BulkAsync("acme", count, i => Post.Domain(1 + (i % 3), i / 3 % 20));
+        stage.Say($"{count} accepted");
         await stage.TriedAsync(deferred);
+        stage.Say("all of them were tried");
         await Stage.UntilAsync(async () => await stage.QueuedAsync() >= count, Stage.Patience, () => "deferred mail is not in the index");
         var silos = await Stage.ActiveSilosAsync();
         Stage.Require(silos.Count == 3, $"silos: {string.Join(' ', silos)}");
