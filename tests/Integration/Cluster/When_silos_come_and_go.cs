@@ -83,7 +83,7 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
         var client = _cluster.Add(await TestClient.StartAsync(_cluster.Documents, _cluster.Id, "api")).Grains;
         await PlacesAsync(client);
         var version = (await DocumentAsync())!.Version;
-        await TestCluster.UntilAsync(() => one.Version >= version && two.Version >= version, TimeSpan.FromSeconds(3), "the newest version in each silo");
+        await TestCluster.UntilAsync(() => one.Version >= version && two.Version >= version, TimeSpan.FromSeconds(10), "the newest version in each silo");
         using var ending = new CancellationTokenSource();
         var gap = CallAsync(client, ending.Token);
 
