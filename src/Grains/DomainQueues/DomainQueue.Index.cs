@@ -80,8 +80,8 @@ internal sealed partial class DomainQueue
             {
                 if (_owner is null) await TakeAsync();
                 if (mayWrite && _ops.Count > 0) mayWrite = await WriteAsync();
-                // Rule 8: nothing is read before all is written. What does not fit is in memory, and what is in memory is not read back.
-                if (WantsRead && !_deposed && (!mayWrite || _ops.Count == 0)) await ReadBackAsync();
+                // Rule 8: what is not written yet is in memory, and what is in memory is not read back.
+                if (WantsRead && !_deposed) await ReadBackAsync();
             }
 
             _indexBackoff = TimeSpan.FromSeconds(1);
@@ -210,8 +210,15 @@ internal sealed partial class DomainQueue
         {
             var op = _ops.Dequeue();
             // Rule 8: what is not in the index stays in memory with its new due time. It waits behind what needs no room; what the sweep offered is offered again.
-            if (absent.Contains(op.Row.Member.Key) && (op.Leaving is not null || _entries.ContainsKey(op.Row.Member.Key))) _ops.Enqueue(op);
-            else if (op.Leaving is { } entry && --entry.Writes == 0) Forget(entry);
+            if (absent.Contains(op.Row.Member.Key) && (op.Leaving is not null || _entries.ContainsKey(op.Row.Member.Key)))
+            {
+                _ops.Enqueue(op);
+                continue;
+            }
+
+            if (op.Leaving is { } entry && --entry.Writes == 0) Forget(entry);
+            // A reading before it was written, or while it was in memory, passed it over.
+            if (!op.Remove) _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(op.Row.Due));
         }
 
         return status == IndexWriteStatus.Done;
@@ -219,10 +226,7 @@ internal sealed partial class DomainQueue
 
     private void Forget(QueueEntry entry)
     {
-        if (entry.State != EntryState.Leaving) return;
-        LetGo(entry);
-        // A reading while it was in memory passed it over.
-        _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(entry.Due));
+        if (entry.State == EntryState.Leaving) LetGo(entry);
     }
 
     private async Task ReadBackAsync()
