@@ -23,6 +23,7 @@ internal sealed partial class RecordView(
     public static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
 
     private const int ReadBytes = 1 << 20;
+
     /// <summary>Beyond it a notice of failure goes out without the receiver's words. One of success never becomes one of failure.</summary>
     private const int MaxDecisions = 100_000;
 
