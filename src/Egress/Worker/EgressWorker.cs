@@ -14,6 +14,9 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     /// <summary>Design rule 21: a worker that its pool has not heard for so long counts for nothing there.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long the last poll is repeated while nobody takes it: a pool whose silo stops or died answers elsewhere within 7 s.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
+
     private const int MostReports = 1000;
     private const int TicksBetweenTells = 10;
 
@@ -76,8 +79,9 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             await Task.WhenAny(poll, report);
         }
 
-        // The last words: what ended while draining. The pool answers the poll it holds with them.
-        await PollAsync(CancellationToken.None, leaving: true);
+        // The last words: what ended while draining. The pool answers the poll it holds with them. A pool that is on its way to another silo would wait there for 35 s for a worker that is gone.
+        var parting = context.Time.GetTimestamp();
+        while (!await PollAsync(CancellationToken.None, leaving: true) && isHeard && context.Time.GetElapsedTime(parting) < Farewell) await Task.Delay(Second, context.Time, CancellationToken.None);
         if (held is not null) await held;
     }
 
@@ -93,8 +97,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
     }
 
-    /// <summary>One poll. What it says and its number are taken on the loop's turn, so that of two polls the later one has the higher number and the newer list.</summary>
-    private async Task PollAsync(CancellationToken stoppingToken, bool leaving = false)
+    /// <summary>One poll; true = it was taken. What it says and its number are taken on the loop's turn, so that of two polls the later one has the higher number and the newer list.</summary>
+    private async Task<bool> PollAsync(CancellationToken stoppingToken, bool leaving = false)
     {
         SessionReport[] sending;
         lock (reports)
@@ -131,7 +135,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
                 if (!draining) context.MayAsk = true;
                 foreach (var order in answer.Orders) Follow(order);
                 // A pool that neither orders nor holds the poll must not make a tight loop.
-                if (leaving || answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return;
+                if (leaving || answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return true;
                 reason = null;
             }
             else
@@ -151,7 +155,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             PollFailed(context.Logger, reason);
         }
 
-        if (leaving) return;
+        if (leaving) return false;
         try
         {
             await Task.Delay(reason is null ? Breath : Second, context.Time, stoppingToken);
@@ -160,6 +164,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         {
             // The loop looks for itself.
         }
+
+        return reason is null;
     }
 
     private bool IsNewest(long heard)
@@ -225,6 +231,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         if (!isHeard || context.Time.GetElapsedTime(Volatile.Read(ref heard)) < Silence) return;
         isHeard = false;
         context.MayAsk = false;
+        // Whoever was the pool's before has lost it by now: should its claims have begun anew, their numbers count again.
+        Volatile.Write(ref claim, 0);
         NotHeard(context.Logger, sessions.Count);
         foreach (var (session, _) in sessions.Values) session.Close();
     }

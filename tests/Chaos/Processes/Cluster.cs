@@ -102,13 +102,29 @@ internal sealed class Cluster
             foreach (var ids in Accounting.Account.Copies(arrivals).Select(copy => copy.Second.MessageId).Where(id => id.Length > 0).Distinct().Chunk(ControlEndpoints.MaxMessages))
             {
                 using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
-                foreach (var message in await control.GetAsync<MessageTrace[]>($"trace/{string.Join(',', ids)}", limit.Token)) records.AddRange(message.Records);
+                foreach (var message in await AskAsync(control, ids, limit.Token)) records.AddRange(message.Records);
             }
         }
 
         // Only the first record of a recipient says who that is.
         var names = records.Where(r => r.Summary is not null).DistinctBy(r => r.Key).ToDictionary(r => r.Key, r => r.Summary!.Recipient);
         return records.Where(r => r.Kind == LedgerKind.Delivered).ToLookup(r => names.GetValueOrDefault(r.Key) ?? "", r => r.Time.ToDateTimeOffset());
+    }
+
+    /// <summary>Silos that were killed a moment ago may still be asked, and then the command says so: it is given again.</summary>
+    private static async Task<MessageTrace[]> AskAsync(ControlClient control, string[] ids, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return await control.GetAsync<MessageTrace[]>($"trace/{string.Join(',', ids)}", cancellationToken);
+            }
+            catch (CommandException)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+            }
+        }
     }
 
     /// <summary>One of the executable's own commands, as an operator gives it.</summary>

@@ -3,6 +3,7 @@ using Angarium.Host.Cluster;
 using Angarium.Spool.Documents;
 using Angarium.TestKit.Logging;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Orleans.Configuration;
 
 namespace Angarium.Integration.Cluster;
@@ -12,7 +13,6 @@ public abstract class MembershipTableContract
 {
     private const string ClusterId = "contract";
     private static int s_generation;
-
 
     protected abstract IDocumentStore Documents { get; }
 
@@ -25,7 +25,7 @@ public abstract class MembershipTableContract
         rows[5].Status = rows[9].Status = SiloStatus.Active;
         foreach (var row in rows) Assert.True(await table.InsertRowAsync(row, (await table.ReadAllAsync()).Version.Next()));
 
-        var gateways = await new DocumentGatewayListProvider(Store(mayWrite: false)).GetGateways();
+        var gateways = await new DocumentGatewayListProvider(Store(mayWrite: false), TimeProvider.System).GetGateways();
         Assert.Equal(
             new[] { rows[5], rows[9] }.Select(row => SiloAddress.New(row.SiloAddress.Endpoint.Address, row.ProxyPort, row.SiloAddress.Generation).ToGatewayUri()).Order(UriOrder),
             gateways.Order(UriOrder));
@@ -34,12 +34,28 @@ public abstract class MembershipTableContract
     [Fact]
     public async Task Gateways_WhenThereAreNone_Throws()
     {
-        var provider = new DocumentGatewayListProvider(Store(mayWrite: false));
+        var time = new FakeTimeProvider();
+        var provider = new DocumentGatewayListProvider(Store(mayWrite: false), time);
         await Assert.ThrowsAsync<IOException>(provider.GetGateways);
         Assert.Null(await Documents.ReadAsync(MembershipDocument.Name, CancellationToken.None));
         var table = await TableAsync();
         Assert.True(await table.InsertRowAsync(Entry(), (await table.ReadAllAsync()).Version.Next()));
-        await Assert.ThrowsAsync<IOException>(provider.GetGateways);
+        await Assert.ThrowsAsync<IOException>(() => PassAsync(provider.GetGateways(), time));
+    }
+
+    [Fact]
+    public async Task Gateways_WhenSilosStartAnew_AreWaitedFor()
+    {
+        var time = new FakeTimeProvider();
+        var provider = new DocumentGatewayListProvider(Store(mayWrite: false), time);
+        var table = await TableAsync();
+        var row = Entry();
+        Assert.True(await table.InsertRowAsync(row, (await table.ReadAllAsync()).Version.Next()));
+        var asked = provider.GetGateways();
+        row.Status = SiloStatus.Active;
+        var before = await table.ReadAllAsync();
+        Assert.True(await table.UpdateRowAsync(row, before.Members.Single().Item2, before.Version.Next()));
+        Assert.Single(await PassAsync(asked, time));
     }
 
     [Fact]
@@ -245,6 +261,18 @@ public abstract class MembershipTableContract
     private static Comparer<Uri> UriOrder => Comparer<Uri>.Create((one, other) => string.CompareOrdinal(one.ToString(), other.ToString()));
 
     private static DateTime Now() => new(DateTime.UtcNow.Ticks / TimeSpan.TicksPerSecond * TimeSpan.TicksPerSecond, DateTimeKind.Utc);
+
+    /// <summary>Lets time pass until it has ended.</summary>
+    private static async Task<T> PassAsync<T>(Task<T> call, FakeTimeProvider time)
+    {
+        while (!call.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        return await call;
+    }
 
     /// <summary>Another silo's table.</summary>
     private async Task<IMembershipTable> TableAsync()

@@ -271,6 +271,25 @@ public sealed class EgressWorkerTests
         Assert.Equal([(2, true), (1, false)], world.Polls.Select(poll => (poll.Number, poll.Leaving)));
     }
 
+    /// <summary>The pool is on its way to another silo while a worker ends: the worker says so again until it is heard, or its successor would wait for one that is gone.</summary>
+    [Fact]
+    public async Task Stop_LastPollIsNotTaken_IsSaidAgain()
+    {
+        var time = new WatchedTime();
+        await using var world = new WorkerUnderTest(hop: "127.0.0.1:9?tls=none", time: time);
+        await world.StartAsync();
+        await time.MadeAsync(TimeSpan.FromSeconds(1));
+        await world.ReportAsync(SessionEvent.ConnectFailed);
+        world.RefusesToLeave = true;
+        var stop = world.Worker.StopAsync(CancellationToken.None);
+        while (!(await world.PolledAsync()).Leaving) { }
+        await time.MadeAsync(TimeSpan.FromSeconds(1));
+        world.RefusesToLeave = false;
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.True((await world.PolledAsync()).Leaving);
+        await stop.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+    }
+
     /// <summary>Two activations of the pool answer: of the one that claimed it first, no order is followed once the other was heard (design rule 21).</summary>
     [Fact]
     public async Task Orders_OfAnActivationWithASuccessor_AreNotFollowed()
@@ -459,7 +478,7 @@ public sealed class EgressWorkerTests
     {
         var time = new WatchedTime();
         using var peer = new LivePeer();
-        await using var world = new WorkerUnderTest(peer.EndPoint, time: time) { Lease = TimeSpan.FromMinutes(5) };
+        await using var world = new WorkerUnderTest(peer.EndPoint, time: time) { Lease = TimeSpan.FromMinutes(5), Claim = 8 };
         world.Mail("a@example.net");
         world.Mail("b@example.net");
         await world.StartAsync();
@@ -476,7 +495,8 @@ public sealed class EgressWorkerTests
         time.Advance(TimeSpan.FromSeconds(1));
         Assert.False(world.Worker.IsReady);
 
-        world.BringPoolBack();
+        // Its document was lost meanwhile, and its claims begin anew.
+        world.BringPoolBack(claim: 3);
         await connection.SayAsync("250 Ok");
         Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
         await connection.HearAsync("QUIT");

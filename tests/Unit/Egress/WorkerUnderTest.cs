@@ -84,6 +84,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>The number of the pool's activation that answers.</summary>
     public long Claim { get; set; }
 
+    /// <summary>The pool takes no last poll: it is on its way to another silo.</summary>
+    public bool RefusesToLeave { get; set; }
+
     /// <summary>Queues a message.</summary>
     public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null, Action<int>? beforePart = null)
     {
@@ -111,9 +114,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         }
     }
 
-    public void BringPoolBack()
+    public void BringPoolBack(long claim = 0)
     {
-        lock (gate) away = false;
+        lock (gate) (away, Claim) = (false, claim);
     }
 
     public void Order(OrderKind kind, string domain = "example.net")
@@ -139,7 +142,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
 
     public async ValueTask DisposeAsync()
     {
-        await Worker.StopAsync(CancellationToken.None);
+        // Of a test that failed the time may stand still.
+        using var limit = new CancellationTokenSource(Limit);
+        await Worker.StopAsync(limit.Token);
         Worker.Dispose();
         routes.Dispose();
         watch.Dispose();
@@ -153,7 +158,7 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
             polls.Writer.TryWrite(request);
             if (away) return Task.FromException<PollAnswer>(new TimeoutException("no answer"));
             // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
-            if (request.Number < polled) return Task.FromResult(new PollAnswer());
+            if (request.Number < polled || (request.Leaving && RefusesToLeave)) return Task.FromResult(new PollAnswer());
             polled = request.Number;
             foreach (var report in request.Reports) reports.Writer.TryWrite(report);
             held?.TrySetResult(new PollAnswer { Accepted = true, Claim = Claim });
