@@ -7,6 +7,7 @@ using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Orleans.Core;
 
 namespace Angarium.Egress;
 
@@ -24,6 +25,8 @@ public static class EgressServices
     public static IServiceCollection AddEgress(this IServiceCollection services) => services
         .AddSingleton<ConnectionWatch>()
         .AddSingleton<Connector>()
+        .AddSingleton<ClusterLink>()
+        .AddSingleton<IClusterConnectionStatusObserver>(provider => provider.GetRequiredService<ClusterLink>())
         .AddSingleton<IQueueGateway, GrainQueueGateway>()
         .AddSingleton(provider => new WorkerContext(
             provider.GetRequiredService<IQueueGateway>(), provider.GetRequiredService<ISpoolReader>(), provider.GetRequiredService<IStoreClock>(),

@@ -13,17 +13,25 @@ internal interface IQueueGateway
     Task<RenewAnswer> RenewAsync(string domain, RenewRequest request);
 }
 
-/// <summary>The grains themselves.</summary>
-internal sealed class GrainQueueGateway(IGrainFactory grains, TimeProvider time) : IQueueGateway
+/// <summary>The grains themselves. Any thread; no state.</summary>
+internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, TimeProvider time) : IQueueGateway
 {
     /// <summary>One pool for now; its key is part of the contract with the silos.</summary>
     private const string Pool = "default";
 
     // The pool holds a poll for 5 s.
     private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(12);
+
+    /// <summary>A poll sent while no gateway is connected, which is what connects one, may get lost.</summary>
+    private static readonly TimeSpan LongestHail = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(10);
 
-    public Task<PollAnswer> PollAsync(PollRequest request) => grains.GetGrain<IEgressPoolPoll>(Pool).Poll(request).WaitAsync(LongestPoll, time);
+    public Task<PollAnswer> PollAsync(PollRequest request)
+    {
+        var (longest, broken) = (link.IsCut ? LongestHail : LongestPoll, link.Broken);
+        return grains.GetGrain<IEgressPoolPoll>(Pool).Poll(request).WaitAsync(longest, time, broken);
+    }
 
     public Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request) =>
         grains.GetGrain<IDomainQueueExchange>(domain).Exchange(request).WaitAsync(LongestCall, time);

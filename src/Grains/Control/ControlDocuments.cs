@@ -60,6 +60,8 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
 
     public async Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken)
     {
+        // A process that was frozen finds orders that were given up long ago, and perhaps revoked.
+        if (!standing.IsConfirmed) throw new IOException($"This silo's membership row is not confirmed just now: what was ordered for {domain} is to be ordered again.");
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var document = await documents.ReadAsync(Name(domain), cancellationToken);

@@ -14,6 +14,7 @@ public interface IControlDocuments
     long Version(string domain) => 0;
 
     /// <summary>Applies the change and writes it durably; returns what is now in force.</summary>
+    /// <exception cref="IOException">Not written, or not known; or this silo may be none any more.</exception>
     Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken);
 }
 

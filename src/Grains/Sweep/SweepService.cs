@@ -12,12 +12,14 @@ namespace Angarium.Grains.Sweep;
 
 /// <summary>
 /// Runs view, sweep, checkpoints and gauges on a silo: opens the view, sweeps every 10 s while there is work, else every 30 s, and (one silo for all) writes a checkpoint
-/// every ten minutes. A background service; no state that a crash could lose.
+/// every ten minutes. A silo of a cluster begins to sweep 5 s later: the index has outlived it, and what is fresh, and the others that start, need processor and storage first. A background
+/// service; no state that a crash could lose.
 /// </summary>
 internal sealed partial class SweepService(
-    RecordView view, PackSweep sweep, IIndexTotals index, ActiveDomains active, ISilos silos, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
+    RecordView view, PackSweep sweep, IIndexTotals index, ActiveDomains active, ISilos silos, IStanding standing, ISettings<GrainsOptions> settings, IStoreClock clock, ILogger<SweepService> log)
     : BackgroundService
 {
+    private static readonly TimeSpan First = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Busy = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan CheckpointEvery = TimeSpan.FromMinutes(10);
@@ -31,6 +33,7 @@ internal sealed partial class SweepService(
 
     private async Task SweepAsync(CancellationToken stoppingToken)
     {
+        if (!standing.IsSoleProcess) await Task.Delay(First, stoppingToken);
         while (true)
         {
             var work = true;

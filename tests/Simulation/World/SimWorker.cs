@@ -33,7 +33,7 @@ internal sealed class SimWorker
         var connector = new Connector(routes, settings, watch, NullLogger<Connector>.Instance) { Dial = (target, _, limit, w, stop) => world.Peers.ConnectAsync(this, target, limit, w, stop) };
         ISpoolReader reader = new SpoolReader(new SimPackStore(world, process, mayDamage: true), new PackCache(0), NullLogger.Instance);
         if (world.Breaks == Breaks.KeyIsPlace) reader = new ForgedTables(world, reader);
-        var gateway = new SimGateway(world, this, new GrainQueueGateway(new SimGrains(world, process), process.Time));
+        var gateway = new SimGateway(world, this, new GrainQueueGateway(new SimGrains(world, process), new ClusterLink(), process.Time));
         var context = new WorkerContext(gateway, reader, process.Clock, process.Time, routes, connector, settings, NullLogger.Instance, world.Loop.Draw);
         var worker = new EgressWorker(context);
         process.Start(() => worker.RunAsync(default));

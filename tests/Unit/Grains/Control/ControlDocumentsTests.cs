@@ -114,9 +114,17 @@ public class ControlDocumentsTests
         Assert.Equal(stored, (await _documents.ReadAsync(name, default))!.Content.ToArray());
     }
 
+    /// <summary>A silo that was frozen finds a hold that its operator has given up, and has released since on another.</summary>
+    [Fact]
+    public async Task Change_OnASiloThatMayBeNoneAnyMore_IsRefused()
+    {
+        await Assert.ThrowsAsync<IOException>(() => new ControlDocuments(_documents, new Clustered { IsConfirmed = false }).ChangeAsync("a", c => c with { Held = true }, default));
+        Assert.False((await _control.LoadAsync("a", default)).Held);
+    }
+
     private sealed class Clustered : IStanding
     {
-        public bool IsConfirmed => true;
+        public bool IsConfirmed { get; init; } = true;
 
         public bool IsSoleProcess => false;
     }
