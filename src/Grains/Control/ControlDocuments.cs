@@ -60,12 +60,12 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
 
     public async Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken)
     {
-        // A process that was frozen finds orders that were given up long ago, and perhaps revoked.
-        if (!standing.IsConfirmed) throw new IOException($"This silo's membership row is not confirmed just now: what was ordered for {domain} is to be ordered again.");
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var document = await documents.ReadAsync(Name(domain), cancellationToken);
             var before = Read(domain, document);
+            // A process that was frozen finds orders that were given up long ago and have been revoked elsewhere since. After the reading: what is revoked later makes the write fail.
+            if (!await standing.ConfirmAsync(cancellationToken)) throw new IOException($"This silo's membership row is not confirmed: what was ordered for {domain} is to be ordered again.");
             var after = change(before);
             if (after.HeldMessages.Count > MaxHeldMessages) throw new InvalidOperationException($"More than {MaxHeldMessages} messages of one domain cannot be held; hold the domain.");
             // What is there already may be the order of somebody who could not tell of it.

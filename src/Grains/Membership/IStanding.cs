@@ -6,6 +6,10 @@ public interface IStanding
     /// <summary>Its membership row was confirmed within the last 10 s. Always true where all roles are one process under the lock on Data.</summary>
     bool IsConfirmed { get; }
 
+    /// <summary>Asks now: for what is seldom done, and must not be done by a silo that was frozen, even where its clocks stood still as well.</summary>
+    /// <exception cref="IOException">Not known.</exception>
+    Task<bool> ConfirmAsync(CancellationToken cancellationToken) => Task.FromResult(IsConfirmed);
+
     /// <summary>Its row was there within the last 10 s, and not dead: it stops perhaps, but nobody else has its grains yet.</summary>
     bool IsMember => IsConfirmed;
 

@@ -12,6 +12,7 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
 
     private readonly Lock _gate = new();
     private SiloAddress? _own;
+    private Func<CancellationToken, Task>? _read;
     private ReadMoment? _confirmed, _member;
     private int _version = -1;
     private bool _dead;
@@ -34,10 +35,18 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
         }
     }
 
-    /// <summary>The row to look for, once the silo has its address. Before that nothing is confirmed.</summary>
-    public void Take(SiloAddress own)
+    /// <summary>The row to look for, once the silo has its address, and how the document is read at once. Before that nothing is confirmed.</summary>
+    public void Take(SiloAddress own, Func<CancellationToken, Task> read)
     {
-        lock (_gate) _own = own;
+        lock (_gate) (_own, _read) = (own, read);
+    }
+
+    public async Task<bool> ConfirmAsync(CancellationToken cancellationToken)
+    {
+        Func<CancellationToken, Task>? read;
+        lock (_gate) read = _read;
+        if (read is not null) await read(cancellationToken);
+        return IsConfirmed;
     }
 
     public void See(MembershipDocument document, ReadMoment began)

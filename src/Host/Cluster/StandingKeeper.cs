@@ -27,7 +27,7 @@ internal sealed partial class StandingKeeper : BackgroundService
         if (used != standing) throw new InvalidOperationException("The silo's grains would ask another standing than the cluster's: register the cluster after the queues.");
         (_store, _membership, _time, _log) = (store, membership, time, log);
         _lastSeen = time.GetTimestamp();
-        standing.Take(silo.SiloAddress);
+        standing.Take(silo.SiloAddress, stop => store.ReadAsync().WaitAsync(stop));
         store.Seen += standing.See;
         store.Seen += (_, began) => Interlocked.Exchange(ref _lastSeen, began.Monotonic);
     }

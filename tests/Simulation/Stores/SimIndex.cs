@@ -43,7 +43,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
             if (isNew) Server.TakeWakes([domain]);
             return result;
         });
-        if (isNew && world.Account.Open <= 2 && world.Loop.Chance(0.2)) world.KillBetween(process);
+        if (isNew && world.Account.Open <= 4 && world.Loop.Chance(0.2)) world.KillBetween(process);
         if (isNew) await Ask(() =>
         {
             Server.Awake(domain);

@@ -183,13 +183,18 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         }
     }
 
+    public async Task<bool> ConfirmAsync(CancellationToken cancellationToken) =>
+        _world.Breaks == Breaks.Confirmation || (await AskAsync() ?? throw new IOException("the membership document cannot be read"));
+
+    private Task<bool?> AskAsync() => _world.Net.TryAskAsync<bool?>(Process, _world.Blobs.Link, () => _world.Cluster.Active.Contains(this));
+
     // Reads its row every 2 s; a silo whose row is dead ends itself.
     private async Task ConfirmAsync()
     {
         while (true)
         {
             var sent = Process.Time.GetTimestamp();
-            var isActive = await _world.Net.TryAskAsync<bool?>(Process, _world.Blobs.Link, () => _world.Cluster.Active.Contains(this));
+            var isActive = await AskAsync();
             if (isActive == true) _confirmedAt = sent;
             else if (isActive == false && _world.Breaks != Breaks.Confirmation) Process.Kill();
 

@@ -10,11 +10,12 @@ public sealed class ClusterStandingTests
 
     private readonly TwoClocks _time = new();
     private readonly ClusterStanding _standing;
+    private Func<Task> _read = () => Task.CompletedTask;
 
     public ClusterStandingTests()
     {
         _standing = new ClusterStanding(_time);
-        _standing.Take(s_own);
+        _standing.Take(s_own, _ => _read());
     }
 
     [Fact]
@@ -42,6 +43,21 @@ public sealed class ClusterStandingTests
         Assert.False(_standing.IsConfirmed);
         See(3, SiloStatus.Active);
         Assert.False(_standing.IsConfirmed);
+    }
+
+    /// <summary>Frozen and not noticed: its clocks say that it was confirmed a moment ago.</summary>
+    [Fact]
+    public async Task Confirm_OfARowThatDiedMeanwhile_IsFalse()
+    {
+        See(1, SiloStatus.Active);
+        Assert.True(await _standing.ConfirmAsync(TestContext.Current.CancellationToken));
+        _read = () =>
+        {
+            See(2, SiloStatus.Dead);
+            return Task.CompletedTask;
+        };
+        Assert.True(_standing.IsConfirmed);
+        Assert.False(await _standing.ConfirmAsync(TestContext.Current.CancellationToken));
     }
 
     [Theory]
