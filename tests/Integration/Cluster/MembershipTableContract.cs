@@ -46,12 +46,13 @@ public abstract class MembershipTableContract
     [Fact]
     public async Task Gateways_WhenSilosStartAnew_AreWaitedFor()
     {
-        var time = new FakeTimeProvider();
+        var time = new WatchedTime();
         var provider = new DocumentGatewayListProvider(Store(mayWrite: false), time);
         var table = await TableAsync();
         var row = Entry();
         Assert.True(await table.InsertRowAsync(row, (await table.ReadAllAsync()).Version.Next()));
         var asked = provider.GetGateways();
+        await time.IsWaitedFor.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         row.Status = SiloStatus.Active;
         var before = await table.ReadAllAsync();
         Assert.True(await table.UpdateRowAsync(row, before.Members.Single().Item2, before.Version.Next()));
@@ -284,4 +285,19 @@ public abstract class MembershipTableContract
     }
 
     private MembershipStore Store(bool mayWrite) => new(Documents, ClusterId, mayWrite, TimeProvider.System, new LogLines<MembershipStore>());
+
+    /// <summary>Time that stands still until it is let pass, and tells when somebody waits for it.</summary>
+    private sealed class WatchedTime : FakeTimeProvider
+    {
+        private readonly TaskCompletionSource _waited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task IsWaitedFor => _waited.Task;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            var timer = base.CreateTimer(callback, state, dueTime, period);
+            _waited.TrySetResult();
+            return timer;
+        }
+    }
 }
