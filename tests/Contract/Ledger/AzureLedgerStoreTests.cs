@@ -1,6 +1,7 @@
 using Angarium.Contract.Blobs;
 using Angarium.Spool.Ledger;
 using Angarium.TestKit.Servers;
+using Azure;
 using Azure.Core;
 using Azure.Storage.Blobs.Specialized;
 
@@ -42,6 +43,8 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
         Assert.Equal(further, (await store.ReadAsync(Stream, end, 1 << 20, None)).Next);
         Assert.Equal(["GET 206"], spy.Take());
         await store.ReadAsync(Stream, further, 1 << 20, None);
+        Assert.Equal(["HEAD 200"], spy.Take());
+        await store.ReadAsync(Stream, further, 1 << 20, None);
         Assert.Equal(["GET 304"], spy.Take());
         Assert.False(Assert.Single(await store.ListAsync(None).ToListAsync()).Sealed);
         Assert.Equal(["GET 200"], spy.Take());
@@ -51,6 +54,26 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
         Assert.Equal(["GET 200"], spy.Take());
         Assert.Equal((further, true), await store.ReadAsync(Stream, further, 1 << 20, None) is var read ? (read.Next, read.Sealed) : default);
         Assert.Equal(["GET 206"], spy.Take());
+    }
+
+    /// <summary>The seal comes while older content is on its way to a reader, and the answer bears the tag that the stream has then, as the emulator's do.</summary>
+    [Fact]
+    public async Task Seal_WhileContentIsOnItsWay_IsSeenAllTheSame()
+    {
+        var spy = new RequestSpy();
+        var store = _azure.Ledger(spy: spy);
+        var end = await AppendAsync(store, 0, 1);
+        spy.After = async message =>
+        {
+            if (message.Request.Method != RequestMethod.Get || message.Response.Status is not (200 or 206)) return;
+            spy.After = _ => Task.CompletedTask;
+            await _azure.Ledger().SealAsync(Stream, None);
+            var tag = (await _azure.Open(_azure.Options)["ledger"]!.Reads.GetAppendBlobClient($"{Stream.Writer:x16}/{Stream.Number}").GetPropertiesAsync()).Value.ETag;
+            message.Response = new TaggedResponse(message.Response, tag);
+        };
+        Assert.Equal((end, false), await store.ReadAsync(Stream, 0, 1 << 20, None) is var first ? (first.Next, first.Sealed) : default);
+        Assert.Equal((end, true), await store.ReadAsync(Stream, end, 1 << 20, None) is var second ? (second.Next, second.Sealed) : default);
+        Assert.True(Assert.Single(await store.ListAsync(None).ToListAsync()).Sealed);
     }
 
     [Fact]
@@ -183,5 +206,32 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
         await Assert.ThrowsAsync<IOException>(() => store.SealAsync(Stream, None));
         await Assert.ThrowsAsync<IOException>(() => store.DeleteAsync(Stream, None));
         Assert.Equal([1], await OrdinalsAsync(Reopen()));
+    }
+
+    /// <summary>An answer with the tag of another.</summary>
+    private sealed class TaggedResponse(Response inner, ETag tag) : Response
+    {
+        public override int Status => inner.Status;
+
+        public override string ReasonPhrase => inner.ReasonPhrase;
+
+        public override Stream? ContentStream { get => inner.ContentStream; set => inner.ContentStream = value; }
+
+        public override string ClientRequestId { get => inner.ClientRequestId; set => inner.ClientRequestId = value; }
+
+        public override void Dispose() => inner.Dispose();
+
+        protected override bool ContainsHeader(string name) => inner.Headers.Contains(name);
+
+        protected override IEnumerable<HttpHeader> EnumerateHeaders() => inner.Headers.Select(h => h.Name.Equals("ETag", StringComparison.OrdinalIgnoreCase) ? new HttpHeader(h.Name, tag.ToString("H")) : h);
+
+        protected override bool TryGetHeader(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out string? value)
+        {
+            if (!inner.Headers.TryGetValue(name, out value)) return false;
+            if (name.Equals("ETag", StringComparison.OrdinalIgnoreCase)) value = tag.ToString("H");
+            return true;
+        }
+
+        protected override bool TryGetHeaderValues(string name, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out IEnumerable<string>? values) => inner.Headers.TryGetValues(name, out values);
     }
 }

@@ -15,6 +15,9 @@ public sealed class RequestSpy : HttpPipelinePolicy
     /// <summary>Called before a request leaves; may hold it back or fail it.</summary>
     public Func<Request, Task> Before { get; set; } = _ => Task.CompletedTask;
 
+    /// <summary>Called with each answer before its caller has it; may put another in its place.</summary>
+    public Func<HttpMessage, Task> After { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Since the last <see cref="Take"/>: method, status and what it was about.</summary>
     public IReadOnlyList<string> Take()
     {
@@ -30,6 +33,7 @@ public sealed class RequestSpy : HttpPipelinePolicy
     {
         await Before(message.Request);
         await ProcessNextAsync(message, pipeline);
+        await After(message);
         lock (_requests) _requests.Add($"{message.Request.Method} {message.Response.Status}");
         if (!LosesAnswer(message.Request)) return;
         message.Response.Dispose();
