@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Metadata;
 
 namespace Angarium.Integration.Cluster;
 
@@ -140,9 +141,10 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
         var client = _cluster.Add(await TestClient.StartAsync(_cluster.Documents, _cluster.Id, "api")).Grains;
         await PlacesAsync(client, 0, 100);
         var two = await _cluster.SiloAsync();
+        await KnownAsync(one, two);
         await PlacesAsync(client, 100, 200);
         var three = await _cluster.SiloAsync();
-        await TestCluster.UntilAsync(async () => (await ActiveAsync()).Count == 3, TimeSpan.FromSeconds(10), "three active silos");
+        await KnownAsync(one, two, three);
 
         var places = await PlacesAsync(client, 0, 1_000);
         foreach (var silo in (TestSilo[])[one, two, three]) output.WriteLine($"{silo.Name}: {places.Values.Count(place => place == silo.Name)}");
@@ -176,6 +178,11 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
     private async Task<SiloStatus?> StatusAsync(TestSilo silo) => (await DocumentAsync())?.Find(silo.Address)?.Status;
 
     /// <summary>Where each grain is; calls are repeated while a silo that died is still believed alive.</summary>
+    /// <summary>Until each could place a grain on each.</summary>
+    private static Task KnownAsync(params TestSilo[] silos) => TestCluster.UntilAsync(
+        () => Task.FromResult(silos.All(silo => silos.All(other => silo.Services.GetRequiredService<IClusterManifestProvider>().Current.Silos.ContainsKey(other.Address)))),
+        TimeSpan.FromSeconds(20), "silos that know of each other");
+
     private async Task<SortedDictionary<string, string>> PlacesAsync(IGrainFactory grains, int from = 0, int count = Keys)
     {
         var places = new ConcurrentDictionary<string, string>();
