@@ -45,7 +45,15 @@ internal sealed class ClusterStanding(TimeProvider time) : IStanding
     {
         Func<CancellationToken, Task>? read;
         lock (_gate) read = _read;
-        if (read is not null) await read(cancellationToken);
+        try
+        {
+            if (read is not null) await read(cancellationToken);
+        }
+        catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException("The membership document was not read in time", late);
+        }
+
         return IsConfirmed;
     }
 

@@ -312,8 +312,7 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
     [LoggerMessage(1073, LogLevel.Information, "{Stream} is sealed, but could not be marked so for listings: {Reason}")]
     private static partial void LogNotMarked(ILogger logger, LedgerStream stream, string reason);
 
-    /// <summary>A stream was not sealed and ended at this offset when its blob had this tag.</summary>
-    /// <summary>A stream's end as it was read, and the tag at which it was that; null = not known yet.</summary>
+    /// <summary>A stream was not sealed and ended at this offset when its blob had this tag; null = the tag is not known yet.</summary>
     private readonly record struct Tail(long Offset, string? Tag);
 
     private sealed record Piece(ReadOnlyMemory<byte> Bytes, long Total);

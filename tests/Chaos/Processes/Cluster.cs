@@ -114,13 +114,13 @@ internal sealed class Cluster
     /// <summary>Silos that were killed a moment ago may still be asked, and then the command says so: it is given again.</summary>
     private static async Task<MessageTrace[]> AskAsync(ControlClient control, string[] ids, CancellationToken cancellationToken)
     {
-        while (true)
+        for (var tries = 1; ; tries++)
         {
             try
             {
                 return await control.GetAsync<MessageTrace[]>($"trace/{string.Join(',', ids)}", cancellationToken);
             }
-            catch (CommandException)
+            catch (CommandException) when (tries < 60)
             {
                 await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
             }

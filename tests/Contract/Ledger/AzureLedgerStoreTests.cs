@@ -1,4 +1,5 @@
 using Angarium.Contract.Blobs;
+using Angarium.Spool.Azure;
 using Angarium.Spool.Ledger;
 using Angarium.TestKit.Servers;
 using Azure;
@@ -68,7 +69,7 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
             if (message.Request.Method != RequestMethod.Get || message.Response.Status is not (200 or 206)) return;
             spy.After = _ => Task.CompletedTask;
             await _azure.Ledger().SealAsync(Stream, None);
-            var tag = (await _azure.Open(_azure.Options)["ledger"]!.Reads.GetAppendBlobClient($"{Stream.Writer:x16}/{Stream.Number}").GetPropertiesAsync()).Value.ETag;
+            var tag = (await _azure.Open(_azure.Options)["ledger"]!.Reads.GetAppendBlobClient(BlobNames.Of(Stream.Writer, Stream.Number)).GetPropertiesAsync()).Value.ETag;
             message.Response = new TaggedResponse(message.Response, tag);
         };
         Assert.Equal((end, false), await store.ReadAsync(Stream, 0, 1 << 20, None) is var first ? (first.Next, first.Sealed) : default);

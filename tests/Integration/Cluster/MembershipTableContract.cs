@@ -2,6 +2,7 @@ using System.Net;
 using Angarium.Host.Cluster;
 using Angarium.Spool.Documents;
 using Angarium.TestKit.Logging;
+using Angarium.TestKit.Time;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Orleans.Configuration;
@@ -52,7 +53,7 @@ public abstract class MembershipTableContract
         var row = Entry();
         Assert.True(await table.InsertRowAsync(row, (await table.ReadAllAsync()).Version.Next()));
         var asked = provider.GetGateways();
-        await time.IsWaitedFor.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        await time.MadeAsync(TimeSpan.FromMilliseconds(500));
         row.Status = SiloStatus.Active;
         var before = await table.ReadAllAsync();
         Assert.True(await table.UpdateRowAsync(row, before.Members.Single().Item2, before.Version.Next()));
@@ -285,19 +286,4 @@ public abstract class MembershipTableContract
     }
 
     private MembershipStore Store(bool mayWrite) => new(Documents, ClusterId, mayWrite, TimeProvider.System, new LogLines<MembershipStore>());
-
-    /// <summary>Time that stands still until it is let pass, and tells when somebody waits for it.</summary>
-    private sealed class WatchedTime : FakeTimeProvider
-    {
-        private readonly TaskCompletionSource _waited = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
-        public Task IsWaitedFor => _waited.Task;
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            _waited.TrySetResult();
-            return timer;
-        }
-    }
 }

@@ -1,10 +1,10 @@
-using System.Threading.Channels;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Egress;
 using Angarium.Egress.Worker;
 using Angarium.Spool.Packs;
 using Angarium.TestKit.Peers;
+using Angarium.TestKit.Time;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Angarium.Unit.Egress;
@@ -524,24 +524,6 @@ public sealed class EgressWorkerTests
         await (await settled.Task);
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
         Assert.Equal(0, world.Context.Leases.Count);
-    }
-
-    /// <summary>Time that stands still, and tells who waits for it to go on.</summary>
-    private sealed class WatchedTime() : FakeTimeProvider(DateTimeOffset.UtcNow)
-    {
-        private readonly Channel<TimeSpan> made = Channel.CreateUnbounded<TimeSpan>();
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            made.Writer.TryWrite(dueTime);
-            return timer;
-        }
-
-        public async Task MadeAsync(TimeSpan dueTime)
-        {
-            while (await made.Reader.ReadAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20)) != dueTime) { }
-        }
     }
 
     /// <summary>Turns taken in the order that a thread pool seldom, but lawfully, takes them: the newest first.</summary>

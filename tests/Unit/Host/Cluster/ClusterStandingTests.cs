@@ -60,6 +60,14 @@ public sealed class ClusterStandingTests
         Assert.False(await _standing.ConfirmAsync(TestContext.Current.CancellationToken));
     }
 
+    [Fact]
+    public async Task Confirm_StoreAnswersTooLate_IsNotKnown()
+    {
+        See(1, SiloStatus.Active);
+        _read = () => Task.FromCanceled(new CancellationToken(canceled: true));
+        await Assert.ThrowsAsync<IOException>(() => _standing.ConfirmAsync(TestContext.Current.CancellationToken));
+    }
+
     [Theory]
     [InlineData(SiloStatus.Joining)]
     [InlineData(SiloStatus.ShuttingDown)]
