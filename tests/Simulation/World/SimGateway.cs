@@ -15,7 +15,7 @@ internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway
     {
         var sent = world.Loop.Now;
         var answer = await gateway.PollAsync(request);
-        if (answer.Accepted) worker.HeardAt = StoreTime.Max(worker.HeardAt, sent);
+        if (answer.Accepted) worker.Heard(sent);
         return answer;
     }
 

@@ -35,6 +35,9 @@ internal sealed class SimPeerStream : Stream
     /// <summary>Since when it has been in a transaction, or waiting to begin one; null = its worker could close it.</summary>
     public StoreTime? BusySince { get; private set; }
 
+    /// <summary>Its worker closes it as soon as its transaction has ended; should it begin another, it counts again.</summary>
+    public bool IsEnding { get; set; }
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -125,6 +128,7 @@ internal sealed class SimPeerStream : Stream
 
     private void Mail()
     {
+        IsEnding = false;
         _recipients.Clear();
         Answer("250 ok", 0);
     }

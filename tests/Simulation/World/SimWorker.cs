@@ -47,11 +47,25 @@ internal sealed class SimWorker
     public bool IsUnaware => Process.UnawareUntil > _world.Loop.Now;
 
     /// <summary>When it sent the last poll that its pool has accepted.</summary>
-    public StoreTime HeardAt { get; set; }
+    public StoreTime HeardAt { get; private set; }
+
+    /// <summary>Its pool has accepted a poll that it sent then. What it could not close in the silence before ends with its transaction.</summary>
+    public void Heard(StoreTime sent)
+    {
+        if (sent <= HeardAt) return;
+        foreach (var connection in Connections)
+        {
+            if (IsLate(connection)) connection.IsEnding = true;
+        }
+
+        HeardAt = sent;
+    }
 
     /// <summary>A connection that was open while its worker was out for longer than the pool waits does not count, nor one that its worker could not close in time because it was in a transaction.</summary>
     public bool Excuses(SimPeerStream connection) =>
-        Process.PausedUntil > _world.Loop.Now || connection.BusySince < HeardAt + s_close && HeardAt + s_silence < _world.Loop.Now || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
+        Process.PausedUntil > _world.Loop.Now || connection.IsEnding || IsLate(connection) || Process.Island != 0 || Process.OutUntil - Process.OutFrom > s_silence && connection.OpenedAt < Process.OutUntil + TimeSpan.FromSeconds(3);
+
+    private bool IsLate(SimPeerStream connection) => connection.BusySince < HeardAt + s_close && HeardAt + s_silence < _world.Loop.Now;
 
     public void Kill()
     {
