@@ -34,9 +34,9 @@ internal sealed class Report(RunOptions options, Account account, IReadOnlyList<
         Line($"  longest without an arrival {account.LongestWithoutArrival.TotalSeconds:f1} s, without an acknowledgement {account.LongestWithoutAcknowledgement.TotalSeconds:f1} s");
         Line($"  longest without an arrival after the last fault {account.LongestAfterFaults.TotalSeconds:f1} s");
         Judge(account.LongestAfterFaults <= Account.Recovery, $"nothing arrived for {account.LongestAfterFaults.TotalSeconds:f0} s after the last fault", []);
-        var (site, most) = sink.MostConnections[0];
+        var (site, most, _) = sink.MostConnections[0];
         Line($"  most connections at once: {most} to {site} (limit {connectionsPerSite}); by process {string.Join(", ", sink.MostByPeer.OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => $"{p.Key} {p.Value}"))}");
-        Judge(most <= connectionsPerSite, "more connections to a site than its limit", sink.MostConnections.Where(s => s.Most > connectionsPerSite).Select(s => $"{s.Site}: {s.Most}"));
+        Judge(most <= connectionsPerSite, "more connections to a site than its limit", sink.MostConnections.Where(s => s.Most > connectionsPerSite).Select(s => $"{s.Site}: {s.Most} {s.Was}"));
         Line("  faults:");
         foreach (var (kind, count) in storm.Counts.OrderBy(c => c.Key, StringComparer.Ordinal))
         {

@@ -76,8 +76,8 @@ public sealed class ProcessesAreReplaced : Scenario
         await sending;
         stage.Sink.Behave("site10", s => s);
         await stage.SettledAsync();
-        var (site, most) = stage.Sink.MostConnections[0];
-        Stage.Require(most <= Limit, $"{most} connections to {site}");
+        var (site, most, was) = stage.Sink.MostConnections[0];
+        Stage.Require(most <= Limit, $"{most} connections to {site} {was}");
         return $"{kills} kills; at most {most} connections to {site} at once (limit {Limit}); {await stage.AccountAsync()}";
     }
 

@@ -39,10 +39,10 @@ internal sealed class Sink : IDisposable
     /// <summary>Whether this recipient was taken, or a notice that names it.</summary>
     public bool IsSettled(string recipient) => settled.ContainsKey(recipient);
 
-    /// <summary>The most connections that each site ever held at once, excused ones excepted, by falling count.</summary>
-    public IReadOnlyList<(string Site, int Most)> MostConnections
+    /// <summary>The most connections that each site ever held at once, excused ones excepted, by falling count; with when that was and from whom.</summary>
+    public IReadOnlyList<(string Site, int Most, string Was)> MostConnections
     {
-        get { lock (gate) return states.Values.Select(s => (s.Site.Name, s.Most)).OrderByDescending(s => s.Most).ToList(); }
+        get { lock (gate) return states.Values.Select(s => (s.Site.Name, s.Most, s.MostWas)).OrderByDescending(s => s.Most).ToList(); }
     }
 
     /// <summary>The most connections that each process ever held at once.</summary>
@@ -171,9 +171,9 @@ internal sealed class Sink : IDisposable
         {
             state.Connections.Add(connection);
             var held = state.Connections.Where(c => !c.IsExcused).ToList();
-            // A session that is late with a reply does not see at once that its peer has gone.
-            if (held.Count > state.Most) held.RemoveAll(c => c.HasEnded);
-            state.Most = Math.Max(state.Most, held.Count);
+            // A session that is late with a reply, or that this machine has no time for, does not see at once that its peer has gone.
+            if (held.Count > state.Most) held.RemoveAll(c => TcpPeer.HasClosed(c.Socket));
+            if (held.Count > state.Most) (state.Most, state.MostWas) = (held.Count, $"at {DateTimeOffset.UtcNow:HH:mm:ss.fff} by {string.Join(", ", held.CountBy(c => c.Peer).Select(p => $"{p.Key} {p.Value}"))}");
             var own = states.Values.Sum(s => s.Connections.Count(c => c.Peer == name));
             mostByPeer[name] = Math.Max(mostByPeer.GetValueOrDefault(name), own);
         }
@@ -193,6 +193,9 @@ internal sealed class Sink : IDisposable
         public HashSet<Connection> Connections { get; } = [];
 
         public int Most { get; set; }
+
+        /// <summary>When it held the most, and from whom.</summary>
+        public string MostWas { get; set; } = "";
     }
 
     private sealed class Connection(Socket socket, string peer)
@@ -202,21 +205,5 @@ internal sealed class Sink : IDisposable
         public string Peer { get; } = peer;
 
         public bool IsExcused { get; set; }
-
-        /// <summary>Closed by the other side, with nothing left to read.</summary>
-        public bool HasEnded
-        {
-            get
-            {
-                try
-                {
-                    return Socket.Poll(0, SelectMode.SelectRead) && Socket.Available == 0;
-                }
-                catch (Exception e) when (e is SocketException or ObjectDisposedException)
-                {
-                    return true;
-                }
-            }
-        }
     }
 }
