@@ -75,7 +75,7 @@ public class ClauseTests(ITestOutputHelper output)
 
     private static readonly (string Sign, Breaks[] Clauses)[] s_special =
     [
-        ("connections to", [Breaks.Declared, Breaks.WorkerList]), ("held and leased", [Breaks.ControlDocuments]), ("before it was due", [Breaks.IndexFull, Breaks.JudgeIndex, Breaks.LateHandOver]),
+        ("connections to", [Breaks.Declared, Breaks.WorkerList, Breaks.OtherSite]), ("held and leased", [Breaks.ControlDocuments]), ("before it was due", [Breaks.IndexFull, Breaks.JudgeIndex, Breaks.LateHandOver]),
         ("answered anew", [Breaks.SessionNumber]), ("knew it durable", [Breaks.ConflictIsSuccess]), ("nothing could be recorded", [Breaks.LedgerHealth]),
         ("expired without", [Breaks.ExpiryNeedsFailure]), ("has killed", [Breaks.LostLeases]), ("committed again", [Breaks.RetryFor]), ("given again", [Breaks.WriterId, Breaks.RetryFor]),
     ];

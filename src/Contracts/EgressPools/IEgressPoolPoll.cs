@@ -66,6 +66,9 @@ public enum SessionEvent : byte
 
     /// <summary>The peer asked for less in mid-session (421, cut in a transaction): feedback to the site; the permit is free again.</summary>
     Lost = 5,
+
+    /// <summary>The domain's mail goes to another site than the permit's, as the worker resolves it (<see cref="SessionReport.Route"/>): no connection was made for it, for none may be under this permit. It is free again.</summary>
+    Moved = 6,
 }
 
 /// <summary>An event of one session for its site. A value; told again with every poll until one is accepted.</summary>
@@ -90,6 +93,9 @@ public sealed record SessionReport
 
     /// <summary>The reply is in our own words.</summary>
     [Id(7)] public bool Own { get; init; }
+
+    /// <summary>Moved: where the domain's mail goes.</summary>
+    [Id(8)] public SiteRoute? Route { get; init; }
 }
 
 /// <summary>What a worker is told to do with a permit. Numbers are a wire contract.</summary>

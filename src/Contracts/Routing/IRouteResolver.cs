@@ -15,4 +15,13 @@ public interface IRouteResolver
 /// </summary>
 /// <param name="IsRoute">Named by an operator: only the route's connection limit holds.</param>
 /// <param name="ValidFor">How long it may be kept: 5 s to 1 h.</param>
-public sealed record SiteRoute(string Site, bool IsRoute, int? MaxConnections, TimeSpan ValidFor);
+[GenerateSerializer, Immutable, Alias("angarium.SiteRoute")]
+public sealed record SiteRoute([property: Id(0)] string Site, [property: Id(1)] bool IsRoute, [property: Id(2)] int? MaxConnections, [property: Id(3)] TimeSpan ValidFor)
+{
+    /// <summary>No site has a longer name.</summary>
+    public const int MaxName = 512;
+
+    public static readonly TimeSpan Least = TimeSpan.FromSeconds(5);
+
+    public static readonly TimeSpan Most = TimeSpan.FromHours(1);
+}

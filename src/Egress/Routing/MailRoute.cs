@@ -1,4 +1,5 @@
 using System.Net;
+using Angarium.Contracts.Routing;
 using Angarium.Mail;
 
 namespace Angarium.Egress.Routing;
@@ -18,6 +19,9 @@ internal sealed record MailRoute
     public Reply? Trouble { get; init; }
 
     public TimeSpan ValidFor { get; init; } = DnsCache.Least;
+
+    /// <summary>What pace needs of it.</summary>
+    public SiteRoute ToSite() => new(Site, Hop is not null, Hop?.Connections, ValidFor);
 }
 
 /// <summary>A host to connect to. <paramref name="Address"/> is set for literals.</summary>

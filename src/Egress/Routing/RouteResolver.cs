@@ -50,8 +50,7 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     public async ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken)
     {
-        var route = await ResolveAsync(domain, cancellationToken);
-        return new SiteRoute(route.Site, route.Hop is not null, route.Hop?.Connections, route.ValidFor);
+        return (await ResolveAsync(domain, cancellationToken)).ToSite();
     }
 
     public async ValueTask<MailRoute> ResolveAsync(string domain, CancellationToken cancellationToken)
@@ -173,7 +172,7 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
     private static string SiteName(string kind, IEnumerable<string> names)
     {
         var text = kind + string.Join(',', names.Order(StringComparer.Ordinal));
-        return text.Length <= 512 ? text : $"{text.AsSpan(0, 400)}…#{XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(text)):x32}";
+        return text.Length <= SiteRoute.MaxName ? text : $"{text.AsSpan(0, 400)}…#{XxHash128.HashToUInt128(Encoding.UTF8.GetBytes(text)):x32}";
     }
 
     private static Reply Temporary(string kind, string name, DnsAnswer answer) =>

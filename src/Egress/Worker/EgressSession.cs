@@ -121,6 +121,8 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         try
         {
             route = await context.Routes.ResolveAsync(order.Domain, connecting.Token);
+            // Design rule 21: the permit is for a connection to its own site; one to another would be counted by nobody there.
+            if (route.Trouble is null && route.Site != Site && !context.WaivesSites) return Event(SessionEvent.Moved) with { Route = route.ToSite() };
             result = route.Trouble is { } nowhere ? new ConnectResult(null, nowhere, null, true) : await context.Connector.ConnectAsync(route, connecting.Token);
         }
         catch (OperationCanceledException) when (closing)
@@ -197,10 +199,10 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
 
             // The domain may have moved to other hosts since the site was named; and the peer may have gone while we waited.
             var there = await context.Routes.ResolveAsync(next.Domain, CancellationToken.None);
-            if (there.Site != route.Site || session.Connection.HasUnexpectedInput)
+            if (there.Site != Site || session.Connection.HasUnexpectedInput)
             {
                 await session.QuitAsync();
-                return Event(SessionEvent.Closed);
+                return there.Trouble is null && there.Site != Site ? Event(SessionEvent.Moved) with { Route = there.ToSite() } : Event(SessionEvent.Closed);
             }
         }
     }

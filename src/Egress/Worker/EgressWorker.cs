@@ -208,7 +208,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private void Report(SessionReport report)
     {
         // The permit is free with this report: from here on it is declared no more; the outcomes may still be on their way.
-        if (report.Event is SessionEvent.Closed or SessionEvent.ConnectFailed or SessionEvent.Lost && sessions.TryRemove(report.Permit, out var ended))
+        if (report.Event is SessionEvent.Closed or SessionEvent.ConnectFailed or SessionEvent.Lost or SessionEvent.Moved && sessions.TryRemove(report.Permit, out var ended))
         {
             settling.TryAdd(ended.Run, 0);
             _ = ended.Run.ContinueWith(static (run, all) => ((ConcurrentDictionary<Task, byte>)all!).TryRemove(run, out _), settling, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);

@@ -50,6 +50,9 @@ internal sealed partial class WorkerContext
 
     public EgressOptions Options => settings.Current;
 
+    /// <summary>For the simulation, which shows what the clause is good for: a permit is used for whatever site a domain has.</summary>
+    internal bool WaivesSites { get; init; }
+
     /// <summary>Whether new mail may be asked for: the pool hears us (design rule 21), the clock is trusted, and we stay.</summary>
     public bool MayAsk
     {

@@ -12,6 +12,7 @@ internal sealed partial class DomainQueue
 
     private SiteRoute? _site;
     private StoreTime _siteUntil;
+    private SiteRoute? _moved;
     private SiteState? _siteState;
     private StoreTime _demandSentAt;
     private StoreTime _demandDue = Never;
@@ -31,7 +32,19 @@ internal sealed partial class DomainQueue
         Tick();
     }
 
-    // At once when demand appears, within 100 ms when it grows to double or vanishes; otherwise every 30 s while there is some.
+    /// <summary>
+    /// A worker found that the mail goes elsewhere than where we ask for connections: DNS was in trouble when we looked, or has changed, or tells it otherwise. It connects where it finds the domain,
+    /// so there we ask for them, for as long as it may believe that; then we look again.
+    /// </summary>
+    public void SiteMoved(string site, SiteRoute route)
+    {
+        if (_site?.Site != site || route.Site == site || route.Site is not { Length: > 0 and <= SiteRoute.MaxName } || route.MaxConnections < 1) return;
+        var validFor = route.ValidFor < SiteRoute.Least ? SiteRoute.Least : route.ValidFor > SiteRoute.Most ? SiteRoute.Most : route.ValidFor;
+        _moved = route with { ValidFor = validFor };
+        Tick();
+    }
+
+    // At once when demand appears or goes elsewhere, within 100 ms when it grows to double or vanishes; otherwise every 30 s while there is some.
     private void SendDemand(StoreTime now)
     {
         var count = MayGrant ? _ready.Count : 0;
@@ -41,7 +54,7 @@ internal sealed partial class DomainQueue
             return;
         }
 
-        var appears = count > 0 && (_demandSent == 0 || _ranDry);
+        var appears = count > 0 && (_demandSent == 0 || _ranDry || _moved is not null);
         var urgent = count == 0 || count >= _demandSent * 2;
         _demandDue = StoreTime.Max(_demandRetryAt, _demandSentAt + (appears ? TimeSpan.Zero : urgent ? DemandSpacing : DemandInterval));
         if (now >= _demandDue) Run(SendDemandAsync(count));
@@ -52,9 +65,10 @@ internal sealed partial class DomainQueue
         _sendingDemand = true;
         try
         {
-            if (_site is null || Now >= _siteUntil)
+            if (_site is null || Now >= _siteUntil || _moved is not null)
             {
-                var route = await _seams.Routes.ResolveSiteAsync(_domain, CancellationToken.None);
+                var route = _moved ?? await _seams.Routes.ResolveSiteAsync(_domain, CancellationToken.None);
+                _moved = null;
                 if (_site is { } old && old.Site != route.Site) await _seams.Sites.DemandAsync(old.Site, new SiteDemand { Domain = _domain, SentAt = Now });
                 _site = route;
                 _siteUntil = Now + route.ValidFor;

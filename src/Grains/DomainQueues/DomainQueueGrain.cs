@@ -1,5 +1,6 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Routing;
 using Angarium.Grains.Sites;
 using Angarium.Mail;
 using Orleans.Concurrency;
@@ -72,6 +73,13 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
     public ValueTask SiteChanged(string site, SiteState state)
     {
         _queue.SiteChanged(site, state);
+        Arm();
+        return default;
+    }
+
+    public ValueTask SiteMoved(string site, SiteRoute route)
+    {
+        _queue.SiteMoved(site, route);
         Arm();
         return default;
     }

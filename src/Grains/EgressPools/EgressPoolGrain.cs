@@ -139,7 +139,9 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     private void Flush()
     {
-        if (_saved != _pool.KnownVersion && !_saving && !_isOver && !_isGone) SaveAsync().Ignore();
+        // An activation that is gone may call nobody: each call would fail at once, one within the other.
+        if (_isGone) return;
+        if (_saved != _pool.KnownVersion && !_saving && !_isOver) SaveAsync().Ignore();
         if (IsOwner && _pool.WithOrders.Count > 0)
         {
             var now = clock.Now;
@@ -204,6 +206,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         {
             // The site compares its permits with ours once a minute: nothing is lost but time.
             SiteNotTold(log, error, Name);
+            // A call may fail before it has left: the next one must not follow within this one.
+            await Task.Delay(TimeSpan.FromSeconds(1), time);
         }
 
         _telling.Remove(site);

@@ -1,3 +1,4 @@
+using Angarium.Contracts.Routing;
 using Angarium.Mail;
 
 namespace Angarium.Grains.Sites;
@@ -64,4 +65,8 @@ public interface ISiteListener : IGrainWithStringKey
 {
     [Alias("SiteChanged")]
     ValueTask SiteChanged(string site, SiteState state);
+
+    /// <summary>A worker that was sent to <paramref name="site"/> for this domain found that its mail goes elsewhere.</summary>
+    [Alias("SiteMoved")]
+    ValueTask SiteMoved(string site, SiteRoute route);
 }

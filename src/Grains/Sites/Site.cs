@@ -134,6 +134,11 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
                 // A session that was given another domain meanwhile goes on with that one.
                 if (permit.Domain is { } dry && dry.Name == report.Domain) GoIdle(permit, dry, now);
                 break;
+            case SessionEvent.Moved:
+                // Until the domain asks elsewhere no further session is sent there in vain; what else waits here is none the wiser.
+                if (permit.Domain is { } moved && moved.Name == report.Domain) Rest(permit, moved, now);
+                Free(permit);
+                break;
             case SessionEvent.ConnectFailed:
                 Failed(report, suspends: true, now);
                 Free(permit);
@@ -315,18 +320,21 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
 
     private void GoIdle(SitePermit permit, SiteDomain domain, StoreTime now)
     {
-        // Demand older than this service was for what has been served; younger is worth another look at once.
-        // Sessions that run dry together found the same thing: the rest grows once.
-        if (domain.Messages > 0 && domain.HeardAt <= permit.ServingSince && domain.RestUntil <= now)
-        {
-            Leave(domain);
-            domain.Rest = domain.Rest == default ? TimeSpan.FromSeconds(1) : domain.Rest * 2 < s_longestRest ? domain.Rest * 2 : s_longestRest;
-            domain.RestUntil = now + domain.Rest;
-            Revisit(domain, domain.RestUntil);
-        }
-
+        Rest(permit, domain, now);
         Detach(permit);
         permit.Place = _idle.AddLast(permit);
+    }
+
+    /// <summary>A session found nothing to do for this domain.</summary>
+    private void Rest(SitePermit permit, SiteDomain domain, StoreTime now)
+    {
+        // Demand older than this service was for what has been served; younger is worth another look at once.
+        // Sessions that run dry together found the same thing: the rest grows once.
+        if (domain.Messages == 0 || domain.HeardAt > permit.ServingSince || domain.RestUntil > now) return;
+        Leave(domain);
+        domain.Rest = domain.Rest == default ? TimeSpan.FromSeconds(1) : domain.Rest * 2 < s_longestRest ? domain.Rest * 2 : s_longestRest;
+        domain.RestUntil = now + domain.Rest;
+        Revisit(domain, domain.RestUntil);
     }
 
     private void Free(SitePermit permit)

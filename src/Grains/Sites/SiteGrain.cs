@@ -1,4 +1,6 @@
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Routing;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.EgressPools;
 using Angarium.Grains.Membership;
@@ -75,7 +77,12 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     public Task Report(SiteReport[] reports)
     {
         var now = clock.Now;
-        foreach (var report in reports) _site.Report(report.Permit, report.Session, now);
+        foreach (var report in reports)
+        {
+            _site.Report(report.Permit, report.Session, now);
+            if (report.Session is { Event: SessionEvent.Moved, Route: { } route } moved) TellMovedAsync(moved.Domain, route).Ignore();
+        }
+
         Go();
         return Task.CompletedTask;
     }
@@ -208,6 +215,19 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         catch (Exception error)
         {
             // It learns the state from the answer to its next demand.
+            DomainNotTold(log, error, domain);
+        }
+    }
+
+    private async Task TellMovedAsync(string domain, SiteRoute route)
+    {
+        try
+        {
+            await GrainFactory.GetGrain<ISiteListener>(domain).SiteMoved(_name, route);
+        }
+        catch (Exception error)
+        {
+            // It is told again when the next session is sent here in vain.
             DomainNotTold(log, error, domain);
         }
     }

@@ -24,7 +24,8 @@ internal sealed class SimGrainContext(SimProcess process, GrainId id, IGrainFact
 
     public IServiceProvider ActivationServices => this;
 
-    public IGrainFactory GrainFactory => grains;
+    /// <summary>As Orleans: an activation that has ended calls nobody, and hears of it before anything has left.</summary>
+    public IGrainFactory GrainFactory => IsOver ? throw new InvalidOperationException($"the activation of {id} has ended") : grains;
 
     public ITimerRegistry TimerRegistry => this;
 

@@ -1,6 +1,7 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Routing;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.EgressPools;
 using Angarium.Grains.Sites;
@@ -113,6 +114,8 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
         public Task<bool> OfferSwept(SweptOffer offer) => Call<IDomainQueueWake, bool>(g => g.OfferSwept(IsUndated ? offer with { SentAt = There } : offer));
 
         public ValueTask SiteChanged(string site, SiteState state) => new(Call<ISiteListener>(g => g.SiteChanged(site, state)));
+
+        public ValueTask SiteMoved(string site, SiteRoute route) => new(Call<ISiteListener>(g => g.SiteMoved(site, route)));
 
         public Task<QueueSnapshot> Show(int limit) => Call<IDomainQueueAdmin, QueueSnapshot>(g => g.Show(limit));
 

@@ -149,6 +149,9 @@ internal enum Breaks
     /// <summary>21: a new pool knows of no worker.</summary>
     WorkerList,
 
+    /// <summary>21: a permit is used for whatever site its domain has by then.</summary>
+    OtherSite,
+
     /// <summary>22: one lane for all tenants.</summary>
     Lanes,
 }

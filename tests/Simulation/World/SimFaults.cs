@@ -8,6 +8,8 @@ namespace Angarium.Simulation.World;
 /// <summary>What goes wrong, when, and for how long: drawn by the seed. After the last fault everything is healed and stays so.</summary>
 internal sealed class SimFaults(SimWorld world)
 {
+    private const int Kinds = 24;
+
     private int _islands;
 
     public bool IsOver { get; private set; }
@@ -20,14 +22,14 @@ internal sealed class SimFaults(SimWorld world)
     {
         if (world.Breaks == Breaks.Age) Outside.Start(AgeAsync);
         // Each seed has its own favourite among them, so that some faults meet themselves.
-        var favourite = Loop.Random.Next(22);
+        var favourite = Loop.Random.Next(Kinds);
         var plan = SimPlans.Of(world, this);
         while (true)
         {
             await Outside.Delay(2_000, world.IsLong ? 400_000 : plan is null ? 30_000 : 12_000);
             if (Loop.Now - world.Start > world.FaultsFor) break;
             if (plan is not null && Loop.Random.Next(4) > 0) plan();
-            else Strike(Loop.Random.Next(3) == 0 ? favourite : Loop.Random.Next(22));
+            else Strike(Loop.Random.Next(3) == 0 ? favourite : Loop.Random.Next(Kinds));
         }
 
         await HealAsync();
@@ -128,6 +130,14 @@ internal sealed class SimFaults(SimWorld world)
                 stepped.Time.WallError += seconds * (Loop.Random.Next(2) == 0 ? 1 : -1);
                 Note($"the wall clock of {stepped.Name} steps to {stepped.Time.WallError}");
                 break;
+            case 22:
+                NoDns(seconds);
+                break;
+            case 23:
+                var moved = world.Domains[Loop.Random.Next(world.Domains.Length)];
+                world.Dns.Move(moved, seconds);
+                Note($"the mail of {moved} goes elsewhere for {seconds.TotalSeconds} s");
+                break;
             default:
                 var domain = world.Domains[Loop.Random.Next(world.Domains.Length)];
                 Outside.Start(async () =>
@@ -156,6 +166,12 @@ internal sealed class SimFaults(SimWorld world)
         foreach (var key in world.Cluster.Keys(GrainKind.Domain).Where(k => world.Cluster.Owner(GrainKind.Domain, k) == silo).ToList()) world.Cluster.Forget(GrainKind.Domain, key);
         Note($"the directory forgets the domains of {silo.Process.Name}");
         Apart(silo, world.Index.Link, seconds);
+    }
+
+    public void NoDns(TimeSpan seconds)
+    {
+        world.Dns.DownUntil = Loop.Now + seconds;
+        Note($"DNS is down for {seconds.TotalSeconds} s");
     }
 
     public void Wipe()
@@ -248,7 +264,7 @@ internal sealed class SimFaults(SimWorld world)
         world.Net.Trouble = 0;
         world.Rudeness = world.Slowness = 0;
         world.Peers.Unreachable = 0;
-        world.Index.FullUntil = world.Index.Link.DownUntil = world.Blobs.Link.DownUntil = Loop.Now;
+        world.Index.FullUntil = world.Index.Link.DownUntil = world.Blobs.Link.DownUntil = world.Dns.DownUntil = Loop.Now;
         foreach (var domain in world.Domains) await world.HoldAsync(domain, hold: false);
         await world.CureAsync();
         IsOver = true;

@@ -97,6 +97,7 @@ internal static class SimPlans
             {
                 if (loop.Now - world.Start > TimeSpan.FromMinutes(70)) faults.FailOver(loop.Now - world.Start - TimeSpan.FromSeconds(loop.Random.Next(60, 600)));
             },
+            Breaks.OtherSite => () => faults.NoDns(TimeSpan.FromSeconds(loop.Random.Next(2, 20))),
             Breaks.Unlisted => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             _ => null,
         };

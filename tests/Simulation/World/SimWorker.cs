@@ -34,7 +34,7 @@ internal sealed class SimWorker
         ISpoolReader reader = new SpoolReader(new SimPackStore(world, process, mayDamage: true), new PackCache(0), NullLogger.Instance);
         if (world.Breaks == Breaks.KeyIsPlace) reader = new ForgedTables(world, reader);
         var gateway = new SimGateway(world, this, new GrainQueueGateway(new SimGrains(world, process), new ClusterLink(), process.Time));
-        var context = new WorkerContext(gateway, reader, process.Clock, process.Time, routes, connector, settings, NullLogger.Instance, world.Loop.Draw);
+        var context = new WorkerContext(gateway, reader, process.Clock, process.Time, routes, connector, settings, NullLogger.Instance, world.Loop.Draw) { WaivesSites = world.Breaks == Breaks.OtherSite };
         var worker = new EgressWorker(context);
         process.Start(() => worker.RunAsync(default));
     }

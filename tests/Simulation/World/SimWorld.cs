@@ -35,6 +35,7 @@ internal sealed class SimWorld
         Index = new SimIndexServer(Loop);
         Cluster = new SimCluster(this);
         Peers = new SimPeers(this);
+        Dns = new SimDns(this);
         foreach (var domain in (string[])[.. Domains, "s.test"]) Partitions[IndexPartition.Of(domain)] = true;
         // One world in eighty lives for hours, for the sake of the cleaner.
         IsLong = Loop.Random.Next(80) == 0 || SimPlans.IsLong(plan);
@@ -81,7 +82,7 @@ internal sealed class SimWorld
 
     public SimPeers Peers { get; }
 
-    public SimDns Dns { get; } = new();
+    public SimDns Dns { get; }
 
     public string[] Domains { get; } = ["a.test", "b.test"];
 

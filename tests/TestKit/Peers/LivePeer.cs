@@ -15,6 +15,9 @@ public sealed class LivePeer : IDisposable
 
     public IPEndPoint EndPoint => (IPEndPoint)listener.LocalEndpoint;
 
+    /// <summary>Somebody has connected and was not accepted yet.</summary>
+    public bool IsCalled => listener.Pending();
+
     public async Task<LiveConnection> AcceptAsync() => new(await listener.AcceptTcpClientAsync().WaitAsync(LiveConnection.Limit));
 
     /// <summary>Accepted and greeted up to the client's readiness for MAIL.</summary>

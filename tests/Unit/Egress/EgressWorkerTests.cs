@@ -290,6 +290,26 @@ public sealed class EgressWorkerTests
         await stop.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
     }
 
+    /// <summary>DNS was in trouble when the silo looked, or has changed since: under the permit of one site no connection to another is made, and the domain hears where its mail goes (design rule 21).</summary>
+    [Fact]
+    public async Task Open_DomainGoesElsewhere_ConnectsToNobodyAndSaysWhere()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("a@example.net");
+        await world.Worker.StartAsync(CancellationToken.None);
+        world.Order(OrderKind.Open, site: "dns:example.net");
+        var moved = await world.ReportAsync(SessionEvent.Moved, SessionEvent.Connected, SessionEvent.ConnectFailed);
+        Assert.Equal((SessionEvent.Moved, "dns:example.net", "example.net"), (moved.Event, moved.Site, moved.Domain));
+        Assert.False(peer.IsCalled);
+        // Where it is told to go next, it goes.
+        world.Order(OrderKind.Open, site: moved.Route!.Site);
+        using var connection = await peer.GreetAsync();
+        await connection.HearAsync("MAIL");
+        await connection.SayAsync("421 4.3.2 later");
+        await world.ReportAsync(SessionEvent.Lost);
+    }
+
     /// <summary>Two activations of the pool answer: of the one that claimed it first, no order is followed once the other was heard (design rule 21).</summary>
     [Fact]
     public async Task Orders_OfAnActivationWithASuccessor_AreNotFollowed()

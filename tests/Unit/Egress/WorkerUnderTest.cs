@@ -119,9 +119,11 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         lock (gate) (away, Claim) = (false, claim);
     }
 
-    public void Order(OrderKind kind, string domain = "example.net")
+    /// <param name="site">Whose permit it is; null = that of the domain, as the worker resolves it.</param>
+    public void Order(OrderKind kind, string domain = "example.net", string? site = null)
     {
-        lock (gate) orders.Enqueue(new SessionOrder { Kind = kind, Permit = Permit, Site = routes.ResolveSiteAsync(domain, CancellationToken.None).AsTask().Result.Site, Domain = domain, Idle = Limit });
+        site ??= routes.ResolveSiteAsync(domain, CancellationToken.None).AsTask().Result.Site;
+        lock (gate) orders.Enqueue(new SessionOrder { Kind = kind, Permit = Permit, Site = site, Domain = domain, Idle = Limit });
         Answer();
     }
 

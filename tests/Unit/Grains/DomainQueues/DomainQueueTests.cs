@@ -1,4 +1,5 @@
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Routing;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
 using Angarium.Grains.Notices;
@@ -574,6 +575,26 @@ public class DomainQueueTests
         q.Offer(1);
         Assert.Equal(1, q.Demands[^1]);
         Assert.True(q.Demands.Count > told);
+    }
+
+    [Fact]
+    public async Task Site_HasMoved_IsAskedForConnectionsAtOnceAndTheOldOneForNone()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(3);
+        Assert.Equal(["site"], q.DemandedOf);
+        q.Queue.SiteMoved("site", new SiteRoute("there", false, null, TimeSpan.Zero));
+        Assert.Equal(["site", "site", "there"], q.DemandedOf);
+        Assert.Equal([3, 0, 3], q.Demands);
+        // A word about a site that is not ours any more, or one that nobody could have meant.
+        q.Queue.SiteMoved("site", new SiteRoute("elsewhere", false, null, TimeSpan.FromHours(1)));
+        q.Queue.SiteMoved("there", new SiteRoute("there", false, null, TimeSpan.FromHours(1)));
+        q.Queue.SiteMoved("there", new SiteRoute(new string('x', SiteRoute.MaxName + 1), false, null, TimeSpan.FromHours(1)));
+        q.Queue.SiteMoved("there", new SiteRoute("nothing", true, 0, TimeSpan.FromHours(1)));
+        Assert.Equal(3, q.DemandedOf.Count);
+        // It was believed for 5 s at least; then DNS is asked again.
+        await q.After(TimeSpan.FromSeconds(31));
+        Assert.Equal(["there", "site"], q.DemandedOf[3..]);
     }
 
     [Fact]

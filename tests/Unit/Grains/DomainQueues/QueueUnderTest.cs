@@ -73,6 +73,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     /// <summary>Messages of which the site was told, in order.</summary>
     public List<long> Demands { get; } = [];
 
+    /// <summary>Of the site that each of them went to.</summary>
+    public List<string> DemandedOf { get; } = [];
+
     public DomainControl Document { get; set; } = DomainControl.None;
 
     public Exception? LedgerTrouble { get; set; }
@@ -115,7 +118,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
             SentAt = Clock.Now, CommitBegan = Clock.Now, Pack = new PackName(PackKind.Birth, 7, pack),
             Entries = [.. keys.Chunk(recipients).Select((k, i) => new OfferedEntry { Offset = (uint)(i * 100 + 16), Length = 100, Tenant = tenant, Class = of, Keys = k, Born = Clock.Now, NotBefore = notBefore, Message = k[0] })],
         });
-        Assert.Equal((0, false), (answer.Refused, answer.Late));
+        if (answer is not { Refused: 0, Late: false }) throw new InvalidOperationException($"{answer.Refused} refused, late: {answer.Late}");
         return keys;
     }
 
@@ -202,6 +205,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand)
     {
         Demands.Add(demand.Lanes.Sum(l => (long)l.Messages));
+        DemandedOf.Add(site);
         return new(State);
     }
 

@@ -1,4 +1,5 @@
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Routing;
 using Angarium.Grains.EgressPools;
 using Angarium.Grains.Sites;
 using Angarium.Mail;
@@ -150,6 +151,18 @@ public class EgressPoolTests
         Assert.Equal((OrderKind.Close, 1ul), (close.Kind, close.Permit));
         Poll("w", 1, [], [Report(1, SessionEvent.Closed)]);
         Assert.Equal([2ul], Take("w"));
+    }
+
+    [Fact]
+    public void Poll_DomainHasMoved_FreesThePermitAndTellsTheSiteWhere()
+    {
+        Poll("w", 1);
+        Open(1);
+        Take("w");
+        Poll("w", 1, [], [Report(1, SessionEvent.Moved) with { Route = new SiteRoute("mx:there", false, null, TimeSpan.FromMinutes(1)) }]);
+        Assert.Equal(0, _pool.Permits);
+        var site = Assert.Single(_pool.SitesToTell);
+        Assert.Equal("mx:there", Assert.Single(_pool.TakeReports(site)).Session!.Route!.Site);
     }
 
     [Fact]

@@ -325,6 +325,38 @@ public class SiteTests
     }
 
     [Fact]
+    public void Moved_FreesItsPermitAndRestsTheDomain_OthersGoOn()
+    {
+        var site = Make();
+        Demand(site, "a", 1, route: true, limit: 1);
+        var open = Assert.Single(site.Decide(_now));
+        Demand(site, "b", 1, route: true, limit: 1);
+        Report(site, open, SessionEvent.Moved);
+        Assert.Equal(0, site.Permits);
+        var next = Assert.Single(site.Decide(_now));
+        Assert.Equal((OrderKind.Open, "b"), (next.Order.Kind, next.Order.Domain));
+        Assert.Equal(default, site.State.LastFailure);
+        Assert.Equal(default, site.State.SuspendedUntil);
+        Report(site, next, SessionEvent.Connected);
+        Report(site, next, SessionEvent.Closed);
+        Demand(site, "b", 0);
+        // Should it stay here all the same, it is looked at ever more seldom.
+        var looks = 0;
+        for (var t = 0; t < 80; t++)
+        {
+            foreach (var order in site.Decide(_now))
+            {
+                looks++;
+                Report(site, order, SessionEvent.Moved);
+            }
+
+            After(1);
+        }
+
+        Assert.InRange(looks, 3, 8);
+    }
+
+    [Fact]
     public void Dry_DemandStaysStale_IsLookedAtEverMoreSeldom()
     {
         var site = Make();
