@@ -76,10 +76,10 @@ internal sealed partial class IngressService(
         {
             for (var tick = 1; await timer.WaitForNextTickAsync(_stopping.Token); tick++)
             {
-                registry.Sweep();
+                Guarded(registry.Sweep);
                 if (tick % RefreshEvery != 0) continue;
-                Refresh(policy.Refresh);
-                Refresh(certificate.Refresh);
+                Guarded(policy.Refresh);
+                Guarded(certificate.Refresh);
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
@@ -88,16 +88,16 @@ internal sealed partial class IngressService(
         }
     }
 
-    // A file that breaks in a way nobody foresaw must not stop the timer that ends dead sessions.
-    private void Refresh(Action refresh)
+    // A file or a connection that breaks in a way nobody foresaw must not stop the timer that ends dead sessions.
+    private void Guarded(Action work)
     {
         try
         {
-            refresh();
+            work();
         }
         catch (Exception e)
         {
-            RefreshFailed(e);
+            TickFailed(e);
         }
     }
 

@@ -63,7 +63,14 @@ internal sealed class ConnectionWatch(IPAddress client, bool isTrusted, TimeProv
         if (Interlocked.CompareExchange(ref _state, Ended, from) != from) return;
         Volatile.Write(ref _since, time.GetTimestamp());
         var pipe = _pipe;
-        pipe?.Input.CancelPendingRead();
-        pipe?.Output.CancelPendingFlush();
+        try
+        {
+            pipe?.Input.CancelPendingRead();
+            pipe?.Output.CancelPendingFlush();
+        }
+        catch (ObjectDisposedException)
+        {
+            // Woken by the first, its session was quicker than the second: it has ended, and its TLS with it.
+        }
     }
 }
