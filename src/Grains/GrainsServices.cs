@@ -57,7 +57,7 @@ public static class GrainsServices
     /// <param name="decode">Whole blocks of a stream to records.</param>
     public static IServiceCollection AddQueues(
         this IServiceCollection services, Func<IServiceProvider, ulong> ownWriter, Func<IServiceProvider, ulong, bool> isOwnPackWriter,
-        Func<ReadOnlyMemory<byte>, IEnumerable<LedgerRecord>> decode)
+        Func<ReadOnlyMemory<byte>, (IEnumerable<LedgerRecord> Records, int Damaged)> decode)
     {
         services.AddSites();
         services.TryAddSingleton<IStanding, SoleStanding>();

@@ -55,9 +55,9 @@ public abstract class RelayStores : IAsyncDisposable
     /// <summary>This process's stream of the ledger. Made once; dispose it before the stores.</summary>
     /// <param name="onDurable">See <see cref="LedgerWriter"/>.</param>
     /// <param name="silo">The identity of this silo's life, by which others see that it is dead; null = this process is alone.</param>
-    /// <param name="mayRegister">Whether this silo may begin a stream now.</param>
-    public LedgerWriter CreateLedger(Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable, Func<string>? silo = null, Func<bool>? mayRegister = null) =>
-        new(Need(StoreRights.All, _ledger, "append to the ledger", "grains"), _documents, Clock, _time, _loggers.CreateLogger<LedgerWriter>(), onDurable, silo: silo, mayRegister: mayRegister);
+    /// <param name="isMember">Looks whether this silo is a member now.</param>
+    public LedgerWriter CreateLedger(Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable, Func<string>? silo = null, Func<Task<bool>>? isMember = null) =>
+        new(Need(StoreRights.All, _ledger, "append to the ledger", "grains"), _documents, Clock, _time, _loggers.CreateLogger<LedgerWriter>(), onDurable, silo: silo, isMember: isMember);
 
     public async ValueTask DisposeAsync()
     {

@@ -287,6 +287,15 @@ internal sealed partial class DomainFeed : ITransactionFeed
             return null;
         }
 
+        // Another domain's: its queue was told of mail that is not its own, and must not have it carried to its hosts.
+        if (entry.Domain != domain)
+        {
+            EntryOfAnother(held.Grant.Place, entry.Message, entry.Domain);
+            Add(held, keys, NotFound, false, null);
+            entry.Dispose();
+            return null;
+        }
+
         var recipients = new List<int>(keys.Length);
         List<RecipientKey>? strangers = null;
         foreach (var key in keys)

@@ -103,8 +103,9 @@ internal sealed partial class DomainQueue
         await ConfirmAsync();
         var count = await DropReadyAsync(message, reason);
         var page = new AdminPage(StoreTime.Zero, AdminBatch);
-        while (MayAct)
+        while (true)
         {
+            if (!MayAct) throw new IOException("this silo may not act for the queue just now; ask again");
             if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not dropped");
             // Rule 16: somebody may have been at it until just now.
             if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
@@ -112,7 +113,8 @@ internal sealed partial class DomainQueue
             await _seams.View.RefreshAsync(CancellationToken.None);
             var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
             var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
-            if (!HasToken || open.Length > 0 && !await RecordDropAsync(open, reason)) break;
+            if (!HasToken) throw new IOException("the queue is being moved; ask again");
+            if (open.Length > 0) await RecordDropAsync(open, reason);
             if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
             count += open.Length;
             if (rows.Count < page.Size) break;
@@ -128,14 +130,18 @@ internal sealed partial class DomainQueue
         var drop = _ready.Entries().Where(e => (message is null || e.Message == message) && MayDecide(e)).ToList();
         foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
         RecipientKey[] keys = [.. drop.SelectMany(e => e.Keys)];
-        var isRecorded = keys.Length > 0 && await RecordDropAsync(keys, reason);
-        foreach (var entry in drop)
+        try
         {
-            if (isRecorded) Remove(entry);
-            else SendToIndex(entry, entry.Due);
+            if (keys.Length > 0) await RecordDropAsync(keys, reason);
+        }
+        catch (IOException)
+        {
+            foreach (var entry in drop) SendToIndex(entry, entry.Due);
+            throw;
         }
 
-        return isRecorded ? keys.Length : 0;
+        foreach (var entry in drop) Remove(entry);
+        return keys.Length;
     }
 
     public async Task HoldAsync(RecipientKey? message)
@@ -170,7 +176,8 @@ internal sealed partial class DomainQueue
         if (!await ConfirmAsync() && _deposed) throw new IOException("The queue has another owner; the order is written, and is to be repeated so that the owner hears it.");
     }
 
-    private async Task<bool> RecordDropAsync(RecipientKey[] keys, string reason)
+    /// <exception cref="IOException">It could not be recorded: what was to be dropped is not.</exception>
+    private async Task RecordDropAsync(RecipientKey[] keys, string reason)
     {
         var now = Now;
         var text = reason.Length > 200 ? reason[..200] : reason;
@@ -184,11 +191,10 @@ internal sealed partial class DomainQueue
         catch (Exception e) when (IsTrouble(e))
         {
             LogLedgerFailed(_domain, e.Message);
-            return false;
+            throw new IOException("the ledger cannot be written now; what was not dropped yet stays; ask again", e);
         }
 
         foreach (var _ in keys) DomainQueueInstruments.Count(LedgerKind.Dropped);
-        return true;
     }
 
     // Rows come by due second. Those that were changed are gone from where they were; where a whole page of one second was not, a larger one is read.

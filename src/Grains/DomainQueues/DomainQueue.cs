@@ -28,6 +28,9 @@ internal sealed partial class DomainQueue
     private static readonly TimeSpan FreshFor = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan IndexAfter = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan HandOverLimit = TimeSpan.FromSeconds(20);
+
+    /// <summary>From a message's acceptance to the request that committed it: two commits of 20 s may lie between.</summary>
+    private static readonly TimeSpan LongestCommit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan ConfirmedFor = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan DecideBy = TimeSpan.FromSeconds(10);
     /// <summary>Tenants that can have that at a time: what a window can grow by is bounded.</summary>
@@ -184,7 +187,7 @@ internal sealed partial class DomainQueue
     {
         var now = Now;
         _touchedAt = now;
-        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit)
+        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || now - offer.CommitBegan > HandOverLimit || !IsPlausible(offer, now))
         {
             StaleInstruments.Offer();
             return new OfferAnswer(0, Late: true);
@@ -198,7 +201,7 @@ internal sealed partial class DomainQueue
             var entry = new QueueEntry
             {
                 Lane = new Lane(offered.Tenant, offered.Class), Birth = new EntryPlace(offer.Pack, offered.Offset, offered.Length), Message = offered.Message,
-                Keys = offered.Keys, Born = offered.Born, Due = StoreTime.Max(offered.Born, offered.NotBefore), FreshUntil = offer.CommitBegan + FreshFor, TakenUp = now,
+                Keys = offered.Keys, Born = offered.Born, Due = StoreTime.Max(offered.Born, offered.NotBefore), FreshUntil = offer.CommitBegan + (Without(Waived.Fresh) ? 20 * FreshFor : FreshFor), TakenUp = now,
             };
             if (offered.NotBefore > now || !HasRoom(entry.Lane, room))
             {
@@ -224,6 +227,15 @@ internal sealed partial class DomainQueue
         Tick();
         return new OfferAnswer(refused, Late: false);
     }
+
+    /// <summary>
+    /// Whoever may offer may not thereby speak of mail that is not in the pack, make it older or fresher than it is, or take it for a copy: what does not fit is left to the sweep, which believes the
+    /// spool alone.
+    /// </summary>
+    private static bool IsPlausible(Offer offer, StoreTime now) =>
+        offer.Pack.Kind == PackKind.Birth && offer.CommitBegan <= now + MaxSkew && Array.TrueForAll(offer.Entries, e =>
+            e.Keys.Length > 0 && e.Message.PackId == offer.Pack.Id && Array.TrueForAll(e.Keys, k => k.PackId == offer.Pack.Id)
+            && (e.Born == default || e.Born <= now + MaxSkew && e.Born >= offer.CommitBegan - LongestCommit));
 
     private int Room => Options.Window - _ready.Count - _leases.Count;
 

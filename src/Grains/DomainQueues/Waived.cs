@@ -35,4 +35,7 @@ internal enum Waived
 
     /// <summary>17: five lost leases in a row hold a message.</summary>
     LostLeases = 512,
+
+    /// <summary>11: fresh is what was committed within 30 s.</summary>
+    Fresh = 1024,
 }

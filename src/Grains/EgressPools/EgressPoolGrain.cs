@@ -161,7 +161,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         var asked = clock.Now;
         try
         {
-            if (await register.IsOwnerAsync(Name, _owner, CancellationToken.None))
+            if (await register.IsOwnerAsync(Name, _owner, _pool.Claim, [.. _pool.Known], CancellationToken.None))
             {
                 _ownedAt = asked;
                 _confirmAt = asked + s_confirmEvery;

@@ -29,10 +29,14 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
         return claim!;
     }
 
-    /// <summary>False = another activation has claimed the pool since: this one ends.</summary>
+    /// <summary>False = another activation has claimed the pool since: this one ends. A document that is gone is made good: whoever claims the pool next must know of the workers.</summary>
     /// <exception cref="IOException">Not known.</exception>
-    public async Task<bool> IsOwnerAsync(string pool, ulong owner, CancellationToken cancellationToken) =>
-        (standing.IsSoleProcess ? _here.GetValueOrDefault(pool) : Read(await documents.ReadAsync(Name(pool), cancellationToken)))?.Owner == owner;
+    public async Task<bool> IsOwnerAsync(string pool, ulong owner, long claim, IReadOnlyCollection<string> workers, CancellationToken cancellationToken)
+    {
+        var stored = standing.IsSoleProcess ? _here.GetValueOrDefault(pool) : Read(await documents.ReadAsync(Name(pool), cancellationToken));
+        if (stored is not null) return stored.Owner == owner;
+        return await ChangeAsync(pool, before => before is null ? new Stored(1, owner, [.. workers], claim) : null, null, cancellationToken);
+    }
 
     /// <summary>Makes the list durable; false = another activation has claimed the pool since.</summary>
     /// <exception cref="IOException">Not durable, or not known: the new workers get nothing yet.</exception>

@@ -199,14 +199,19 @@ internal sealed partial class PackSweep(
         }
 
         var seen = true;
+        Exception? failure = null;
         var partitions = new BitArray(IQueueIndex.Partitions);
         // A domain that is offered something waits for a view refreshed since, as all others do just then: one after the other, a pack of many domains would take seconds.
         foreach (var domains in open.GroupBy(o => o.Entry.Domain).Chunk(DomainsAtATime))
         {
             foreach (var domain in domains) partitions.Set(IndexPartition.Of(domain.Key), true);
-            foreach (var one in await Task.WhenAll(domains.Select(d => SeeAllAsync(d.Key, d, cancellationToken)))) seen &= one;
+            // One that cannot be reached keeps nothing from the others; where none can be, neither can the rest.
+            var each = await Task.WhenAll(domains.Select(d => TrySeeAllAsync(d.Key, d, cancellationToken)));
+            foreach (var one in each) (seen, failure) = (seen && one.Seen, failure ?? one.Failure);
+            if (Array.TrueForAll(each, one => one.Failure is not null)) break;
         }
 
+        if (failure is not null) LogFailed(log, pack.Name, failure.Message);
         if (!seen) _work = true;
         known.Partitions = partitions;
         known.Seen = seen;
@@ -226,6 +231,18 @@ internal sealed partial class PackSweep(
             Read[] all = [.. lot];
             lot.Clear();
             return all;
+        }
+    }
+
+    private async Task<(bool Seen, Exception? Failure)> TrySeeAllAsync(string domain, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await SeeAllAsync(domain, open, cancellationToken), null);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (false, e);
         }
     }
 

@@ -155,7 +155,7 @@ internal sealed partial class RecordView
         while (!position.Sealed)
         {
             var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
-            foreach (var record in decode(read.Data)) Take(record);
+            TakeAll(stream, read.Data);
             var isEnd = read.Data.IsEmpty || read.Next == position.Offset;
             position = (read.Next, read.Sealed);
             lock (_gate)
@@ -190,6 +190,9 @@ internal sealed partial class RecordView
         else writer.AbsentSince ??= time.GetTimestamp();
         return writer.AbsentSince is { } since && time.GetElapsedTime(since) > AbsentFor;
     }
+
+    [LoggerMessage(2204, LogLevel.Critical, "{Records} records of ledger stream {Stream} are damaged: what they say is not known, and their mail may be sent again")]
+    private static partial void LogDamaged(ILogger logger, LedgerStream stream, int records);
 
     [LoggerMessage(2202, LogLevel.Information, "The ledger of writer {Writer:x16} was ended at its stream {Last}: its silo {Silo} is dead")]
     private static partial void LogSealed(ILogger logger, ulong writer, string silo, uint last);

@@ -53,13 +53,15 @@ internal sealed partial class RecordView(
     public EntryPlace? Locate(RecipientKey key, EntryPlace birth)
     {
         if (!_packs.TryGetValue(key.PackId, out var pack)) return null;
-        if (pack.Listed) return birth;
+        // The newest copy: what it was made from may be gone already, and be listed here until the next look.
+        MovedPack? newest = null;
+        EntryPlace? place = null;
         foreach (var copy in pack.Copies)
         {
-            if (copy.Find(key) is { } place) return place;
+            if ((newest is null || copy.Created > newest.Created) && copy.Find(key) is { } found) (newest, place) = (copy, found);
         }
 
-        return null;
+        return place ?? (pack.Listed ? birth : null);
     }
 
     /// <summary>How many recipients of a birth pack are finished.</summary>
@@ -156,7 +158,7 @@ internal sealed partial class RecordView(
             for (var offset = from.GetValueOrDefault(listing.Stream); ;)
             {
                 var read = await ledger.ReadAsync(listing.Stream, offset, ReadBytes, cancellationToken);
-                foreach (var record in decode(read.Data)) Take(record);
+                TakeAll(listing.Stream, read.Data);
                 if (read.Data.IsEmpty || read.Next == offset) break;
                 offset = read.Next;
             }
@@ -271,6 +273,13 @@ internal sealed partial class RecordView(
         }
 
         await mine;
+    }
+
+    private void TakeAll(LedgerStream stream, ReadOnlyMemory<byte> blocks)
+    {
+        var (records, damaged) = decode(blocks);
+        if (damaged > 0) LogDamaged(log, stream, damaged);
+        foreach (var record in records) Take(record);
     }
 
     private void Take(LedgerRecord record)

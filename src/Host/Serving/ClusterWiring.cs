@@ -34,7 +34,7 @@ internal static class ClusterWiring
     {
         if (plan.IsAlone) builder.Services.AddMemoryIndex();
         else builder.Services.AddRedisIndex(redis, plan.Cluster.Id).AddClusterSilos();
-        builder.Services.AddQueues(_ => stores.Ledger!.Writer, (_, writer) => !stores.IsEarlier(writer), blocks => LedgerReader.Decode(blocks.Span, out _));
+        builder.Services.AddQueues(_ => stores.Ledger!.Writer, (_, writer) => !stores.IsEarlier(writer), LedgerReader.Decode);
         // Notices are committed here, whether mail is or not.
         builder.Services.AddHandOver();
     }

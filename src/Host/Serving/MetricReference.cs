@@ -25,7 +25,7 @@ internal static class MetricReference
         ## What to watch
 
         - `angarium_queue_oldest_due_seconds`: rises when mail is due and nothing takes it. Minutes are worth a look (a suspended site), an hour an alarm.
-        - `angarium_queue_recipients`: what waits. New mail is answered 452 at `Queue:MaxRecipients`.
+        - `angarium_queue_recipients`: what waits. In one process new mail is answered 452 at `Queue:MaxRecipients`; in a cluster the memory of Redis is the limit, and what it has no room for waits in the spool.
         - `angarium_possible_duplicates_total`: each may be a second copy at a receiver. It rises with kills and with connections cut after the final dot.
         - `angarium_spool_free_bytes`: below `Spool:MinFree` new mail is answered 452.
         - `angarium_spool_corruptions_total`, `angarium_ledger_failures_total`: any rise is an alarm; the log says which file.

@@ -29,7 +29,7 @@ internal sealed class OpenStores : IAsyncDisposable
         (_plan, Stores, _earlier, _folder) = (plan, stores, earlier, folder);
         if (!plan.IsSilo) return;
         Ledger = stores.CreateLedger(
-            (stream, end, records) => _feed!.OnDurable(stream, end, records), plan.IsAlone ? null : () => _silos!.Own, plan.IsAlone ? null : () => _standing!.IsConfirmed);
+            (stream, end, records) => _feed!.OnDurable(stream, end, records), plan.IsAlone ? null : () => _silos!.Own, plan.IsAlone ? null : () => _standing!.ConfirmAsync(CancellationToken.None));
     }
 
     public RelayStores Stores { get; }

@@ -5,11 +5,11 @@ namespace Angarium.Spool.Ledger;
 
 /// <summary>
 /// The stored form of ledger records, version 1: length, flags, kind, key, time, then what the flags name. Unknown octets at a record's end are passed over, so that a later version may
-/// add to it. Texts are cut to their bounds. Pure.
+/// add to it. Texts are cut to their bounds, and so are numbers: whatever a worker reported, what is written can be read. Pure.
 /// </summary>
 internal static class LedgerCodec
 {
-    private const int MaxText = 1000, MaxAddress = 320, MaxRemote = 300, MaxTenant = 64;
+    private const int MaxText = 1000, MaxAddress = 320, MaxRemote = 300, MaxTenant = 64, MaxCode = 999;
 
     [Flags]
     private enum Parts : ushort { Attempt = 1, Reply = 2, Own = 4, Remote = 8, Tls = 16, PossibleDuplicate = 32, Due = 64, Summary = 128, Status = 256 }
@@ -37,10 +37,10 @@ internal static class LedgerCodec
         writer.U8((byte)record.Kind);
         writer.Key(record.Key);
         writer.Time(record.Time);
-        if (record.Attempt != 0) writer.Number(record.Attempt);
+        if (record.Attempt != 0) writer.Number(Math.Max(0, record.Attempt));
         if (reply is not null)
         {
-            writer.Number(reply.Code);
+            writer.Number(Math.Clamp(reply.Code, 0, MaxCode));
             if (!reply.Status.IsNone)
             {
                 writer.U8(reply.Status.Class);
@@ -60,8 +60,8 @@ internal static class LedgerCodec
             writer.Text(Cut(summary.ReversePath, MaxAddress)!);
             writer.Text(Cut(summary.Recipient, MaxAddress)!);
             writer.Text(Cut(summary.Tenant, MaxTenant)!);
-            writer.Time(summary.Accepted);
-            writer.Number(summary.Size);
+            writer.Time(StoreTime.Max(StoreTime.Zero, summary.Accepted));
+            writer.Number(Math.Max(0, summary.Size));
         }
 
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(length, (uint)(writer.Position - start));
@@ -82,7 +82,7 @@ internal static class LedgerCodec
         Reply? reply = null;
         if ((parts & Parts.Reply) != 0)
         {
-            var code = (int)r.Number(999);
+            var code = (int)r.Number(MaxCode);
             var status = (parts & Parts.Status) != 0 ? new EnhancedStatus(r.U8(), (ushort)r.Number(ushort.MaxValue), (ushort)r.Number(ushort.MaxValue)) : default;
             reply = new Reply(code, status, r.Text());
         }

@@ -5,7 +5,7 @@ namespace Angarium.Spool.Ledger;
 /// <summary>Decodes what an <see cref="ILedgerStore"/> read. Pure.</summary>
 public static class LedgerReader
 {
-    /// <summary>The records of whole blocks, in order. A record that is wrong in spite of its block's checksum ends its block; <paramref name="damaged"/> then counts one.</summary>
+    /// <summary>The records of whole blocks, in order. A record that is wrong in spite of its block's checksum is passed over by its length, and counted in <paramref name="damaged"/>.</summary>
     public static List<LedgerRecord> Decode(ReadOnlySpan<byte> blocks, out int damaged)
     {
         var records = new List<LedgerRecord>();
@@ -25,13 +25,21 @@ public static class LedgerReader
                 }
 
                 damaged++;
-                break;
+                if (reader.Failed) break;
             }
 
             blocks = blocks[size..];
         }
 
         return records;
+    }
+
+    /// <summary>The same; what is damaged is counted in the metrics too.</summary>
+    public static (IEnumerable<LedgerRecord> Records, int Damaged) Decode(ReadOnlyMemory<byte> blocks)
+    {
+        var records = Decode(blocks.Span, out var damaged);
+        for (var i = 0; i < damaged; i++) SpoolInstruments.Corrupt();
+        return (records, damaged);
     }
 
     public static List<LedgerRecord> Decode(LedgerRead read) => Decode(read.Data.Span, out _);

@@ -14,7 +14,7 @@ namespace Angarium.Spool.Ledger;
 /// <para>
 /// Stream n + 1 begins only when n is known to be sealed with something in it. So who finds stream n sealed and read goes on to n + 1, and who sees this process dead ends it for good: it
 /// seals one stream after the other until one is empty, and behind an empty one nothing ever comes. A writer that finds that this was done to it (or whose own stream stayed empty) goes on
-/// under a new id, which it may enter in the document only while its membership row is confirmed; without that, what it holds stays unacknowledged.
+/// under a new id, and appends under it only when its membership row was seen after that was entered in the document; without that, what it holds stays unacknowledged.
 /// </para>
 /// </summary>
 public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
@@ -37,7 +37,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? _onDurable;
     private readonly Func<string> _silo;
-    private readonly Func<bool> _mayRegister;
+    private readonly Func<Task<bool>> _isMember;
     private readonly ITimer _probe;
     private readonly Queue<Pending> _gathered = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,13 +58,13 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
 
     /// <param name="onDurable">Told of each durable append with its stream, the stream's new end and the records, before the tasks of their callers complete; must be quick.</param>
     /// <param name="silo">This silo's life, as membership names it; null = the process is alone.</param>
-    /// <param name="mayRegister">Whether this silo's membership row is confirmed; null = always.</param>
+    /// <param name="isMember">Looks whether this silo's membership row is there, and not only by clocks that may have stood still; null = it always is.</param>
     public LedgerWriter(
         ILedgerStore store, IDocumentStore documents, IStoreClock clock, TimeProvider time, ILogger logger, Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable = null,
-        Func<ulong>? drawId = null, Func<string>? silo = null, Func<bool>? mayRegister = null)
+        Func<ulong>? drawId = null, Func<string>? silo = null, Func<Task<bool>>? isMember = null)
     {
         (_store, _documents, _clock, _time, _logger, _onDurable) = (store, documents, clock, time, logger, onDurable);
-        (_silo, _mayRegister) = (silo ?? (static () => "-"), mayRegister ?? (static () => true));
+        (_silo, _isMember) = (silo ?? (static () => "-"), isMember ?? (static () => Task.FromResult(true)));
         _drawId = drawId ?? PackWriter.DrawId;
         _writer = _drawId();
         _probe = time.CreateTimer(static self => ((LedgerWriter)self!).Probe(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -271,12 +271,14 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         }
 
         // At each new stream, so that a document that was lost is made good.
-        if (!_mayRegister()) throw new IOException("This silo's membership row is not confirmed: it begins no stream");
         if (!await WritersDocument.RegisterAsync(_documents, Writer, _silo(), _clock.Now, CancellationToken.None).ConfigureAwait(Turns.Captured))
         {
             DrawWriter();
             throw new IOException("This silo was taken for dead, and its writer's streams were sealed");
         }
+
+        // Behind the entry: whoever takes this silo for dead after this look finds the writer in the document, and ends it.
+        if (!await _isMember().ConfigureAwait(Turns.Captured)) throw new IOException("This silo's membership row is not confirmed: it begins no stream");
 
         _stream = new LedgerStream(Writer, ++_lastNumber);
         (_end, _appends, _opened) = (0, 0, _time.GetTimestamp());

@@ -41,6 +41,9 @@ public abstract class SpooledEntry : IDisposable
 
     public abstract MessageId Message { get; }
 
+    /// <summary>The queue domain of its recipients.</summary>
+    public abstract string Domain { get; }
+
     /// <summary>Octets of the content, trace fields included.</summary>
     public abstract long ContentLength { get; }
 

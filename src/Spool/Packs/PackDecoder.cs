@@ -64,7 +64,7 @@ internal static class PackDecoder
             var message = new MessageId(KeyRuns.ReadKey(ref reader, header.Name.Id));
             var keys = KeyRuns.Read(ref reader, header.Name.Id);
             var (birthOffset, birthLength) = (flags & RowFlags.Birth) != 0 ? (reader.U32(), reader.U32()) : (offset, length);
-            if (reader.Failed || keys is null || offset < PackFormat.HeaderSize + header.TableLength || (long)offset + length > header.Length) return null;
+            if (reader.Failed || keys is null || !IsAtHome(header.Name, message, keys) || offset < PackFormat.HeaderSize + header.TableLength || (long)offset + length > header.Length) return null;
             rows.Add(new PackEntry
             {
                 Domain = domain, Tenant = tenant, Class = @class, Offset = offset, Length = length, ContentLength = contentLength, Keys = keys, Born = born, NotBefore = notBefore,
@@ -73,6 +73,16 @@ internal static class PackDecoder
         }
 
         return reader.IsComplete ? new PackToc { Name = header.Name, Created = header.Created, Entries = rows, Sources = sources, Positions = positions } : null;
+    }
+
+    /// <summary>A key names the pack of its birth: only a copy holds others'. Whoever may create packs could else speak of mail in packs that are not theirs.</summary>
+    private static bool IsAtHome(PackName pack, MessageId message, IReadOnlyList<RecipientKey> keys)
+    {
+        if (pack.Kind != PackKind.Birth) return true;
+        if (message.First.PackId != pack.Id) return false;
+        foreach (var key in keys)
+            if (key.PackId != pack.Id) return false;
+        return true;
     }
 
     /// <summary>The length that a record claims, from its first 8 octets; -1 = this is none.</summary>
@@ -102,7 +112,7 @@ internal static class PackDecoder
         var reversePath = reader.Text();
         var envelopeId = reader.OptionalText();
         var keys = KeyRuns.Read(ref reader, home);
-        if (reader.Failed || keys is null || keys.Count > reader.Remaining / 3) return null;
+        if (reader.Failed || keys is null || !IsAtHome(pack, message, keys) || keys.Count > reader.Remaining / 3) return null;
         var recipients = new EnvelopeRecipient[keys.Count];
         for (var i = 0; i < recipients.Length; i++) recipients[i] = new EnvelopeRecipient(reader.Text(), (DsnNotify)reader.U8(), reader.OptionalText());
         var traceLength = reader.Bytes().Length;

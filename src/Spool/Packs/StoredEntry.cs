@@ -24,6 +24,8 @@ internal sealed class StoredEntry(IPackStore store, PackName pack, EntryRecord r
 
     public override MessageId Message => record.Message;
 
+    public override string Domain => record.Domain;
+
     public override long ContentLength => record.Trace.Length + record.BodyLength;
 
     public override bool ContentIsEightBit => record.IsEightBit;

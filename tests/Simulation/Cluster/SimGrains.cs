@@ -138,9 +138,7 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
         {
             offer = World.Breaks switch
             {
-                Breaks.LateHandOver => offer with { SentAt = There, CommitBegan = There },
-                // Fresh for ten minutes, if it comes in time.
-                Breaks.Fresh when There - offer.CommitBegan < DomainQueue.LeaseTime => offer with { CommitBegan = There + TimeSpan.FromMinutes(10) },
+                Breaks.LateHandOver => offer with { SentAt = There, CommitBegan = There, Entries = Array.ConvertAll(offer.Entries, e => e with { Born = There }) },
                 Breaks.SentAt => offer with { SentAt = There },
                 Breaks.Lanes => offer with { Entries = Array.ConvertAll(offer.Entries, e => e with { Tenant = "all" }) },
                 _ => offer,

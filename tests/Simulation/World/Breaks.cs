@@ -62,6 +62,9 @@ internal enum Breaks
     /// <summary>10: streams of dead writers are not sealed.</summary>
     Seal,
 
+    /// <summary>10: a writer goes on under a new id by its own clocks.</summary>
+    MemberLook,
+
     /// <summary>10: a refresh does not see new streams.</summary>
     NewStreams,
 

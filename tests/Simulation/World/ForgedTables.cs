@@ -37,6 +37,8 @@ internal sealed class ForgedTables(SimWorld world, ISpoolReader reader) : ISpool
 
         public override MessageId Message => entry.Message;
 
+        public override string Domain => entry.Domain;
+
         public override long ContentLength => entry.ContentLength;
 
         public override bool ContentIsEightBit => entry.ContentIsEightBit;

@@ -32,7 +32,7 @@ internal static class SimPlans
                 world.Slowness = 0.5;
                 world.Haste = 4;
                 break;
-            case Breaks.Seal:
+            case Breaks.Seal or Breaks.MemberLook:
                 world.Rudeness = 0.6;
                 world.LateAppends = 0.3;
                 break;
@@ -97,6 +97,7 @@ internal static class SimPlans
             {
                 if (loop.Now - world.Start > TimeSpan.FromMinutes(70)) faults.FailOver(loop.Now - world.Start - TimeSpan.FromSeconds(loop.Random.Next(60, 600)));
             },
+            Breaks.MemberLook => () => faults.PauseSilo(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(10, 60)), unnoticed: true),
             Breaks.OtherSite => () => faults.NoDns(TimeSpan.FromSeconds(loop.Random.Next(2, 20))),
             Breaks.Unlisted => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             _ => null,

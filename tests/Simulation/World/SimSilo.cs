@@ -61,7 +61,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         ISpoolReader tables = world.Breaks is Breaks.SourceNamed or Breaks.KeyIsPlace or Breaks.CopyPositions ? new ForgedTables(world, reader) : reader;
 
         RecordView? view = null;
-        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw, () => Own, () => IsConfirmed);
+        Writer = new LedgerWriter(ledgerStore, documents, clock, time, NullLogger.Instance, (stream, end, records) => view!.OnDurable(stream, end, records), world.Loop.Draw, () => Own, () => world.Breaks == Breaks.MemberLook ? Task.FromResult(IsConfirmed) : ConfirmAsync(default));
         _view = view = new RecordView(ledgerStore, documents, clock, this, this, world.Decode, () => Writer.Writer, time, NullLogger<RecordView>.Instance);
         var writer = new PackWriter(packs, cache, clock, time, TimeSpan.Zero, NullLogger.Instance, world.DrawWriter);
         process.Run(() => writer.Listener = new CommitHandOver(new OfferDispatcher(_grains, () => clock.Now, NullLogger<OfferDispatcher>.Instance)));

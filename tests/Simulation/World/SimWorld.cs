@@ -146,6 +146,7 @@ internal sealed class SimWorld
         Breaks.OwnerDecides => Waived.OwnerDecides,
         Breaks.ExpiryNeedsFailure => Waived.ExpiryNeedsFailure,
         Breaks.IndexAfter => Waived.IndexAfter,
+        Breaks.Fresh => Waived.Fresh,
         Breaks.JudgeView => Waived.JudgeView,
         Breaks.Struck => Waived.Struck,
         Breaks.ConfirmAgain => Waived.ConfirmAgain,
@@ -168,12 +169,12 @@ internal sealed class SimWorld
     }
 
     /// <summary>Rule 10 broken: what is about packs that are in no listing is forgotten.</summary>
-    public IEnumerable<LedgerRecord> Decode(ReadOnlyMemory<byte> blocks)
+    public (IEnumerable<LedgerRecord> Records, int Damaged) Decode(ReadOnlyMemory<byte> blocks)
     {
-        var records = LedgerReader.Decode(blocks.Span, out _);
-        if (Breaks != Breaks.Unlisted) return records;
+        var (records, damaged) = LedgerReader.Decode(blocks);
+        if (Breaks != Breaks.Unlisted) return (records, damaged);
         var listed = Blobs.Packs.Values.SelectMany(p => p.Keys).ToHashSet();
-        return records.Where(r => listed.Contains(r.Key));
+        return (records.Where(r => listed.Contains(r.Key)), damaged);
     }
 
     public ulong DrawWriter() => Breaks == Breaks.WriterId ? 1 : Loop.Draw();

@@ -17,6 +17,8 @@ public sealed class MemoryEntry(Envelope envelope, byte[] content, int part = in
 
     public override MessageId Message => new(Keys[0]);
 
+    public override string Domain { get; } = envelope.Recipients[0].Address is var first ? first[(first.LastIndexOf('@') + 1)..] : "";
+
     public override long ContentLength => content.Length;
 
     public override bool ContentIsEightBit { get; } = content.Any(octet => octet > 127);

@@ -290,6 +290,23 @@ public sealed class EgressWorkerTests
         await stop.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
     }
 
+    /// <summary>A queue that was told of another domain's mail (by whoever may offer) has it not carried to its own hosts, and nothing is decided of it.</summary>
+    [Fact]
+    public async Task Grant_OfAnotherDomainsMail_IsNotCarried()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        world.Mail("victim@elsewhere.test");
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        Assert.Equal(OutcomeKind.NotFound, (await world.OutcomeAsync()).Kind);
+        await connection.EnvelopeAsync();
+        Assert.DoesNotContain("victim", connection.Heard.ToString(), StringComparison.Ordinal);
+        await connection.SayAsync("421 4.3.2 later");
+        await world.ReportAsync(SessionEvent.Lost);
+    }
+
     /// <summary>DNS was in trouble when the silo looked, or has changed since: under the permit of one site no connection to another is made, and the domain hears where its mail goes (design rule 21).</summary>
     [Fact]
     public async Task Open_DomainGoesElsewhere_ConnectsToNobodyAndSaysWhere()

@@ -81,6 +81,50 @@ public sealed class StoredFormTests
     [Fact]
     public void LedgerRecord_WithEveryPart_ComesBackEqual() => Assert.Equal(Record, Assert.Single(LedgerReader.Decode(Block(), out _)));
 
+    /// <summary>Whatever a worker reported: what is written can be read, and what is written with it.</summary>
+    [Theory]
+    [InlineData(1000, 1, 1, 1)]
+    [InlineData(-1, 1, 1, 1)]
+    [InlineData(250, -1, 1, 1)]
+    [InlineData(250, 1, -1, 1)]
+    [InlineData(250, 1, 1, -1)]
+    public void LedgerRecord_OutOfBounds_IsCutToThem(int code, int attempt, long accepted, long size)
+    {
+        var odd = Record with { Attempt = attempt, Reply = new Reply(code, default, "x"), Summary = Record.Summary! with { Accepted = new StoreTime(accepted), Size = size } };
+        var buffer = new byte[2048];
+        var records = LedgerReader.Decode(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [odd, Record], Stream, 64)), out var damaged);
+        Assert.Equal(0, damaged);
+        Assert.Equal([odd.Key, Record.Key], records.Select(r => r.Key));
+        Assert.Equal(Record, records[1]);
+    }
+
+    [Fact]
+    public void LedgerBlock_WithADamagedRecord_LosesThatAlone()
+    {
+        var buffer = new byte[4096];
+        LedgerWriter.Encode(buffer, [Record, Record with { Attempt = 3 }, Record with { Attempt = 4 }], Stream, 64);
+        var payload = (int)System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4));
+        // The flags of the second: a number without an end.
+        var second = LedgerBlock.HeaderSize + 4 + (int)System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(LedgerBlock.HeaderSize));
+        buffer.AsSpan(second + 4, 12).Fill(0xFF);
+        LedgerBlock.Seal(buffer, payload, 3, Stream, 64);
+        var records = LedgerReader.Decode(buffer.AsSpan(0, LedgerBlock.Size(payload)), out var damaged);
+        Assert.Equal(1, damaged);
+        Assert.Equal([Record.Attempt, 4], records.Select(r => r.Attempt));
+    }
+
+    /// <summary>Who may create packs may not thereby speak of mail in packs of others: only a copy holds keys that are not its own.</summary>
+    [Fact]
+    public void Pack_OfBirthWithAnothersKeys_IsNone()
+    {
+        var drafts = PackLayout.Of(new PackId(9, 9), [Mails.To("body", "a@one.example")], out _);
+        var (head, rows) = PackEncoder.Encode(Name, new StoreTime(1_800_000_000_000), drafts, [], []);
+        var pack = head.Memory.ToArray();
+        Assert.True(PackDecoder.TryReadHeader(pack, out var header));
+        Assert.Null(PackDecoder.ReadTable(header, pack.AsSpan(PackFormat.HeaderSize, header.TableLength)));
+        Assert.Null(PackDecoder.ReadRecord(Name, RecordOf(pack, rows[0])));
+    }
+
     [Fact]
     public void LedgerBlock_IsStoredAsPublished() => Assert.Equal(
             "4c424b010000006d00000001000000000000000000000040e8311bed2ccdbed100000069ff0302000000000000000100000002000380a0f1c2b13402c303040701056c617465"

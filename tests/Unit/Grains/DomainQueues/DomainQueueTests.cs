@@ -423,6 +423,27 @@ public class DomainQueueTests
         Assert.Equal(isListedSince ? LedgerKind.Finished : LedgerKind.Failed, q.Records[^1].Kind);
     }
 
+    /// <summary>Whoever dropped mail is told when some of it was not.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Drop_LedgerCannotBeWritten_SaysSoAndDropsNothing(bool inIndex)
+    {
+        var options = new GrainsOptions { RetryJitter = 0 };
+        var q = new QueueUnderTest(options);
+        q.Offer(2);
+        if (inIndex)
+        {
+            foreach (var grant in (await q.Exchange(2)).Grants) await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred));
+            await q.After(TimeSpan.FromSeconds(60));
+        }
+
+        q.LedgerTrouble = new IOException("no");
+        await Assert.ThrowsAsync<IOException>(() => q.Queue.DropAsync(null, "unwanted"));
+        q.LedgerTrouble = null;
+        Assert.Equal(2, await q.Queue.DropAsync(null, "unwanted"));
+    }
+
     /// <summary>What an operator drops is not leased while the record of that is on its way.</summary>
     [Fact]
     public async Task Drop_WhileItIsRecorded_NothingOfItIsGranted()
@@ -561,6 +582,41 @@ public class DomainQueueTests
         var late = new Offer { SentAt = q.Clock.Now, CommitBegan = q.Clock.Now - TimeSpan.FromSeconds(21), Pack = new PackName(PackKind.Birth, 7, 1), Entries = [] };
         Assert.True(q.Queue.Offer(late).Late);
         Assert.True(q.Queue.Offer(late with { CommitBegan = q.Clock.Now, SentAt = q.Clock.Now - TimeSpan.FromSeconds(6) }).Late);
+    }
+
+    /// <summary>Who may offer may not speak of mail in packs of others, or of its age as it likes: it could have anybody's given up, or carried to hosts of its own.</summary>
+    [Theory]
+    [InlineData("a copy")]
+    [InlineData("another pack's key")]
+    [InlineData("another pack's message")]
+    [InlineData("nobody")]
+    [InlineData("too old")]
+    [InlineData("from the future")]
+    [InlineData("for ever fresh")]
+    public async Task Offer_ThatDoesNotFitItsPack_IsLeftToTheSweep(string wrong)
+    {
+        var q = new QueueUnderTest();
+        var now = q.Clock.Now;
+        var (pack, other) = (new PackName(PackKind.Birth, 7, 1), new RecipientKey(8, 1, 0));
+        var key = new RecipientKey(7, 1, 0);
+        var right = new OfferedEntry { Offset = 16, Length = 100, Tenant = "t", Keys = [key], Born = now, Message = key };
+        var entry = wrong switch
+        {
+            "another pack's key" => right with { Keys = [key, other] },
+            "another pack's message" => right with { Message = other },
+            "nobody" => right with { Keys = [] },
+            "too old" => right with { Born = now - TimeSpan.FromMinutes(2) },
+            "from the future" => right with { Born = now + TimeSpan.FromMinutes(1) },
+            _ => right,
+        };
+        var offer = new Offer
+        {
+            SentAt = now, CommitBegan = wrong == "for ever fresh" ? now + TimeSpan.FromMinutes(1) : now, Pack = wrong == "a copy" ? pack with { Kind = PackKind.Moved } : pack, Entries = [right with { Keys = [key with { Ordinal = 1 }] }, entry],
+        };
+        Assert.True(q.Queue.Offer(offer).Late);
+        Assert.Empty((await q.Exchange(10)).Grants);
+        Assert.Equal(new OfferAnswer(0, false), q.Queue.Offer(offer with { CommitBegan = now, Pack = pack, Entries = [right with { Born = now - TimeSpan.FromSeconds(50) }] }));
+        Assert.Single((await q.Exchange(10)).Grants);
     }
 
     [Fact]

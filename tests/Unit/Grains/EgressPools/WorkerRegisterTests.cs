@@ -28,9 +28,9 @@ public sealed class WorkerRegisterTests : IStanding
         var second = await register.ClaimAsync("p", 2, new StoreTime(900), default);
         Assert.Equal(["w1", "w2"], second.Known);
         Assert.Equal(1_001, second.Number);
-        Assert.False(await register.IsOwnerAsync("p", 1, default));
+        Assert.False(await register.IsOwnerAsync("p", 1, 1_000, ["w1"], default));
         Assert.False(await register.SaveAsync("p", 1, ["w1"], default));
-        Assert.True(await register.IsOwnerAsync("p", 2, default));
+        Assert.True(await register.IsOwnerAsync("p", 2, 1_001, ["w1"], default));
         Assert.True(await register.SaveAsync("p", 2, ["w1", "w2"], default));
         Assert.Equal(1_002, (await register.ClaimAsync("p", 3, new StoreTime(1_001), default)).Number);
         Assert.Empty((await register.ClaimAsync("q", 3, default, default)).Known);
@@ -46,6 +46,21 @@ public sealed class WorkerRegisterTests : IStanding
         _documents.BeforeWrite = async () => claimed = (await register.ClaimAsync("p", 2, default, default)).Known;
         Assert.False(await register.SaveAsync("p", 1, ["w1", "w2"], default));
         Assert.Equal(["w1"], claimed);
+    }
+
+    /// <summary>A document that was lost is made good by the owner: its successor would else take permits for free that workers hold.</summary>
+    [Fact]
+    public async Task IsOwner_DocumentGone_WritesItAnewAndTheNextClaimKnowsTheWorkers()
+    {
+        var register = new WorkerRegister(_documents, this);
+        var claim = await register.ClaimAsync("p", 1, new StoreTime(1_000), default);
+        await register.SaveAsync("p", 1, ["w1", "w2"], default);
+        foreach (var name in await _documents.ListAsync("pools/", default)) await _documents.DeleteAsync(name, default);
+        Assert.True(await register.IsOwnerAsync("p", 1, claim.Number, ["w1", "w2"], default));
+        var next = await register.ClaimAsync("p", 2, new StoreTime(900), default);
+        Assert.Equal(["w1", "w2"], next.Known);
+        Assert.Equal(1_001, next.Number);
+        Assert.False(await register.IsOwnerAsync("p", 1, claim.Number, ["w1"], default));
     }
 
     [Fact]

@@ -24,6 +24,7 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
     private readonly List<RecipientKey> _offered = [];
     private MemoryQueueIndex _index;
     private ulong _drawn;
+    private int _unreachable, _asked;
 
     public PackSweepTests()
     {
@@ -95,6 +96,29 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
         Assert.Equal([a], _read);
     }
 
+    /// <summary>A domain whose activation cannot be reached keeps nothing from those behind it; while none can be, the pass does not ask for each in vain.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(100)]
+    public async Task Pass_DomainsCannotBeReached_TheOthersAreOfferedAndTheseAgain(int away)
+    {
+        await _silo.Open();
+        var name = new PackName(PackKind.Birth, 1, 1);
+        var keys = Enumerable.Range(0, 100).Select(i => name.Id.Recipient((ushort)i));
+        _packs[name] = new PackToc
+        {
+            Name = name, Created = _all.Now,
+            Entries = [.. keys.Select(key => new PackEntry { Domain = $"d{key.Ordinal:00}.test", Tenant = "t", Keys = [key], Born = _all.Now, Message = new MessageId(key) })],
+        };
+        _unreachable = away;
+        await PassAsync();
+        Assert.Equal(100 - away, _offered.Count);
+        Assert.InRange(_asked, 1, away == 1 ? 100 : 20);
+        _unreachable = 0;
+        await PassAsync();
+        Assert.Equal(100, _offered.Distinct().Count());
+    }
+
     [Fact]
     public async Task Pass_WhileTheIndexIsAway_StillDeletesWhatIsFinished()
     {
@@ -158,6 +182,8 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
 
     public async Task<bool> OfferAsync(string domain, SweptOffer offer)
     {
+        Interlocked.Increment(ref _asked);
+        if (_unreachable > 0 && domain is ['d', var tens, var ones, ..] && ((tens - '0') * 10) + ones - '0' < _unreachable) throw new TimeoutException("no answer");
         lock (_offered) _offered.AddRange(offer.Entries.SelectMany(e => e.Keys));
         var stamp = await _index.TakeAsync(domain, 1, default);
         var changes = offer.Entries.SelectMany(e => e.Keys.Select(k => new IndexChange(new IndexRow(new Lane(e.Tenant, e.Class), e.Member(k), offer.SentAt, 0), Remove: false))).ToList();

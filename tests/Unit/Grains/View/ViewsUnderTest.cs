@@ -61,8 +61,8 @@ internal sealed class ViewsUnderTest : IStoreClock
         public Silo(ViewsUnderTest all, string name)
         {
             (_all, Own) = (all, name);
-            View = new RecordView(all.Ledger, all.Documents, all, this, this, new DecodeLedger(b => LedgerReader.Decode(b.Span, out _)), () => Ledger!.Writer, all.Time, Log);
-            Ledger = new LedgerWriter(all.Ledger, all.Documents, all, all.Time, NullLogger.Instance, View.OnDurable, silo: () => Own, mayRegister: () => IsConfirmed);
+            View = new RecordView(all.Ledger, all.Documents, all, this, this, LedgerReader.Decode, () => Ledger!.Writer, all.Time, Log);
+            Ledger = new LedgerWriter(all.Ledger, all.Documents, all, all.Time, NullLogger.Instance, View.OnDurable, silo: () => Own, isMember: () => Task.FromResult(IsConfirmed));
         }
 
         public LogLines<RecordView> Log { get; } = new();
