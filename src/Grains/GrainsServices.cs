@@ -73,7 +73,8 @@ public static class GrainsServices
         services.AddSingleton<ISiteCalls, GrainSiteCalls>();
         services.AddSingleton<SpooledAddresses>();
         services.AddSingleton<ISweepOffers, GrainSweepOffers>();
-        services.AddSingleton<ActiveDomains>();
+        var active = new ActiveDomains();
+        services.AddSingleton(active);
         services.AddSingleton<IAdmission, Admission>();
         services.AddSingleton<IQueueDirectory, QueueDirectory>();
         services.AddSingleton(s => new DomainQueueSeams
@@ -82,7 +83,7 @@ public static class GrainsServices
             Index = s.GetRequiredService<IQueueIndex>(), View = s.GetRequiredService<IRecordView>(), Notices = s.GetRequiredService<Notices.INoticeWriter>(),
             Control = s.GetRequiredService<Control.IControlDocuments>(), Routes = s.GetRequiredService<Contracts.Routing.IRouteResolver>(),
             Sites = s.GetRequiredService<ISiteCalls>(), Settings = s.GetRequiredService<ISettings<GrainsOptions>>(), Draw = Draw,
-            Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"),
+            Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"), IsFull = () => active.IsFull,
         });
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),

@@ -2,20 +2,39 @@ using System.Collections.Concurrent;
 
 namespace Angarium.Grains.DomainQueues;
 
-/// <summary>How many recipients the activations of this silo hold that are not in the index yet: for people and gauges. Any thread; gone with the process.</summary>
+/// <summary>
+/// How many recipients the activations of this silo hold that are not in the index yet: for people and gauges, and so that a long absence of the index does not take all memory. Each domain is set by
+/// its one activation; read on any thread; gone with the process.
+/// </summary>
 internal sealed class ActiveDomains
 {
-    private readonly ConcurrentDictionary<string, int> _counts = new();
+    /// <summary>Recipients of all domains together. Each costs some 400 octets.</summary>
+    public const int Most = 1_000_000;
 
-    public long Total => _counts.Values.Sum(c => (long)c);
+    private readonly ConcurrentDictionary<string, int> _counts = new();
+    private long _total;
+
+    public long Total => Interlocked.Read(ref _total);
+
+    /// <summary>No more is taken into memory: what comes is left to the sweep, which offers it again.</summary>
+    public bool IsFull => Total >= Most;
 
     public IEnumerable<KeyValuePair<string, int>> Counts => _counts;
 
     public void Set(string domain, int count)
     {
-        if (count == 0) _counts.TryRemove(domain, out _);
-        else _counts[domain] = count;
+        if (count == 0)
+        {
+            Remove(domain);
+            return;
+        }
+
+        Interlocked.Add(ref _total, count - _counts.GetValueOrDefault(domain));
+        _counts[domain] = count;
     }
 
-    public void Remove(string domain) => _counts.TryRemove(domain, out _);
+    public void Remove(string domain)
+    {
+        if (_counts.TryRemove(domain, out var count)) Interlocked.Add(ref _total, -count);
+    }
 }

@@ -133,7 +133,7 @@ internal sealed partial class DomainQueue
             _unwritten.Dequeue();
             foreach (var key in u.Keys)
             {
-                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWrites) WriteToIndex(entry);
+                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWrites && !_seams.IsFull()) WriteToIndex(entry);
             }
         }
 
@@ -144,7 +144,7 @@ internal sealed partial class DomainQueue
             {
                 if (!_entries.TryGetValue(key, out var entry) || entry is not { State: EntryState.Ready, FreshUntil.Milliseconds: > 0 }) continue;
                 // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
-                if (_ops.Count < MaxWrites || entry.InIndex) SendToIndex(entry, entry.Due);
+                if (_ops.Count < MaxWrites && !_seams.IsFull() || entry.InIndex) SendToIndex(entry, entry.Due);
                 else LetGo(entry);
             }
         }
@@ -195,9 +195,16 @@ internal sealed partial class DomainQueue
 
         var refused = 0;
         var room = Room;
+        var isFull = _seams.IsFull();
         foreach (var offered in offer.Entries)
         {
             if (offered.Keys.Any(_entries.ContainsKey)) continue;
+            if (isFull)
+            {
+                refused += offered.Keys.Length;
+                continue;
+            }
+
             var entry = new QueueEntry
             {
                 Lane = new Lane(offered.Tenant, offered.Class), Birth = new EntryPlace(offer.Pack, offered.Offset, offered.Length), Message = offered.Message,

@@ -40,6 +40,9 @@ internal sealed record DomainQueueSeams
 
     public required ILogger Log { get; init; }
 
+    /// <summary>Whether all domains of the silo together hold as much as memory has room for.</summary>
+    public Func<bool> IsFull { get; init; } = static () => false;
+
     /// <summary>For the simulation alone.</summary>
     public Waived Without { get; init; }
 }

@@ -199,20 +199,22 @@ internal sealed partial class PackSweep(
         }
 
         var seen = true;
-        Exception? failure = null;
         var partitions = new BitArray(IQueueIndex.Partitions);
         // A domain that is offered something waits for a view refreshed since, as all others do just then: one after the other, a pack of many domains would take seconds.
-        foreach (var domains in open.GroupBy(o => o.Entry.Domain).Chunk(DomainsAtATime))
+        foreach (var domains in open.GroupBy(o => o.Entry.Domain).OrderBy(d => known.Unreached.Contains(d.Key)).Chunk(DomainsAtATime))
         {
             foreach (var domain in domains) partitions.Set(IndexPartition.Of(domain.Key), true);
-            // One that cannot be reached keeps nothing from the others; where none can be, neither can the rest.
             var each = await Task.WhenAll(domains.Select(d => TrySeeAllAsync(d.Key, d, cancellationToken)));
-            foreach (var one in each) (seen, failure) = (seen && one.Seen, failure ?? one.Failure);
-            if (Array.TrueForAll(each, one => one.Failure is not null)) break;
+            foreach (var one in each) seen &= one.Seen;
+            if (Array.Find(each, one => one.Failure is not null).Failure is not { } failure) continue;
+            // No more of it now: whoever does not answer in time has enough to do. In the next pass those that did not come last, so that they keep nothing from the others.
+            LogFailed(log, pack.Name, failure.Message);
+            known.Unreached = [.. known.Unreached, .. domains.Where((_, i) => each[i].Failure is not null).Select(d => d.Key)];
+            break;
         }
 
-        if (failure is not null) LogFailed(log, pack.Name, failure.Message);
-        if (!seen) _work = true;
+        if (seen) known.Unreached = [];
+        else _work = true;
         known.Partitions = partitions;
         known.Seen = seen;
         known.CheckedAt = began;
@@ -417,5 +419,8 @@ internal sealed partial class PackSweep(
         public int Births;
         public int? Recipients;
         public BitArray? Partitions;
+
+        /// <summary>Domains that did not answer since it was last seen whole.</summary>
+        public HashSet<string> Unreached = [];
     }
 }

@@ -46,7 +46,7 @@ internal static class Pins
         [Breaks.RetryFor] = 17, // a message that was committed and delivered was committed again
         [Breaks.KeyIsPlace] = 1, // sent after its lease had ended
         [Breaks.CopyFirst] = 1, // deleted and not finished
-        [Breaks.SourceNamed] = 40, // deleted and not finished
+        [Breaks.SourceNamed] = 21, // acknowledged and never finished
         [Breaks.NotFound] = 196, // failed without a refusal
         [Breaks.Age] = 1, // deleted and not finished
         [Breaks.StaleDecides] = 108, // decided while a lease of it ran
@@ -59,9 +59,9 @@ internal static class Pins
         [Breaks.Seal] = 145, // decided and leased again
         [Breaks.MemberLook] = 138, // decided and leased again
         [Breaks.NewStreams] = 1, // decided and leased again
-        [Breaks.Unlisted] = 5, // decided and leased again
+        [Breaks.Unlisted] = 7, // decided and leased again
         [Breaks.CopyPositions] = 1, // recorded as delivered and leased again
-        [Breaks.LateHandOver] = 54, // leased twice at a time
+        [Breaks.LateHandOver] = 133, // leased before it was due
         [Breaks.Fresh] = 39, // delivered twice at a time
         [Breaks.Cursor] = 9, // acknowledged and never finished
         [Breaks.Sweep] = 1, // acknowledged and never finished

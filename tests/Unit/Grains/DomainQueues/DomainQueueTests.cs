@@ -584,6 +584,45 @@ public class DomainQueueTests
         Assert.True(q.Queue.Offer(late with { CommitBegan = q.Clock.Now, SentAt = q.Clock.Now - TimeSpan.FromSeconds(6) }).Late);
     }
 
+    /// <summary>The index is away for long, and the silo's domains hold all that memory has room for: what comes is refused and counted, what has grown old is let go, and the sweep brings both.</summary>
+    [Fact]
+    public async Task Offer_WhileTheSiloIsFull_IsRefusedAndWhatIsOldIsLetGo()
+    {
+        var q = new QueueUnderTest();
+        q.Way.IsAway = true;
+        q.Offer(3);
+        q.IsFull = true;
+        var key = new RecipientKey(7, 1_000, 0);
+        var offer = new Offer
+        {
+            SentAt = q.Clock.Now, CommitBegan = q.Clock.Now, Pack = new PackName(PackKind.Birth, 7, 1_000),
+            Entries = [new OfferedEntry { Offset = 16, Length = 100, Tenant = "t", Keys = [key], Born = q.Clock.Now, Message = key }],
+        };
+        Assert.Equal(new OfferAnswer(1, false), q.Queue.Offer(offer));
+        Assert.Equal(3, q.Queue.CountUnindexed());
+        await q.After(TimeSpan.FromSeconds(31));
+        Assert.Equal(0, q.Queue.CountUnindexed());
+        offer = offer with { SentAt = q.Clock.Now, CommitBegan = q.Clock.Now };
+        q.IsFull = false;
+        Assert.Equal(new OfferAnswer(0, false), q.Queue.Offer(offer));
+    }
+
+    [Fact]
+    public void ActiveDomains_Total_IsThatOfAllDomains()
+    {
+        var active = new ActiveDomains();
+        active.Set("a", ActiveDomains.Most - 1);
+        Assert.False(active.IsFull);
+        active.Set("b", 5);
+        active.Set("b", 3);
+        Assert.Equal(ActiveDomains.Most + 2, active.Total);
+        Assert.True(active.IsFull);
+        active.Set("a", 0);
+        active.Remove("b");
+        active.Remove("b");
+        Assert.Equal(0, active.Total);
+    }
+
     /// <summary>Who may offer may not speak of mail in packs of others, or of its age as it likes: it could have anybody's given up, or carried to hosts of its own.</summary>
     [Theory]
     [InlineData("a copy")]

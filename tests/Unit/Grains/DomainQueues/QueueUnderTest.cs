@@ -35,7 +35,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         Queue = new DomainQueue("one.test", new DomainQueueSeams
         {
             Clock = Clock, Standing = this, Ledger = this, Index = Way, View = this, Notices = this, Control = this, Routes = this, Sites = this,
-            Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance,
+            Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance, IsFull = () => IsFull,
         });
         Queue.Tick();
     }
@@ -62,6 +62,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public async Task TakeOver() => await Index.TakeAsync("one.test", 999, CancellationToken.None);
 
     public long MaxRecipients { get; set; } = 1_000_000;
+
+    /// <summary>All domains of the silo together hold as much as they may.</summary>
+    public bool IsFull { get; set; }
 
     public List<LedgerRecord> Records { get; } = [];
 

@@ -112,8 +112,11 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
         };
         _unreachable = away;
         await PassAsync();
+        // One that does not answer ends the look at this pack; the next begins with the others.
+        Assert.Equal(8, _asked);
+        await PassAsync();
         Assert.Equal(100 - away, _offered.Count);
-        Assert.InRange(_asked, 1, away == 1 ? 100 : 20);
+        Assert.InRange(_asked, 9, away == 1 ? 108 : 16);
         _unreachable = 0;
         await PassAsync();
         Assert.Equal(100, _offered.Distinct().Count());
