@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Angarium.Grains.DomainQueues;
 
 /// <summary>
-/// How many recipients the activations of this silo hold that are not in the index yet: for people and gauges, and so that a long absence of the index does not take all memory. Each domain is set by
-/// its one activation; read on any thread; gone with the process.
+/// How many recipients the activations of this silo hold that are not in the index yet: for people and gauges, and so that a long absence of the index does not take all memory. Any
+/// thread; gone with the process.
 /// </summary>
 internal sealed class ActiveDomains
 {
@@ -29,8 +29,14 @@ internal sealed class ActiveDomains
             return;
         }
 
-        Interlocked.Add(ref _total, count - _counts.GetValueOrDefault(domain));
-        _counts[domain] = count;
+        // One activation may end while its successor begins here: the total must not drift.
+        while (true)
+        {
+            var isThere = _counts.TryGetValue(domain, out var before);
+            if (!(isThere ? _counts.TryUpdate(domain, count, before) : _counts.TryAdd(domain, count))) continue;
+            Interlocked.Add(ref _total, count - before);
+            return;
+        }
     }
 
     public void Remove(string domain)
