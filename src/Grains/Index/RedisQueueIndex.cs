@@ -124,9 +124,10 @@ internal sealed partial class RedisQueueIndex : IQueueIndex, IIndexTotals, IAsyn
     public ValueTask<IReadOnlyList<IndexWake>> WakesAsync(int partition, StoreTime until, int limit, CancellationToken cancellationToken) =>
         WakesAsync([partition], until, limit, cancellationToken);
 
+    // The shards of a cluster that answer name their domains, whatever the others do: the waker comes again for those.
     public async ValueTask<IReadOnlyList<IndexWake>> WakesAsync(IReadOnlyList<int> partitions, StoreTime until, int limit, CancellationToken cancellationToken)
     {
-        var replies = await OverAsync(RedisScripts.Wakes, partitions, p => [_keys.Wake(p)], _ => [IndexScore.DueBy(until), limit], cancellationToken);
+        var replies = await OverAsync(RedisScripts.Wakes, partitions, p => [_keys.Wake(p)], _ => [IndexScore.DueBy(until), limit], cancellationToken, someDo: true);
         var wakes = new List<IndexWake>();
         foreach (var part in replies.SelectMany(r => r).Select(p => (RedisResult[])p!))
         {
@@ -138,7 +139,8 @@ internal sealed partial class RedisQueueIndex : IQueueIndex, IIndexTotals, IAsyn
 
     // One call for all partitions where one server has them all. Where keys live in slots, one for each partition, all on their way at once.
     private async ValueTask<IReadOnlyList<RedisResult[]>> OverAsync(
-        RedisScript script, IReadOnlyList<int> partitions, Func<int, RedisKey[]> keys, Func<IReadOnlyList<int>, RedisValue[]> values, CancellationToken cancellationToken)
+        RedisScript script, IReadOnlyList<int> partitions, Func<int, RedisKey[]> keys, Func<IReadOnlyList<int>, RedisValue[]> values, CancellationToken cancellationToken,
+        bool someDo = false)
     {
         if (partitions.Count == 0) return [];
         if (!_onePartitionACall || partitions.Count == 1)
@@ -153,8 +155,15 @@ internal sealed partial class RedisQueueIndex : IQueueIndex, IIndexTotals, IAsyn
             }
         }
 
-        return await Task.WhenAll(partitions.Select(async p =>
-            (RedisResult[])(await _link.EvaluateAsync(script, keys(p), values([p]), cancellationToken))!));
+        var calls = partitions.Select(async p => (RedisResult[])(await _link.EvaluateAsync(script, keys(p), values([p]), cancellationToken))!).ToArray();
+        try
+        {
+            return await Task.WhenAll(calls);
+        }
+        catch (IOException) when (someDo && calls.Any(c => c.IsCompletedSuccessfully))
+        {
+            return [.. calls.Where(c => c.IsCompletedSuccessfully).Select(c => c.Result)];
+        }
     }
 
     private static List<(Lane Lane, List<int> Indexes)> Group<T>(IReadOnlyList<T> items, Func<T, Lane> laneOf)

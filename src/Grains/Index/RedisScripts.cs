@@ -196,14 +196,27 @@ internal static class RedisScripts
     public static readonly RedisScript List = new(
         """
         -- KEYS: lanes. ARGV: least score, most rows, what the key of a queue begins with.
-        local rows = {}
-        for _, lane in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-          local part = redis.call('ZRANGEBYSCORE', ARGV[3] .. lane, ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+        -- Some of every lane, then more of those only whose last row is among the rows wanted: a page costs some pages, not a page of each lane.
+        local limit, rows, open = tonumber(ARGV[2]), {}, {}
+        local function before(a, b) return a[4] < b[4] or a[4] == b[4] and a[2] < b[2] end
+        local function read(lane, skip, count)
+          local part = redis.call('ZRANGEBYSCORE', ARGV[3] .. lane, ARGV[1], '+inf', 'WITHSCORES', 'LIMIT', skip, count)
           for i = 1, #part, 2 do rows[#rows + 1] = {lane, part[i], part[i + 1], tonumber(part[i + 1])} end
+          if #part == 2 * count then open[#open + 1] = {lane, skip + count, rows[#rows]} end
         end
-        table.sort(rows, function(a, b) return a[4] < b[4] or a[4] == b[4] and a[2] < b[2] end)
+        local lanes = redis.call('ZRANGE', KEYS[1], 0, -1)
+        for _, lane in ipairs(lanes) do read(lane, 0, math.max(8, math.ceil(limit / #lanes))) end
+        repeat
+          table.sort(rows, before)
+          for i = #rows, limit + 1, -1 do rows[i] = nil end
+          local last, asked = rows[limit], open
+          open = {}
+          for _, lane in ipairs(asked) do
+            if not last or before(lane[3], last) then read(lane[1], lane[2], lane[2]) end
+          end
+        until #asked == 0
         local reply = {}
-        for i = 1, math.min(#rows, tonumber(ARGV[2])) do
+        for i = 1, #rows do
           for j = 1, 3 do reply[#reply + 1] = rows[i][j] end
         end
         return reply

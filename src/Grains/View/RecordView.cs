@@ -44,6 +44,9 @@ internal sealed partial class RecordView(
 
     public StoreTime ListedFrom { get; private set; }
 
+    /// <summary>Whether <see cref="OpenAsync"/> is done: until then nothing that is read back is judged.</summary>
+    public bool IsOpen => _opened.Task.IsCompletedSuccessfully;
+
     public RecipientBits Bits(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) ? pack[key.Ordinal] : RecipientBits.None;
 
     public StoreTime? Born(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) && pack.Created != default ? pack.Created : null;
@@ -90,7 +93,7 @@ internal sealed partial class RecordView(
         lock (_gate)
         {
             // A refresh that has begun does not count for who asks now: the next one does, for all who ask until it begins.
-            if (_opened.Task.IsCompletedSuccessfully && _current.IsCompleted && _next is null && Wait() <= TimeSpan.Zero) task = _current = Begin();
+            if (IsOpen && _current.IsCompleted && _next is null && Wait() <= TimeSpan.Zero) task = _current = Begin();
             else task = _next ??= NextAsync(_current);
         }
 

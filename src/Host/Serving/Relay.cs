@@ -14,6 +14,7 @@ using Angarium.Egress;
 using Angarium.Contracts.Admin;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
+using Angarium.Grains.View;
 using Angarium.Host.Configuration;
 using Angarium.Host.Control;
 using Angarium.Host.Logging;
@@ -145,7 +146,9 @@ internal sealed class Relay
         });
 
         var app = builder.Build();
-        var readiness = new Readiness(app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>(), app.Services.GetService<IStanding>());
+        var readiness = new Readiness(
+            app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>(), app.Services.GetService<IStanding>(),
+            app.Services.GetService<LedgerFeed>() is { } feed ? () => feed.IsRead : null);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);

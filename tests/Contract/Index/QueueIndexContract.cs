@@ -225,6 +225,23 @@ public abstract class QueueIndexContract
         Assert.Equal([2, 3], (await Index.ListAsync(_domain, At(20), 2, None)).Select(r => (int)r.Member.Key.Ordinal));
     }
 
+    [Theory]
+    [InlineData(1), InlineData(7), InlineData(100), InlineData(599), InlineData(2_000)]
+    public async Task List_OfManyLanes_IsAPageOfAllTogether(int limit)
+    {
+        // Uneven lanes: one holds most of what is early, many hold one row; and seconds that many rows share.
+        var rows = Enumerable.Range(0, 1_200).Select(i => Row(i, i % 3 == 0 ? i / 50 : 50 + i * 7919 % 200, new Lane(i % 3 == 0 ? "most" : $"t{i % 90}", MessageClass.Bulk))).ToArray();
+        await PutAsync(await TakeAsync(), rows);
+        foreach (var from in new[] { 0, 10, 120, 300 })
+        {
+            var page = await Index.ListAsync(_domain, At(from), limit, None);
+            var wanted = rows.Where(r => r.Due >= At(from)).OrderBy(r => r.Due).Take(limit).ToList();
+            Assert.Equal(wanted.Select(r => r.Due), page.Select(r => r.Due));
+            Assert.Equal(page.Count, page.ToHashSet().Count);
+            Assert.Subset(rows.ToHashSet(), page.ToHashSet());
+        }
+    }
+
     [Fact]
     public async Task Domains_CountsQueuedRecipients()
     {

@@ -27,6 +27,9 @@ public sealed class RedisServer : IAsyncDisposable
     /// <summary>As a connection string.</summary>
     public string Address => $"127.0.0.1:{Port}";
 
+    /// <summary>Where the others of its cluster reach it, if it is one of any.</summary>
+    public int ClusterPort { get; } = FreePort();
+
     public int ProcessId => _process?.Id ?? throw new InvalidOperationException("not running");
 
     /// <param name="arguments">Of redis-server, behind those that every test wants; the last word counts.</param>
@@ -55,7 +58,7 @@ public sealed class RedisServer : IAsyncDisposable
         string[] arguments =
         [
             "--port", $"{Port}", "--bind", "127.0.0.1", "--dir", _folder.FullName, "--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction",
-            "--repl-diskless-sync-delay", "0", .. _arguments,
+            "--repl-diskless-sync-delay", "0", "--cluster-port", $"{ClusterPort}", .. _arguments,
         ];
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         _process = Process.Start(start)!;

@@ -60,11 +60,26 @@ public sealed class ReadinessTests : IDisposable
         Assert.Null(readiness.Trouble);
     }
 
+    [Fact]
+    public void Trouble_OfASilo_IsThatItHasNotReadTheLedger()
+    {
+        _lifetime.Started.Cancel();
+        var isRead = false;
+        var standing = new Standing { IsConfirmed = true };
+        var readiness = new Readiness(_lifetime, null, null, standing, () => isRead);
+        Assert.Equal("grains: the ledger is not read yet", readiness.Trouble);
+        // Alone, it accepts and delivers while it reads.
+        standing.IsSoleProcess = true;
+        Assert.Null(readiness.Trouble);
+        (standing.IsSoleProcess, isRead) = (false, true);
+        Assert.Null(readiness.Trouble);
+    }
+
     private sealed class Standing : IStanding
     {
         public bool IsConfirmed { get; set; }
 
-        public bool IsSoleProcess => false;
+        public bool IsSoleProcess { get; set; }
     }
 
     private sealed class Status : IIngressStatus
