@@ -18,6 +18,9 @@ internal sealed class HeldGrant(Grant grant, string domain, StoreTime sentAt, lo
 
     public string Domain { get; } = domain;
 
+    /// <summary>Timestamp of the request that it answers.</summary>
+    public long AskedAt { get; } = sentTimestamp;
+
     /// <summary>Recipients whose outcome is not yet acknowledged; the keeper renews while there are any.</summary>
     public int Unacknowledged = grant.Keys.Length;
 

@@ -224,7 +224,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
         if (verdict.Kind != OutcomeKind.Returned)
         {
             EgressInstruments.Attempts.WithLabels(NameOf(verdict.Kind)).Observe(took.TotalSeconds);
-            context.LogAttempt(entry.Message, domain, summaries, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, took);
+            context.LogAttempt(entry.Message, domain, summaries, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, context.Time.GetElapsedTime(transaction.Held.AskedAt, transaction.Started), took);
         }
 
         if (verdict.IsDamaged)

@@ -67,16 +67,16 @@ internal sealed partial class WorkerContext
         set => isOver = value;
     }
 
-    public void LogAttempt(MessageId message, string domain, RecipientSummary[] recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan took)
+    public void LogAttempt(MessageId message, string domain, RecipientSummary[] recipients, int attempt, DeliveryVerdict verdict, SmtpConnection? connection, StoreTime accepted, TimeSpan waited, TimeSpan took)
     {
         if (!Logger.IsEnabled(LogLevel.Information)) return;
         var named = Options.LogRecipients.Of(recipients.Length, i => recipients[i].Recipient, _ => domain);
         Attempted(Logger, message, named, recipients.Length, attempt, verdict.Kind, connection?.Remote ?? "", verdict.Reply, verdict.Own, verdict.PossibleDuplicate, connection?.Tls ?? "",
-            Math.Round((Clock.Now - accepted).TotalSeconds, 3), Math.Round(took.TotalSeconds, 3));
+            Math.Round((Clock.Now - accepted).TotalSeconds, 3), Math.Round(waited.TotalSeconds, 3), Math.Round(took.TotalSeconds, 3));
     }
 
     [LoggerMessage(4010, LogLevel.Information,
-        "Attempt message={MessageId} recipient={Recipient} recipients={Recipients} attempt={Attempt} outcome={Outcome} remote={RemoteHost} reply=\"{Reply}\" own={Own} duplicate={PossibleDuplicate} tls={Tls} delay={Delay}s took={Took}s")]
+        "Attempt message={MessageId} recipient={Recipient} recipients={Recipients} attempt={Attempt} outcome={Outcome} remote={RemoteHost} reply=\"{Reply}\" own={Own} duplicate={PossibleDuplicate} tls={Tls} delay={Delay}s waited={Waited}s took={Took}s")]
     private static partial void Attempted(
-        ILogger logger, MessageId messageId, string recipient, int recipients, int attempt, OutcomeKind outcome, string remoteHost, Reply reply, bool own, bool possibleDuplicate, string tls, double delay, double took);
+        ILogger logger, MessageId messageId, string recipient, int recipients, int attempt, OutcomeKind outcome, string remoteHost, Reply reply, bool own, bool possibleDuplicate, string tls, double delay, double waited, double took);
 }

@@ -70,8 +70,9 @@ internal sealed class Account
     /// <param name="bounces">What came back.</param>
     /// <param name="strikes">Which faults struck.</param>
     /// <param name="delivered">Times of each doubled recipient's delivered records in the ledger.</param>
+    /// <param name="waited">How long its worker had a copy before it began: an attempt begins with its lease.</param>
     public static Account Of(IReadOnlyList<Send> sends, IReadOnlyList<Arrival> arrivals, IReadOnlyList<Bounce> bounces, IReadOnlyList<Strike> strikes,
-        ILookup<string, DateTimeOffset> delivered)
+        ILookup<string, DateTimeOffset> delivered, Func<Arrival, TimeSpan> waited)
     {
         var taken = arrivals.Select(a => a.Recipient).ToHashSet(StringComparer.Ordinal);
         var bounced = bounces.Select(b => b.Recipient).ToHashSet(StringComparer.Ordinal);
@@ -86,7 +87,7 @@ internal sealed class Account
             Delivered = due.Count(d => taken.Contains(d.Recipient)),
             Bounced = due.Count(d => bounced.Contains(d.Recipient)),
             Lost = due.Where(d => !taken.Contains(d.Recipient) && !bounced.Contains(d.Recipient)).ToList(),
-            Doubled = Copies(arrivals).Select(c => Judge(c.First, c.Second, strikes, delivered)).ToList(),
+            Doubled = Copies(arrivals).Select(c => Judge(c.First, c.Second, strikes, delivered, waited)).ToList(),
             Contradicted = bounced.Where(taken.Contains).ToList(),
             Damaged = arrivals.Where(a => !a.IsIntact).ToList(),
             BouncedTwice = bounces.Count - bounced.Count,
@@ -104,14 +105,15 @@ internal sealed class Account
             return copies.Zip(copies.Skip(1));
         });
 
-    private static Doubled Judge(Arrival first, Arrival second, IReadOnlyList<Strike> strikes, ILookup<string, DateTimeOffset> delivered)
+    private static Doubled Judge(Arrival first, Arrival second, IReadOnlyList<Strike> strikes, ILookup<string, DateTimeOffset> delivered, Func<Arrival, TimeSpan> waited)
     {
         var recorded = (first.Answered ?? first.Dot) + Recording;
         var until = recorded < second.Began ? recorded : second.Began;
         var excuse = first.Answered is null ? "its reply was lost" : string.Join(", ",
             strikes.Where(s => (s with { End = s.End + Aftermath }).Excuses(first.Peer, first.Dot - Tolerance, until)).Select(s => $"{s.Kind} {s.Victim}").Distinct());
-        var record = delivered[second.Recipient].Where(t => t < second.Began - Tolerance).Order().FirstOrDefault();
-        var fault = record != default ? $"sent at {second.Began:HH:mm:ss.fff} although recorded at {record:HH:mm:ss.fff}" : excuse.Length == 0 ? "no fault followed its first dot" : null;
+        var leased = second.Began - waited(second);
+        var record = delivered[second.Recipient].Where(t => t < leased - Tolerance).Order().FirstOrDefault();
+        var fault = record != default ? $"asked for at {leased:HH:mm:ss.fff} although recorded at {record:HH:mm:ss.fff}" : excuse.Length == 0 ? "no fault followed its first dot" : null;
         return new Doubled(first, second, excuse, fault);
     }
 

@@ -1,5 +1,7 @@
-using Angarium.Chaos.Accounting;
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
+using Angarium.Chaos.Accounting;
 using Angarium.Chaos.Network;
 using Angarium.Chaos.Traffic;
 using Angarium.Host.Control;
@@ -22,7 +24,7 @@ internal sealed record Shape(int Ingresses, int Silos, int Egresses)
 /// <summary>
 /// All processes of a run, each on a host of its own: the relay's by role, and what they stand on (Redis, Azurite, DNS). Built once; any thread.
 /// </summary>
-internal sealed class Cluster
+internal sealed partial class Cluster
 {
     public const string Account = "devstoreaccount1";
 
@@ -111,6 +113,31 @@ internal sealed class Cluster
         return records.Where(r => r.Kind == LedgerKind.Delivered).ToLookup(r => names.GetValueOrDefault(r.Key) ?? "", r => r.Time.ToDateTimeOffset());
     }
 
+    /// <summary>
+    /// From asking for a doubled recipient to its MAIL, by the words of the worker that sent it; the longest where it sent it more than once. From the same places as the records, for the same purpose.
+    /// </summary>
+    public Func<Arrival, TimeSpan> Waits(IReadOnlyList<Arrival> arrivals)
+    {
+        var seconds = new Dictionary<(string Peer, string Recipient), double>();
+        foreach (var peer in Accounting.Account.Copies(arrivals).Select(c => c.Second).GroupBy(a => a.Peer))
+        {
+            var recipients = peer.Select(a => a.Recipient).ToHashSet(StringComparer.Ordinal);
+            if (relays.Find(r => r.Name == peer.Key) is not { } node) continue;
+            foreach (var line in File.ReadLines(node.Log))
+            {
+                if (AttemptLine().Match(line) is not { Success: true } attempt) continue;
+                var waited = double.Parse(attempt.Groups["waited"].ValueSpan, CultureInfo.InvariantCulture);
+                foreach (var recipient in attempt.Groups["recipients"].Value.Split(',').Where(recipients.Contains))
+                    seconds[(peer.Key, recipient)] = Math.Max(waited, seconds.GetValueOrDefault((peer.Key, recipient)));
+            }
+        }
+
+        return arrival => TimeSpan.FromSeconds(seconds.GetValueOrDefault((arrival.Peer, arrival.Recipient)));
+    }
+
+    [GeneratedRegex(@" Attempt message=\S+ recipient=(?<recipients>\S+) .* waited=(?<waited>[0-9.]+)s ")]
+    private static partial Regex AttemptLine();
+
     /// <summary>Silos that were killed a moment ago may still be asked, and then the command says so: it is given again.</summary>
     private static async Task<MessageTrace[]> AskAsync(ControlClient control, string[] ids, CancellationToken cancellationToken)
     {
@@ -183,7 +210,7 @@ internal sealed class Cluster
         var own = Path.Combine(folder, name);
         foreach (var (variable, value) in tuning.Environment(role)) environment[variable] = value;
         var node = new Node(name, role, address, own, [.. tuning.Wrapper(role), Executable, "serve", "--config", Path.Combine(own, "angarium.json")], environment,
-            stop => Probes.HttpAsync(address, 9464, "/readyz", stop), patience: role == "api" ? 30 : 90);
+            stop => Probes.HttpAsync(address, 9464, "/readyz", stop), patience: 90);
         if (clock && FakeTime() is { } library)
         {
             await File.WriteAllTextAsync(ClockOf(node), "+0\n");

@@ -98,7 +98,7 @@ internal static class ChaosRun
         }
 
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
-        var account = Account.Of(sends, arrivals, bounces, strikes, await cluster.DeliveredAsync(arrivals));
+        var account = Account.Of(sends, arrivals, bounces, strikes, await cluster.DeliveredAsync(arrivals), cluster.Waits(arrivals));
         var asked = await AskAsync(cluster, account);
         var report = new Report(options, account, strikes, storm, sink, meters, cluster, ConnectionsPerSite, asked);
         var isClean = report.Print(folder);

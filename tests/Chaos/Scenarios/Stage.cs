@@ -184,7 +184,7 @@ internal sealed class Stage(string folder, bool isFull)
     public async Task<string> AccountAsync()
     {
         var (sends, arrivals, bounces, strikes) = Books.Read(folder);
-        var account = Account.Of(sends, arrivals, bounces, strikes, await Cluster.DeliveredAsync(arrivals));
+        var account = Account.Of(sends, arrivals, bounces, strikes, await Cluster.DeliveredAsync(arrivals), Cluster.Waits(arrivals));
         var wrong = account.Doubled.Where(d => d.Fault is not null).ToList();
         Require(account.Lost.Count == 0, $"{account.Lost.Count} lost: {string.Join(' ', account.Lost.Take(5).Select(l => l.Recipient + " " + l.Send.Reply))}");
         Require(wrong.Count == 0, $"{wrong.Count} doubled: {string.Join("; ", wrong.Take(5).Select(d => $"{d.First.Recipient} {d.First.MessageId} {d.First.Dot:HH:mm:ss.fff} {d.First.Peer}, {d.Second.Began:HH:mm:ss.fff} {d.Second.Peer}: {d.Fault}"))}");
