@@ -63,8 +63,11 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
     public async Task DeleteAsync()
     {
         lock (_gate) _remembered = null;
-        using var patience = new CancellationTokenSource(s_callTimeout, time);
-        await documents.DeleteAsync(MembershipDocument.Name, patience.Token);
+        await AskAsync(async stop =>
+        {
+            await documents.DeleteAsync(MembershipDocument.Name, stop);
+            return true;
+        });
     }
 
     private async Task<(MembershipDocument? Document, string? Tag)> LoadAsync()
@@ -74,8 +77,7 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
             // Taken before the read: a version that is lower than one seen before the read began was rolled back; one seen since may only have been newer than the read.
             var known = Remembered;
             var began = ReadMoment.Now(time);
-            using var patience = new CancellationTokenSource(s_callTimeout, time);
-            var read = await documents.ReadAsync(MembershipDocument.Name, patience.Token);
+            var read = await AskAsync(stop => documents.ReadAsync(MembershipDocument.Name, stop));
             var document = read is null ? null : MembershipDocument.Decode(read.Content, cluster);
             if (document?.Version >= (known?.Version ?? 0))
             {
@@ -96,6 +98,20 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
         throw new IOException($"The document {MembershipDocument.Name} could not be put back");
     }
 
+    private async Task<T> AskAsync<T>(Func<CancellationToken, Task<T>> call)
+    {
+        using var patience = new CancellationTokenSource(s_callTimeout, time);
+        try
+        {
+            return await call(patience.Token);
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested)
+        {
+            // Without the cause, which says nothing: a start that ends by this is told in one line.
+            throw new IOException($"The document {MembershipDocument.Name}: the store does not answer within {s_callTimeout.TotalSeconds} s");
+        }
+    }
+
     private MembershipDocument? Remembered
     {
         get
@@ -108,8 +124,7 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
     {
         if (!mayWrite) throw new InvalidOperationException("This process may not write the membership document.");
         var began = ReadMoment.Now(time);
-        using var patience = new CancellationTokenSource(s_callTimeout, time);
-        if (await documents.WriteAsync(MembershipDocument.Name, document.Encode(), tag, patience.Token) is null) return false;
+        if (await AskAsync(stop => documents.WriteAsync(MembershipDocument.Name, document.Encode(), tag, stop)) is null) return false;
         See(document, began);
         return true;
     }

@@ -40,6 +40,7 @@ internal sealed class RelayLogging(ISettings<RelayOptions> settings)
     private bool IsEnabled(string category, LogLevel level)
     {
         if (category.StartsWith("Angarium.", StringComparison.Ordinal)) return level >= settings.Current.LogLevel;
-        return _started && level >= (settings.Current.LogLevel <= LogLevel.Debug ? LogLevel.Information : LogLevel.Warning);
+        // It tells of each retry of each call, hundreds a second when a silo dies; Orleans says what failed in the end.
+        return _started && category != "Polly" && level >= (settings.Current.LogLevel <= LogLevel.Debug ? LogLevel.Information : LogLevel.Warning);
     }
 }

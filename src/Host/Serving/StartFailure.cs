@@ -9,8 +9,8 @@ internal static class StartFailure
     {
         var known = Chain(e).FirstOrDefault(cause => cause is StartException or StoreUnavailableException);
         if (known is not null) return known.Message;
-        // The innermost says what happened; what wraps it says only where.
-        var cause = Chain(e).Last();
+        // The innermost says what happened; what wraps it says only where. That something was cancelled says nothing.
+        var cause = Chain(e).LastOrDefault(c => c is not OperationCanceledException) ?? Chain(e).Last();
         var line = cause.Message.ReplaceLineEndings(" ").Trim();
         return cause is IOException or UnauthorizedAccessException ? line : $"{line} ({cause.GetType().Name}; Log:Level=debug shows where)";
     }

@@ -210,7 +210,7 @@ internal sealed partial class Cluster
         var own = Path.Combine(folder, name);
         foreach (var (variable, value) in tuning.Environment(role)) environment[variable] = value;
         var node = new Node(name, role, address, own, [.. tuning.Wrapper(role), Executable, "serve", "--config", Path.Combine(own, "angarium.json")], environment,
-            stop => Probes.HttpAsync(address, 9464, "/readyz", stop), patience: 90);
+            stop => Probes.HttpAsync(address, 9464, "/readyz", stop), patience: 180);
         if (clock && FakeTime() is { } library)
         {
             await File.WriteAllTextAsync(ClockOf(node), "+0\n");

@@ -19,6 +19,7 @@ internal sealed class SimWorld
     private const string Padding = "Lorem ipsum dolor sit amet, consectetur adipiscing elit.\r\n";
 
     private readonly Dictionary<string, StoreTime> _held = [];
+    private readonly Dictionary<string, (int Begun, int Confirmed)> _releases = [];
     private readonly SimFaults _faults;
     private int _names;
     private int _messages;
@@ -211,13 +212,16 @@ internal sealed class SimWorld
 
     public StoreTime? HeldSince(SimRecipient recipient) => _held.TryGetValue(recipient.Address[(recipient.Address.IndexOf('@') + 1)..], out var since) ? since : null;
 
-    /// <summary>An operator holds or releases a domain, and notes when that was confirmed.</summary>
+    /// <summary>An operator holds or releases a domain, and notes when that was confirmed. Of a hold and a release that overlap either may be the last.</summary>
     public async Task HoldAsync(string domain, bool hold)
     {
         var queue = new SimGrains(this, Loop.Outside).GetGrain<IDomainQueueAdmin>(domain);
+        (int Begun, int Confirmed) releases;
+        if (!hold) _releases[domain] = _releases.GetValueOrDefault(domain) with { Begun = _releases.GetValueOrDefault(domain).Begun + 1 };
         for (; ; )
         {
             if (!hold) _held.Remove(domain);
+            releases = _releases.GetValueOrDefault(domain);
             try
             {
                 await (hold ? queue.Hold(null) : queue.Release(null));
@@ -229,10 +233,15 @@ internal sealed class SimWorld
             }
         }
 
-        if (!hold) _held.Remove(domain);
+        if (!hold)
+        {
+            _held.Remove(domain);
+            _releases[domain] = _releases[domain] with { Confirmed = _releases[domain].Confirmed + 1 };
+        }
+
         LastLoss = Loop.Now;
         Account.NoteAll(hold ? $"{domain} is held" : $"{domain} is released");
-        if (hold) _held[domain] = Loop.Now;
+        if (hold && releases.Begun == releases.Confirmed && releases == _releases.GetValueOrDefault(domain)) _held[domain] = Loop.Now;
     }
 
     /// <summary>One bad message must not walk through the cluster (rule 17). An operator finds it held, and sees to it.</summary>

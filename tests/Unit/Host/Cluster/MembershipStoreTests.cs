@@ -1,4 +1,5 @@
 using Angarium.Host.Cluster;
+using Angarium.Host.Serving;
 using Angarium.Spool.Documents;
 using Angarium.TestKit.Logging;
 using Angarium.Unit.Grains.Control;
@@ -135,6 +136,19 @@ public sealed class MembershipStoreTests
         Assert.Empty(log.All);
     }
 
+    /// <summary>A start that fails by this is told in one line, which names the document.</summary>
+    [Fact]
+    public async Task Read_NotAnswered_FailsAfterTenSecondsWithTheName()
+    {
+        var slow = new SlowDocuments(_documents) { Hold = new TaskCompletionSource() };
+        var reading = new MembershipStore(slow, "mail", mayWrite: true, _time, new LogLines<MembershipStore>()).ReadAsync();
+        await AdvanceAsync(TimeSpan.FromSeconds(9.9));
+        Assert.False(reading.IsCompleted);
+        await AdvanceAsync(TimeSpan.FromSeconds(0.2));
+        var late = await Assert.ThrowsAsync<IOException>(() => reading);
+        Assert.Equal("The document cluster/membership: the store does not answer within 10 s", StartFailure.Explain(late));
+    }
+
     private static MembershipRow Row(int generation) => MembershipRow.From(
         new Orleans.MembershipEntry { SiloAddress = SiloAddress.FromParsableString($"10.0.0.1:11111@{generation}"), Status = SiloStatus.Active }, 1);
 
@@ -185,7 +199,7 @@ public sealed class MembershipStoreTests
         public async Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
         {
             var read = await inner.ReadAsync(name, cancellationToken);
-            if (Hold is { } hold) await hold.Task;
+            if (Hold is { } hold) await hold.Task.WaitAsync(cancellationToken);
             return read;
         }
 
