@@ -147,16 +147,17 @@ internal sealed partial class RecordView
         }
     }
 
-    /// <summary>Reads to the stream's end as it is now; true = it will not grow.</summary>
+    /// <summary>Reads to the stream's end as it is when this begins: what comes meanwhile is for the next. True = it will not grow.</summary>
     private async Task<bool> ReadAsync(LedgerStream stream, CancellationToken cancellationToken)
     {
         (long Offset, bool Sealed) position;
         lock (_gate) position = _positions.GetValueOrDefault(stream);
-        while (!position.Sealed)
+        for (var end = long.MaxValue; !position.Sealed;)
         {
             var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
             TakeAll(stream, read.Data);
-            var isEnd = read.Data.IsEmpty || read.Next == position.Offset;
+            end = Math.Min(end, read.End);
+            var isEnd = read.Data.IsEmpty || read.Next == position.Offset || read.Next >= end;
             position = (read.Next, read.Sealed);
             lock (_gate)
             {

@@ -158,11 +158,12 @@ internal sealed partial class RecordView(
         {
             // One that they do not name was sealed and read by then, which its age shows, or began later.
             if (listing.Sealed && !from.ContainsKey(listing.Stream) && listing.Modified < toc.Created - ForgetAfter) continue;
-            for (var offset = from.GetValueOrDefault(listing.Stream); ;)
+            for (long offset = from.GetValueOrDefault(listing.Stream), end = long.MaxValue; ;)
             {
                 var read = await ledger.ReadAsync(listing.Stream, offset, ReadBytes, cancellationToken);
                 TakeAll(listing.Stream, read.Data);
-                if (read.Data.IsEmpty || read.Next == offset) break;
+                end = Math.Min(end, read.End);
+                if (read.Data.IsEmpty || read.Next == offset || read.Next >= end) break;
                 offset = read.Next;
             }
         }

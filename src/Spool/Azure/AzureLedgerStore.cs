@@ -56,13 +56,13 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
         for (var want = Math.Max(maxBytes, LedgerBlock.HeaderSize); ;)
         {
             var piece = await GetAsync(stream, offset, want, cancellationToken).ConfigureAwait(false);
-            if (piece is not { Bytes.IsEmpty: false }) return new LedgerRead(default, offset, false);
+            if (piece is not { Bytes.IsEmpty: false }) return new LedgerRead(default, offset, false, offset);
             var bytes = piece.Bytes;
             if (Whole(stream, bytes.Span, offset, out var isSealed) is var size && (size > 0 || isSealed))
             {
                 if (isSealed) _tails.TryRemove(stream, out _);
                 else if (offset + size == piece.Total) Remember(stream, offset + size, null);
-                return new LedgerRead(size > 0 ? bytes[..size] : default, offset + size, isSealed);
+                return new LedgerRead(size > 0 ? bytes[..size] : default, offset + size, isSealed, isSealed ? offset + size : piece.Total);
             }
 
             // One block is larger than what was asked for, or it is none.
@@ -74,7 +74,7 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
                 LogDamage(logger, stream, offset, next);
                 offset = next;
             }
-            else return new LedgerRead(default, offset, false);
+            else return new LedgerRead(default, offset, false, offset);
         }
     }
 

@@ -73,14 +73,14 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         lock (_gate)
         {
             // The usual refresh of a silo's own stream: nothing new, no file is opened.
-            if (_open.TryGetValue(stream, out var own) && !own.IsOver && offset >= own.End) return new LedgerRead(default, offset, false);
+            if (_open.TryGetValue(stream, out var own) && !own.IsOver && offset >= own.End) return new LedgerRead(default, offset, false, offset);
         }
 
         try
         {
             var end = EndOf(stream, out var isSealed);
             using var file = files.Open(PathOf(stream), writable: false);
-            if (file is null) return new LedgerRead(default, offset, isSealed);
+            if (file is null) return new LedgerRead(default, offset, isSealed, offset);
             return Read(stream, file, offset, Math.Min(end, file.Length), maxBytes, isSealed);
         }
         catch (UnauthorizedAccessException denied)
@@ -201,11 +201,11 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
 
     private LedgerRead Read(LedgerStream stream, IStoredFile file, long offset, long end, int maxBytes, bool isSealed)
     {
-        if (offset >= end) return new LedgerRead(default, offset, isSealed);
+        if (offset >= end) return new LedgerRead(default, offset, isSealed, offset);
         var buffer = new byte[(int)Math.Min(Math.Max(maxBytes, LedgerBlock.HeaderSize), end - offset)];
         var got = file.Read(offset, buffer);
         var size = Whole(stream, buffer.AsSpan(0, got), offset);
-        if (size > 0) return new LedgerRead(buffer.AsMemory(0, size), offset + size, isSealed && offset + size == end);
+        if (size > 0) return new LedgerRead(buffer.AsMemory(0, size), offset + size, isSealed && offset + size == end, end);
 
         // One block is larger than what was asked for, or it is none.
         var claimed = LedgerBlock.ClaimedSize(buffer.AsSpan(0, got));
@@ -213,12 +213,12 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         {
             buffer = new byte[claimed];
             got = file.Read(offset, buffer);
-            if (Whole(stream, buffer.AsSpan(0, got), offset) == claimed) return new LedgerRead(buffer, offset + claimed, isSealed && offset + claimed == end);
+            if (Whole(stream, buffer.AsSpan(0, got), offset) == claimed) return new LedgerRead(buffer, offset + claimed, isSealed && offset + claimed == end, end);
         }
 
         StoredVersion.Refuse(buffer.AsSpan(0, got), LedgerBlock.Letters, $"The block of {stream} at {offset}");
         var next = NextBlock(stream, file, offset + 8, end);
-        if (next < 0) return new LedgerRead(default, isSealed ? end : offset, isSealed);
+        if (next < 0) return new LedgerRead(default, isSealed ? end : offset, isSealed, end);
         SpoolInstruments.Corrupt();
         LogDamage(logger, stream, offset, next);
         return Read(stream, file, next, end, maxBytes, isSealed);

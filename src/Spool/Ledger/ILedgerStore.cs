@@ -36,7 +36,8 @@ public interface ILedgerStore
 /// <param name="Data">Whole blocks, back to back.</param>
 /// <param name="Next">Where to go on.</param>
 /// <param name="Sealed">The stream ends at <paramref name="Next"/> and will not grow.</param>
-public readonly record struct LedgerRead(ReadOnlyMemory<byte> Data, long Next, bool Sealed);
+/// <param name="End">What was durable when the read began lies before it. Who reads on until nothing comes never ends while the stream is appended to.</param>
+public readonly record struct LedgerRead(ReadOnlyMemory<byte> Data, long Next, bool Sealed, long End);
 
 /// <summary>A stream as it stood when it was listed. A value.</summary>
 public readonly record struct LedgerStreamListing(LedgerStream Stream, long Length, bool Sealed, Mail.StoreTime Modified);

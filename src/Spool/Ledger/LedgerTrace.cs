@@ -29,11 +29,12 @@ public sealed class LedgerTrace(ILedgerStore store)
     {
         await foreach (var listing in store.ListAsync(cancellationToken).ConfigureAwait(Turns.Captured))
         {
-            for (long at = 0; ;)
+            for (long at = 0, end = long.MaxValue; ;)
             {
                 var read = await store.ReadAsync(listing.Stream, at, Piece, cancellationToken).ConfigureAwait(Turns.Captured);
                 foreach (var record in LedgerReader.Decode(read)) yield return record;
-                if (read.Next == at) break;
+                end = Math.Min(end, read.End);
+                if (read.Next == at || read.Next >= end) break;
                 at = read.Next;
             }
         }

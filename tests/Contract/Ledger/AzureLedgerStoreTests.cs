@@ -35,7 +35,7 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
         Assert.InRange(spy.Take().Count, 1, 2);
         for (var i = 0; i < 3; i++)
         {
-            Assert.Equal(new LedgerRead(default, end, false), await store.ReadAsync(Stream, end, 1 << 20, None));
+            Assert.Equal(new LedgerRead(default, end, false, end), await store.ReadAsync(Stream, end, 1 << 20, None));
             Assert.Equal(["GET 304"], spy.Take());
         }
 

@@ -48,7 +48,7 @@ public abstract class LedgerStoreContract
         Assert.Equal(0, await Reopen().SealAsync(Stream, None));
         var store = Reopen();
         await Assert.ThrowsAsync<LedgerConflictException>(() => AppendAsync(store, 0, 1));
-        Assert.Equal(new LedgerRead(default, 0, true), await store.ReadAsync(Stream, 0, 100, None));
+        Assert.Equal(new LedgerRead(default, 0, true, 0), await store.ReadAsync(Stream, 0, 100, None));
         Assert.Equal(0, await store.SealAsync(Stream, None));
     }
 
@@ -88,6 +88,22 @@ public abstract class LedgerStoreContract
     }
 
     [Fact]
+    public async Task Read_TellsWhereTheStreamEnded()
+    {
+        var store = Reopen();
+        var first = await AppendAsync(store, 0, 1);
+        var end = await AppendAsync(store, first, 2);
+        foreach (var opened in new[] { store, Reopen() })
+        {
+            var read = await opened.ReadAsync(Stream, 0, 1, None);
+            Assert.Equal((first, end), (read.Next, read.End));
+            read = await opened.ReadAsync(Stream, first, 1 << 20, None);
+            Assert.Equal((end, end), (read.Next, read.End));
+            Assert.Equal(end, (await opened.ReadAsync(Stream, end, 1 << 20, None)).End);
+        }
+    }
+
+    [Fact]
     public async Task Read_LessThanABlock_ReturnsOneBlock()
     {
         var store = Reopen();
@@ -97,7 +113,7 @@ public abstract class LedgerStoreContract
     }
 
     [Fact]
-    public async Task Read_OfAMissingStream_IsEmptyAndNotSealed() => Assert.Equal(new LedgerRead(default, 0, false), await Reopen().ReadAsync(Stream, 0, 100, None));
+    public async Task Read_OfAMissingStream_IsEmptyAndNotSealed() => Assert.Equal(new LedgerRead(default, 0, false, 0), await Reopen().ReadAsync(Stream, 0, 100, None));
 
     [Fact]
     public async Task Delete_TakesTheStream()

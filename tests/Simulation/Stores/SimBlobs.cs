@@ -80,9 +80,9 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
 
     public LedgerRead ReadLedger(LedgerStream id, long offset, int maxBytes)
     {
-        if (!_streams.TryGetValue(id, out var stream)) return new LedgerRead(default, offset, false);
+        if (!_streams.TryGetValue(id, out var stream)) return new LedgerRead(default, offset, false, offset);
         var data = stream.Bytes.GetRange((int)offset, stream.Bytes.Count - (int)offset).ToArray();
-        return new LedgerRead(data, offset + data.Length, stream.IsSealed);
+        return new LedgerRead(data, offset + data.Length, stream.IsSealed, offset + data.Length);
     }
 
     public long Seal(LedgerStream id)

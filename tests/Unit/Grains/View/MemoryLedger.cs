@@ -18,6 +18,9 @@ internal sealed class MemoryLedger(IStoreClock clock) : ILedgerStore
     /// <summary>Called before an append is judged: another's turn.</summary>
     public Func<Task>? BeforeAppend { get; set; }
 
+    /// <summary>Called when a read is answered, before its reader goes on.</summary>
+    public Action<LedgerStream>? AfterRead { get; set; }
+
     public async Task<long> AppendAsync(LedgerStream stream, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
     {
         if (BeforeAppend is { } before)
@@ -39,9 +42,11 @@ internal sealed class MemoryLedger(IStoreClock clock) : ILedgerStore
     {
         Answer();
         Reads.Add(stream);
-        return Task.FromResult(_streams.TryGetValue(stream, out var stored)
-            ? new LedgerRead(stored.Bytes.AsMemory((int)offset), stored.Bytes.Length, stored.IsSealed)
-            : new LedgerRead(default, offset, false));
+        var read = _streams.TryGetValue(stream, out var stored)
+            ? new LedgerRead(stored.Bytes.AsMemory((int)offset), stored.Bytes.Length, stored.IsSealed, stored.Bytes.Length)
+            : new LedgerRead(default, offset, false, offset);
+        AfterRead?.Invoke(stream);
+        return Task.FromResult(read);
     }
 
     public Task<long> SealAsync(LedgerStream stream, CancellationToken cancellationToken)

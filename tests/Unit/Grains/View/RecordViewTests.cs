@@ -54,6 +54,26 @@ public sealed class RecordViewTests
     }
 
     [Fact]
+    public async Task Refresh_OfAStreamThatIsAppendedToWithoutPause_Ends()
+    {
+        var (a, b) = await Two();
+        await a.Record(Key(1));
+        var last = 1;
+        // Whenever it was read to its end there is more.
+        _all.Ledger.AfterRead = _ =>
+        {
+            if (last++ < 100) a.Record(Key(last)).GetAwaiter().GetResult();
+        };
+        for (var asked = 1; asked <= 3; asked++)
+        {
+            var before = last;
+            await b.Refresh();
+            Assert.Equal(RecipientBits.Finished, b.View.Bits(Key(before)));
+            Assert.InRange(last, before + 1, before + 2);
+        }
+    }
+
+    [Fact]
     public async Task Refresh_OfAViewThatWillNotOpen_EndsAndAnswersNothing()
     {
         var silo = _all.Start("a");
