@@ -13,7 +13,7 @@ public sealed record EgressOptions : IValidates
     /// <summary>What the help of both route settings says of their form.</summary>
     private const string HopForm =
         "`host:port`, `[IPv6]:port`, `smtp://host:port` or `smtps://host:port` (TLS from the first octet), each with options after `?`, separated by `&`: "
-        + "`connections=N` (limit, default 20), `tls=none|may|required` (required = encrypted with a validated certificate; default may, for smtps required), "
+        + "`connections=N` (limit, default 20), `tls=none|may|required` (required = encrypted with a certificate that is validated with the intermediates that the host sends; default may, for smtps required), "
         + "`login=FILE` (user name and password on two lines; sent only over a validated certificate), `ca=FILE` (PEM of the authorities to trust instead of the system's); "
         + "or `mx` for the domain's MX";
 

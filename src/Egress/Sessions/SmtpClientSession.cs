@@ -153,9 +153,11 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
 
                     if (current.Held.HasEnded) throw new AttemptException(AttemptFault.LeaseEnded, "the lease ended");
                     current.Stage = AttemptStage.Dot;
+                    Connection.IsAtDot = true;
                     await Connection.FlushAsync(options.BlockTimeout, HasEnded(current));
                     writing = false;
                     var reply = await Connection.ReadReplyAsync(options.DotTimeout);
+                    Connection.IsAtDot = false;
                     var verdict = DeliveryVerdict.Of(AttemptStage.Dot, reply);
                     if (verdict.EndsSession) throw new AttemptException(reply);
                     needsReset = false;

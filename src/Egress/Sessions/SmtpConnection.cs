@@ -28,8 +28,9 @@ internal sealed class SmtpConnection : IDisposable
     private Stream stream;
     private byte[]? input = ArrayPool<byte>.Shared.Rent(8192);
     private int start, end;
-    private long stepEnds = long.MaxValue;
+    private long stepEnds = long.MaxValue, endsBy = long.MaxValue;
     private Func<bool>? leaseEnded;
+    private bool isAtDot;
     private int disposed;
     private AttemptException? aborted;
 
@@ -49,6 +50,13 @@ internal sealed class SmtpConnection : IDisposable
     public string? Tls { get; private set; }
 
     public bool CertificateValidated { get; private set; }
+
+    /// <summary>The final dot is on its way, or its reply: what the receiver has taken must not be cut from its word.</summary>
+    public bool IsAtDot
+    {
+        get => Volatile.Read(ref isAtDot);
+        set => Volatile.Write(ref isAtDot, value);
+    }
 
     /// <summary>What the next flush sends.</summary>
     public IBufferWriter<byte> Output => output;
@@ -132,22 +140,25 @@ internal sealed class SmtpConnection : IDisposable
     {
         if (end > start) throw new AttemptException(AttemptFault.Nonsense, $"{Remote} sent plaintext after its reply to STARTTLS");
         var errors = SslPolicyErrors.None;
+        // What the peer's certificate names as the place of its issuer's is never asked: any address, outside the policy of addresses, and a thread of the pool would wait for it.
+        var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        if (authorities is not null)
+        {
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            policy.CustomTrustStore.AddRange(authorities);
+        }
+
         var options = new SslClientAuthenticationOptions
         {
             TargetHost = host,
             AllowRenegotiation = false,
+            CertificateChainPolicy = policy,
             RemoteCertificateValidationCallback = (_, _, _, found) =>
             {
                 errors = found;
                 return found == SslPolicyErrors.None || !required;
             },
         };
-        if (authorities is not null)
-        {
-            options.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            options.CertificateChainPolicy.CustomTrustStore.AddRange(authorities);
-        }
-
         var secure = new SslStream(stream);
         stream = secure;
         Begin(timeout, null);
@@ -170,11 +181,16 @@ internal sealed class SmtpConnection : IDisposable
         Tls = $"{secure.SslProtocol switch { SslProtocols.Tls13 => "TLSv1.3", SslProtocols.Tls12 => "TLSv1.2", var other => other.ToString() }} {(CertificateValidated ? "validated" : "unvalidated")}";
     }
 
+    /// <summary>Others wait for this connection: whatever has not come to its final dot in that time ends as too slow. The first word counts. Any thread.</summary>
+    public void EndWithin(TimeSpan time) =>
+        Interlocked.CompareExchange(ref endsBy, watch.Time.GetTimestamp() + (long)(time.TotalSeconds * watch.Time.TimestampFrequency), long.MaxValue);
+
     /// <summary>Called by the watch.</summary>
     public void Check(long now)
     {
         if (now > Volatile.Read(ref stepEnds)) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow"));
         else if (Volatile.Read(ref leaseEnded) is { } ended && ended()) Abort(new AttemptException(AttemptFault.LeaseEnded, "the lease ended"));
+        else if (now > Volatile.Read(ref endsBy) && !IsAtDot) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow for those that waited"));
     }
 
     /// <summary>Ends whatever is under way, from any thread; the session sees <paramref name="why"/>.</summary>

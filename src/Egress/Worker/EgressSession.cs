@@ -13,6 +13,9 @@ namespace Angarium.Egress.Worker;
 /// </summary>
 internal sealed class EgressSession(WorkerContext context, SessionOrder order, Action<SessionReport> report) : IDisposable
 {
+    /// <summary>For a transaction under way when it is told to close: each step of it has a limit, and a peer that is slow in each could keep what others wait for for hours.</summary>
+    private static readonly TimeSpan LastTransaction = TimeSpan.FromMinutes(10);
+
     private readonly Channel<SessionOrder> orders = Channel.CreateBounded<SessionOrder>(
         new BoundedChannelOptions(4) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
@@ -45,13 +48,14 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         lock (gate) feed?.Finish();
     }
 
-    /// <summary>Ends between transactions; what was not begun is returned.</summary>
+    /// <summary>Ends between transactions, the one under way within ten minutes; what was not begun is returned.</summary>
     public void Close()
     {
         lock (gate)
         {
             closing = true;
             feed?.Stop();
+            opened?.Connection.EndWithin(LastTransaction);
             if (!disposed) connecting.Cancel();
         }
 
@@ -152,6 +156,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             lock (gate)
             {
                 opened = session;
+                if (closing) session.Connection.EndWithin(LastTransaction);
                 if (aborted) session.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
             }
 

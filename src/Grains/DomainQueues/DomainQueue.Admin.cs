@@ -85,15 +85,18 @@ internal sealed partial class DomainQueue
     public async Task<int> DropAsync(RecipientKey? message, string reason)
     {
         _touchedAt = Now;
-        // What is to be dropped must not be leased while the record of that is on its way.
-        _drops++;
+        // What is to be dropped must not be leased while the record of that is on its way; all else is, however long the index is.
+        if (message is { } one) _dropping[one] = _dropping.GetValueOrDefault(one) + 1;
+        else _drops++;
         try
         {
             return await DropWhatIsThereAsync(message, reason);
         }
         finally
         {
-            _drops--;
+            if (message is not { } over) _drops--;
+            else if (--_dropping[over] == 0) _dropping.Remove(over);
+            foreach (var entry in TakeWithheld(e => !_dropping.ContainsKey(e.Message))) _ready.Add(entry);
             Tick();
         }
     }
@@ -110,8 +113,9 @@ internal sealed partial class DomainQueue
             // Rule 16: somebody may have been at it until just now.
             if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
-            await _seams.View.RefreshAsync(CancellationToken.None);
-            var drop = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key) && !_leased.ContainsKey(r.Member.Key)).ToList();
+            var drop = rows.Where(r => message is null || r.Member.Message == message).ToList();
+            if (drop.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
+            drop.RemoveAll(r => _entries.ContainsKey(r.Member.Key) || _leased.ContainsKey(r.Member.Key));
             var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
             if (!HasToken) throw new IOException("the queue is being moved; ask again");
             if (open.Length > 0) await RecordDropAsync(open, reason);
@@ -127,9 +131,12 @@ internal sealed partial class DomainQueue
 
     private async Task<int> DropReadyAsync(RecipientKey? message, string reason)
     {
-        var drop = _ready.Entries().Where(e => (message is null || e.Message == message) && MayDecide(e)).ToList();
+        bool IsToBeDropped(QueueEntry e) => (message is null || e.Message == message) && MayDecide(e);
+        var drop = _ready.Entries().Where(IsToBeDropped).ToList();
         foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
-        RecipientKey[] keys = [.. drop.SelectMany(e => e.Keys)];
+        drop.AddRange(TakeWithheld(IsToBeDropped));
+        // What was read back while the record of it was on its way is finished.
+        RecipientKey[] keys = [.. drop.SelectMany(e => e.Keys).Where(k => !IsFinished(k))];
         try
         {
             if (keys.Length > 0) await RecordDropAsync(keys, reason);
@@ -142,6 +149,13 @@ internal sealed partial class DomainQueue
 
         foreach (var entry in drop) Remove(entry);
         return keys.Length;
+    }
+
+    private List<QueueEntry> TakeWithheld(Predicate<QueueEntry> which)
+    {
+        var taken = _withheld.FindAll(which);
+        _withheld.RemoveAll(taken.Contains);
+        return taken;
     }
 
     public async Task HoldAsync(RecipientKey? message)
@@ -158,7 +172,9 @@ internal sealed partial class DomainQueue
             CancellationToken.None);
         try
         {
-            await RetryAsync(message ?? default(RecipientKey));
+            // What a held domain has is due as it was.
+            if (message is { } one) await RetryAsync(one);
+            else if (_siteState is { } state && state.SuspendedUntil > Now) await RetrySiteAsync();
         }
         catch (Exception e) when (IsTrouble(e))
         {

@@ -113,6 +113,13 @@ internal sealed partial class DomainQueue
             return false;
         }
 
+        if (_dropping.Count > 0 && _dropping.ContainsKey(entry.Message))
+        {
+            entry.State = EntryState.Deciding;
+            _withheld.Add(entry);
+            return true;
+        }
+
         if (_control!.HeldMessages.Contains(entry.Message))
         {
             SendToIndex(entry, now + TimeSpan.FromMinutes(10));

@@ -9,7 +9,10 @@ internal sealed partial class DomainQueue
 {
     private const int WriteBatch = 1_000;
     private static readonly TimeSpan LanesEvery = TimeSpan.FromSeconds(1);
-    private const int MaxWrites = 20_000;
+    private const int MaxWrites = 30_000;
+
+    /// <summary>What comes in leaves this room to what comes of attempts: while the index is away, a burst must not keep from being tried what could leave at once.</summary>
+    private const int MaxWritesOfOffers = 20_000;
 
     private readonly Queue<IndexOp> _ops = [];
     private IndexOwner? _owner;

@@ -16,7 +16,7 @@ internal sealed partial class DomainQueue
     {
         var now = Now;
         _touchedAt = now;
-        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || _ops.Count > MaxWrites || _seams.IsFull()) return false;
+        if (_deposed || _stopping || (now - offer.SentAt).Duration() > MaxSkew || _ops.Count > MaxWritesOfOffers || _seams.IsFull()) return false;
         var sights = new List<(IndexSight Sight, SweptEntry Entry)>();
         foreach (var entry in offer.Entries)
         {

@@ -63,6 +63,10 @@ internal sealed partial class DomainQueue
     /// <summary>Orders to drop that are being carried out.</summary>
     private int _drops;
 
+    /// <summary>Messages that are being dropped, and by how many orders; and what of them came to be leased meanwhile.</summary>
+    private readonly Dictionary<RecipientKey, int> _dropping = [];
+    private readonly List<QueueEntry> _withheld = [];
+
     public DomainQueue(string domain, DomainQueueSeams seams)
     {
         _domain = domain;
@@ -105,7 +109,7 @@ internal sealed partial class DomainQueue
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
             if (!_pumping && _control is { Held: false })
-                next = StoreTime.Min(next, StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause)));
+                next = StoreTime.Min(next, _seams.Clock.IsSettled ? StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause)) : Now + TimeSpan.FromSeconds(1));
             if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
             if (!_sendingDemand && _demandDue < next) next = _demandDue;
             // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
@@ -133,7 +137,7 @@ internal sealed partial class DomainQueue
             _unwritten.Dequeue();
             foreach (var key in u.Keys)
             {
-                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWrites && !_seams.IsFull()) WriteToIndex(entry);
+                if (_entries.TryGetValue(key, out var entry) && !entry.InIndex && _ops.Count < MaxWritesOfOffers && !_seams.IsFull()) WriteToIndex(entry);
             }
         }
 
@@ -144,7 +148,7 @@ internal sealed partial class DomainQueue
             {
                 if (!_entries.TryGetValue(key, out var entry) || entry is not { State: EntryState.Ready, FreshUntil.Milliseconds: > 0 }) continue;
                 // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
-                if (_ops.Count < MaxWrites && !_seams.IsFull() || entry.InIndex) SendToIndex(entry, entry.Due);
+                if (_ops.Count < MaxWritesOfOffers && !_seams.IsFull() || entry.InIndex) SendToIndex(entry, entry.Due);
                 else LetGo(entry);
             }
         }
@@ -212,7 +216,7 @@ internal sealed partial class DomainQueue
             };
             if (offered.NotBefore > now || !HasRoom(entry.Lane, room))
             {
-                if (_ops.Count + entry.Keys.Length > MaxWrites)
+                if (_ops.Count + entry.Keys.Length > MaxWritesOfOffers)
                 {
                     refused += entry.Keys.Length;
                     continue;

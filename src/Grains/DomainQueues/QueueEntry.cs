@@ -54,6 +54,9 @@ internal sealed class QueueEntry
 
     public EntryState State { get; set; }
 
+    /// <summary>Its place in <see cref="ReadyLanes"/> while it is ready.</summary>
+    public LinkedListNode<QueueEntry>? Node { get; set; }
+
     /// <summary>Index writes that it waits for while <see cref="EntryState.Leaving"/>.</summary>
     public int Writes { get; set; }
 

@@ -8,7 +8,7 @@ namespace Angarium.Grains.DomainQueues;
 
 /// <summary>
 /// What may be leased, in one lane per tenant and class: tenants share by deficit round robin over recipients, transactional before bulk within a tenant
-/// (design rule 22). Entries leave by state: one that is no longer <see cref="EntryState.Ready"/> is skipped. One domain's turn.
+/// (design rule 22). One domain's turn.
 /// </summary>
 internal sealed class ReadyLanes
 {
@@ -35,8 +35,8 @@ internal sealed class ReadyLanes
         if (!_tenants.TryGetValue(entry.Lane.Tenant, out var tenant)) _tenants[entry.Lane.Tenant] = tenant = new TenantLanes(entry.Lane.Tenant);
         if (tenant.Node is null) tenant.Node = _round.AddLast(tenant);
         entry.State = EntryState.Ready;
-        if (first) tenant.Lanes[(int)entry.Lane.Class & 1].AddFirst(entry);
-        else tenant.Lanes[(int)entry.Lane.Class & 1].AddLast(entry);
+        var lane = tenant.Lanes[(int)entry.Lane.Class & 1];
+        entry.Node = first ? lane.AddFirst(entry) : lane.AddLast(entry);
         tenant.Ready[(int)entry.Lane.Class & 1]++;
         Count++;
         if (entry.FreshUntil == default) ReadBack++;
@@ -46,10 +46,10 @@ internal sealed class ReadyLanes
     public void Leave(QueueEntry entry, EntryState state)
     {
         if (entry.State != EntryState.Ready) return;
-        entry.State = state;
-        _tenants[entry.Lane.Tenant].Ready[(int)entry.Lane.Class & 1]--;
-        Count--;
-        if (entry.FreshUntil == default) ReadBack--;
+        var tenant = _tenants[entry.Lane.Tenant];
+        TakeOut(tenant, entry, state);
+        // Nobody may be asking for anything for days, as while the domain is held.
+        if (tenant.Peek() is null) Forget(tenant);
     }
 
     /// <summary>The next entry by share. It is no longer ready.</summary>
@@ -60,10 +60,7 @@ internal sealed class ReadyLanes
             var tenant = first.Value;
             if (tenant.Peek() is not { } next)
             {
-                _round.Remove(first);
-                tenant.Node = null;
-                tenant.Deficit = 0;
-                _tenants.Remove(tenant.Name);
+                Forget(tenant);
                 continue;
             }
 
@@ -81,8 +78,7 @@ internal sealed class ReadyLanes
             }
 
             tenant.Deficit -= cost;
-            tenant.Lanes[(int)next.Lane.Class & 1].RemoveFirst();
-            Leave(next, EntryState.Leased);
+            TakeOut(tenant, next, EntryState.Leased);
             entry = next;
             return true;
         }
@@ -91,8 +87,7 @@ internal sealed class ReadyLanes
         return false;
     }
 
-    public IEnumerable<QueueEntry> Entries() =>
-        _round.SelectMany(t => t.Lanes.SelectMany(l => l)).Where(e => e.State == EntryState.Ready).Distinct();
+    public IEnumerable<QueueEntry> Entries() => _round.SelectMany(t => t.Lanes.SelectMany(l => l));
 
     public LaneDemand[] Demand()
     {
@@ -108,6 +103,22 @@ internal sealed class ReadyLanes
         return [.. demand];
     }
 
+    private void TakeOut(TenantLanes tenant, QueueEntry entry, EntryState state)
+    {
+        entry.State = state;
+        tenant.Lanes[(int)entry.Lane.Class & 1].Remove(entry.Node!);
+        entry.Node = null;
+        tenant.Ready[(int)entry.Lane.Class & 1]--;
+        Count--;
+        if (entry.FreshUntil == default) ReadBack--;
+    }
+
+    private void Forget(TenantLanes tenant)
+    {
+        _round.Remove(tenant.Node!);
+        _tenants.Remove(tenant.Name);
+    }
+
     private sealed class TenantLanes(string name)
     {
         public readonly string Name = name;
@@ -116,18 +127,6 @@ internal sealed class ReadyLanes
         public int Deficit;
         public LinkedListNode<TenantLanes>? Node;
 
-        public QueueEntry? Peek()
-        {
-            foreach (var lane in Lanes)
-            {
-                while (lane.First is { } node)
-                {
-                    if (node.Value.State == EntryState.Ready) return node.Value;
-                    lane.RemoveFirst();
-                }
-            }
-
-            return null;
-        }
+        public QueueEntry? Peek() => (Lanes[0].First ?? Lanes[1].First)?.Value;
     }
 }

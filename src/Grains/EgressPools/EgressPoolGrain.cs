@@ -27,6 +27,9 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private static readonly TimeSpan s_confirmEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan s_confirmedFor = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whoever could not confirm itself for so long lets go: a silo that alone has lost the store would keep the pool from all others for as long as it answers their probes.</summary>
+    private static readonly TimeSpan s_letsGoAfter = TimeSpan.FromSeconds(60);
+
     private readonly Dictionary<string, (TaskCompletionSource<PollAnswer> Answer, StoreTime Until)> _polls = [];
     private readonly HashSet<string> _telling = [];
     private EgressPool _pool = null!;
@@ -130,6 +133,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private void Tick()
     {
         var now = clock.Now;
+        if (!standing.IsSoleProcess && !_isOver && now - _ownedAt > s_letsGoAfter) LetGo();
         if (!standing.IsSoleProcess && now >= _confirmAt && !_confirming && !_isOver) ConfirmAsync().Ignore();
         foreach (var (worker, poll) in _polls.Where(p => p.Value.Until <= now).ToArray()) Answer(worker, poll.Answer, [], now);
         _pool.Tick(now);
@@ -178,6 +182,13 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         }
 
         _confirming = false;
+    }
+
+    private void LetGo()
+    {
+        _isOver = true;
+        Unconfirmed(log, Name, s_letsGoAfter);
+        DeactivateOnIdle();
     }
 
     private void EndAsSuperseded()

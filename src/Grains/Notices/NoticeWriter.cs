@@ -13,13 +13,30 @@ namespace Angarium.Grains.Notices;
 /// Decides who is owed a notice and commits it like any message. Any thread; no state: after a crash the owner asks again, and the Message-ID is the same.
 /// </summary>
 internal sealed partial class NoticeWriter(
-    ISpoolReader reader, ISpoolWriter writer, IStoreClock clock, ISettings<NoticeOptions> options, ISettings<GrainsOptions> queues, ILogger<NoticeWriter> log) : INoticeWriter
+    ISpoolReader reader, ISpoolWriter writer, IStoreClock clock, ISettings<NoticeOptions> options, ISettings<GrainsOptions> queues, ILogger<NoticeWriter> log) : INoticeWriter, IDisposable
 {
+    /// <summary>Notices that are made at a time: each holds a message's octets, and what all domains of a silo have to tell may come at once.</summary>
+    private const int AtATime = 64;
+
     private readonly ILogger _log = log;
+    private readonly SemaphoreSlim _turns = new(AtATime);
 
     public async Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
     {
         if (outcomes.Count == 0) return false;
+        await _turns.WaitAsync(cancellationToken);
+        try
+        {
+            return await WriteOneAsync(kind, place, outcomes, cancellationToken);
+        }
+        finally
+        {
+            _turns.Release();
+        }
+    }
+
+    private async Task<bool> WriteOneAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
+    {
         var read = await reader.ReadEntryAsync(place, cancellationToken);
         using var entry = read.Value;
         // It may have moved: the owner asks again when it knows more.
@@ -63,6 +80,8 @@ internal sealed partial class NoticeWriter(
         LogWritten(kind, receipt.Id, entry.Message, told.Count);
         return true;
     }
+
+    public void Dispose() => _turns.Dispose();
 
     private static List<ToldRecipient> Told(NoticeKind kind, SpooledEntry entry, IReadOnlyList<LedgerRecord> outcomes)
     {

@@ -31,6 +31,9 @@ internal sealed partial class PackSweep(
     /// </summary>
     private const int Together = 64;
 
+    /// <summary>Tables of moved packs that are read at a time: at a start all of them are, before anything is swept.</summary>
+    private const int MovedAtATime = 32;
+
     /// <summary>Such lots at a time.</summary>
     private const int Lots = 4;
 
@@ -45,6 +48,9 @@ internal sealed partial class PackSweep(
     internal static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<PackName, Known> _known = new();
+
+    /// <summary>Domains that could not be reached in this pass, and those that could not when they were asked last.</summary>
+    private readonly ConcurrentDictionary<string, bool> _silent = new(), _late = new();
     private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
 
     /// <summary>Of each partition: which change of any mark was its last.</summary>
@@ -65,6 +71,9 @@ internal sealed partial class PackSweep(
     public async Task<bool> PassAsync(CancellationToken cancellationToken)
     {
         _work = false;
+        // What is not asked for any more does not stay in memory.
+        if (_silent.IsEmpty) _late.Clear();
+        _silent.Clear();
         var began = clock.Now;
         var listed = new List<PackListing>();
         await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
@@ -74,7 +83,8 @@ internal sealed partial class PackSweep(
         Forget(mine);
         // Moved packs before the listing counts: what they hold must not seem to be in no listing.
         var learned = true;
-        foreach (var pack in listed.Where(p => p.Name.Kind == PackKind.Moved)) learned &= await LearnMovedAsync(pack, began, cancellationToken);
+        foreach (var some in listed.Where(p => p.Name.Kind == PackKind.Moved).Chunk(MovedAtATime))
+            foreach (var one in await Task.WhenAll(some.Select(pack => LearnMovedAsync(pack, began, cancellationToken)))) learned &= one;
         if (learned) view.Listed(began, listed);
         var moved = SourcesMoved(began);
         await LookAtStampsAsync(cancellationToken);
@@ -201,20 +211,18 @@ internal sealed partial class PackSweep(
         var seen = true;
         var partitions = new BitArray(IQueueIndex.Partitions);
         // A domain that is offered something waits for a view refreshed since, as all others do just then: one after the other, a pack of many domains would take seconds.
-        foreach (var domains in open.GroupBy(o => o.Entry.Domain).OrderBy(d => known.Unreached.Contains(d.Key)).Chunk(DomainsAtATime))
+        foreach (var domains in open.GroupBy(o => o.Entry.Domain).OrderBy(d => _late.ContainsKey(d.Key)).Chunk(DomainsAtATime))
         {
             foreach (var domain in domains) partitions.Set(IndexPartition.Of(domain.Key), true);
             var each = await Task.WhenAll(domains.Select(d => TrySeeAllAsync(d.Key, d, cancellationToken)));
             foreach (var one in each) seen &= one.Seen;
             if (Array.Find(each, one => one.Failure is not null).Failure is not { } failure) continue;
-            // No more of it now: whoever does not answer in time has enough to do. In the next pass those that did not come last, so that they keep nothing from the others.
+            // No more of it now. In the next pass those that did not answer come last, so that they keep nothing from the others.
             LogFailed(log, pack.Name, failure.Message);
-            known.Unreached = [.. known.Unreached, .. domains.Where((_, i) => each[i].Failure is not null).Select(d => d.Key)];
             break;
         }
 
-        if (seen) known.Unreached = [];
-        else _work = true;
+        if (!seen) _work = true;
         known.Partitions = partitions;
         known.Seen = seen;
         known.CheckedAt = began;
@@ -238,12 +246,17 @@ internal sealed partial class PackSweep(
 
     private async Task<(bool Seen, Exception? Failure)> TrySeeAllAsync(string domain, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open, CancellationToken cancellationToken)
     {
+        // Whoever did not answer in time has enough to do: it is not asked again in this pass, and costs the packs of others nothing.
+        if (_silent.ContainsKey(domain)) return (false, null);
         try
         {
-            return (await SeeAllAsync(domain, open, cancellationToken), null);
+            var seen = await SeeAllAsync(domain, open, cancellationToken);
+            _late.TryRemove(domain, out _);
+            return (seen, null);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            _silent[domain] = _late[domain] = true;
             return (false, e);
         }
     }
@@ -419,8 +432,5 @@ internal sealed partial class PackSweep(
         public int Births;
         public int? Recipients;
         public BitArray? Partitions;
-
-        /// <summary>Domains that did not answer since it was last seen whole.</summary>
-        public HashSet<string> Unreached = [];
     }
 }

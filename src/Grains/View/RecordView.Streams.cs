@@ -48,7 +48,9 @@ internal sealed partial class RecordView
         LedgerStream own;
         lock (_gate) own = _ownStream;
         if (own.Writer != 0 && !_writers.ContainsKey(own.Writer)) _writers.Add(own.Writer, new Followed(own.Writer, silos.Own, FirstUnread(own.Writer, 1)));
-        await Task.WhenAll(_writers.Values.Where(w => !w.IsDone).Select(w => FollowAsync(w, cancellationToken)).ToList());
+        var open = _writers.Values.Where(w => !w.IsDone).ToList();
+        _following = open.Count;
+        await Task.WhenAll(open.Select(w => FollowAsync(w, cancellationToken)).ToList());
         foreach (var gone in _writers.Values.Where(w => w.IsDone && !w.IsListed).ToList()) _writers.Remove(gone.Writer);
     }
 

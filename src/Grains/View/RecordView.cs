@@ -19,7 +19,7 @@ internal sealed partial class RecordView(
 {
     public static readonly TimeSpan ForgetAfter = TimeSpan.FromHours(1);
 
-    /// <summary>Least time between the starts of two refreshes: five a second, whatever number of domains ask.</summary>
+    /// <summary>Least time between the starts of two refreshes: five a second, whatever number of domains ask; more where more than 16 writers are followed.</summary>
     public static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
 
     private const int ReadBytes = 1 << 20;
@@ -38,6 +38,9 @@ internal sealed partial class RecordView(
     private long _begunAt;
     private bool _hasBegun;
     private bool _isLoaded;
+
+    /// <summary>Writers whose streams the last refresh read.</summary>
+    private volatile int _following;
 
     /// <summary>Records have been let go of (or a checkpoint that had done so was loaded): what is said of an unknown pack is no longer all that the ledger says.</summary>
     private volatile bool _forgot;
@@ -246,7 +249,8 @@ internal sealed partial class RecordView(
         }
     }
 
-    private TimeSpan Wait() => _hasBegun && !standing.IsSoleProcess ? Spacing - time.GetElapsedTime(_begunAt) : TimeSpan.Zero;
+    // Each silo reads the stream of each: of many, none may ask the store as often as of few.
+    private TimeSpan Wait() => _hasBegun && !standing.IsSoleProcess ? Spacing * Math.Max(1, _following / 16.0) - time.GetElapsedTime(_begunAt) : TimeSpan.Zero;
 
     private Task Begin()
     {

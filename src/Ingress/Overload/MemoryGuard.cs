@@ -8,7 +8,7 @@ namespace Angarium.Ingress.Overload;
 
 /// <summary>
 /// Refuses new mail and new connections before the process's memory runs out, and takes them again by itself once it is below. Measured at most once a second; before it refuses, it
-/// collects garbage once in ten seconds, so that it never refuses for what nobody holds. Any thread; nothing survives a crash, and nothing needs to.
+/// collects garbage, so that it never refuses for what nobody holds: once in ten seconds, and more rarely for as long as that does not help. Any thread; nothing survives a crash, and nothing needs to.
 /// </summary>
 internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Func<MemoryUse> measure, Action collect, TimeProvider time, ILogger<MemoryGuard> log) : IAdmission
 {
@@ -20,9 +20,11 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Fu
 
     private static readonly TimeSpan s_age = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_collectEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan s_collectAtLeastEvery = TimeSpan.FromMinutes(2);
 
     private readonly Lock _gate = new();
     private long? _measured, _collected;
+    private TimeSpan _pause = s_collectEvery;
     private volatile bool _isTight;
 
     /// <summary>What MAIL is answered; null = go on.</summary>
@@ -55,11 +57,12 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Fu
         _measured = time.GetTimestamp();
         var threshold = settings.Current.MaxWorkingSet / 100.0 - (_isTight ? Slack : 0);
         var (use, isOver) = Look(threshold);
-        if (isOver && (_collected is not { } before || time.GetElapsedTime(before) >= s_collectEvery))
+        if (isOver && (_collected is not { } before || time.GetElapsedTime(before) >= _pause))
         {
-            _collected = time.GetTimestamp();
             collect();
+            _collected = time.GetTimestamp();
             (use, isOver) = Look(threshold);
+            _pause = isOver ? TimeSpan.FromTicks(Math.Min(2 * _pause.Ticks, s_collectAtLeastEvery.Ticks)) : s_collectEvery;
         }
 
         IngressInstruments.WorkingSet.Set(use.Used);

@@ -20,8 +20,8 @@ internal sealed class AzureContainers : IDisposable
 
     private const int MaxConnections = 128;
 
-    private readonly HttpClient _http;
-    private readonly HttpClientTransport _transport;
+    /// <summary>Mail has connections of its own: however much of it waits, membership, documents and ledger do not wait behind it.</summary>
+    private readonly Connections _ofMail = new(), _ofRest = new();
     private readonly HttpPipelinePolicy[] _policies;
     private readonly Dictionary<string, AzureContainer> _containers = [];
 
@@ -31,17 +31,11 @@ internal sealed class AzureContainers : IDisposable
     {
         if (options.Validate().FirstOrDefault() is { } mistake) throw new StoreUnavailableException(mistake);
         _policies = policies;
-        _http = new HttpClient(new SocketsHttpHandler
-        {
-            UseProxy = false, UseCookies = false, AllowAutoRedirect = false, MaxConnectionsPerServer = MaxConnections, ConnectTimeout = TimeSpan.FromSeconds(3),
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-        }) { Timeout = Timeout.InfiniteTimeSpan };
-        _transport = new HttpClientTransport(_http);
         try
         {
-            var (reads, writes) = (Account(options, Options(retries: 2)), Account(options, Options(retries: 0)));
             foreach (var name in AzureStoreOptions.Names)
             {
+                var (reads, writes) = (Account(options, Options(name, retries: 2)), Account(options, Options(name, retries: 0)));
                 if (options.Containers.TryGetValue(name, out var address)) _containers.Add(name, Own(name, new Uri(address)));
                 else if (reads is not null && writes is not null)
                 {
@@ -72,8 +66,8 @@ internal sealed class AzureContainers : IDisposable
 
     public void Dispose()
     {
-        _transport.Dispose();
-        _http.Dispose();
+        _ofMail.Dispose();
+        _ofRest.Dispose();
     }
 
     private static BlobServiceClient? Account(AzureStoreOptions options, BlobClientOptions client)
@@ -103,7 +97,7 @@ internal sealed class AzureContainers : IDisposable
         var credential = new AzureSasCredential(uri.Query);
         var signed = HttpUtility.ParseQueryString(uri.Query);
         return new AzureContainer(
-            name, $"Spool:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(retries: 0)),
+            name, $"Spool:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(name, retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(name, retries: 0)),
             MayOnlyCreate(signed), IsOwn: true);
     }
 
@@ -113,9 +107,9 @@ internal sealed class AzureContainers : IDisposable
 
     private static Uri Bare(Uri uri) => new UriBuilder(uri) { Query = "" }.Uri;
 
-    private BlobClientOptions Options(int retries)
+    private BlobClientOptions Options(string container, int retries)
     {
-        var options = new BlobClientOptions(Version) { Transport = _transport };
+        var options = new BlobClientOptions(Version) { Transport = (container is "spool" or "moved" ? _ofMail : _ofRest).Transport };
         options.Retry.MaxRetries = retries;
         options.Retry.Mode = RetryMode.Exponential;
         options.Retry.Delay = TimeSpan.FromMilliseconds(100);
@@ -125,5 +119,28 @@ internal sealed class AzureContainers : IDisposable
         options.Request100ContinueOptions = new global::Azure.Storage.Request100ContinueOptions { Mode = global::Azure.Storage.Request100ContinueMode.Never };
         foreach (var policy in _policies) options.AddPolicy(policy, HttpPipelinePosition.BeforeTransport);
         return options;
+    }
+
+    private sealed class Connections : IDisposable
+    {
+        private readonly HttpClient _http;
+
+        public Connections()
+        {
+            _http = new HttpClient(new SocketsHttpHandler
+            {
+                UseProxy = false, UseCookies = false, AllowAutoRedirect = false, MaxConnectionsPerServer = MaxConnections, ConnectTimeout = TimeSpan.FromSeconds(3),
+                PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1), PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+            }) { Timeout = Timeout.InfiniteTimeSpan };
+            Transport = new HttpClientTransport(_http);
+        }
+
+        public HttpClientTransport Transport { get; }
+
+        public void Dispose()
+        {
+            Transport.Dispose();
+            _http.Dispose();
+        }
     }
 }

@@ -13,8 +13,11 @@ public sealed class When_a_pool_has_to_go : IAsyncLifetime
     private static readonly TimeSpan s_soon = TimeSpan.FromSeconds(20);
 
     private readonly TestCluster _cluster = new();
-    private readonly PlainClock _clock = new(TimeProvider.System);
+    private readonly SteppedTime _time = new();
+    private readonly PlainClock _clock;
     private TestSilo _silo = null!;
+
+    public When_a_pool_has_to_go() => _clock = new PlainClock(_time);
 
     public async ValueTask InitializeAsync()
     {
@@ -44,6 +47,16 @@ public sealed class When_a_pool_has_to_go : IAsyncLifetime
         Assert.NotEqual(before.Pool, (await next.WaitAsync(s_soon)).Pool);
         await other.WaitAsync(s_soon);
         Assert.True(since.Elapsed < s_soon);
+    }
+
+    /// <summary>Its silo alone has lost the store, or stood still: another one may be able to have the pool.</summary>
+    [Fact]
+    public async Task Should_let_go_when_it_was_not_confirmed_for_a_minute()
+    {
+        await _silo.Grains.GetGrain<IEgressPoolPoll>("default").Poll(Number("one", 1));
+        var before = await DeclaredAsync();
+        _time.Step(TimeSpan.FromSeconds(61));
+        await TestCluster.UntilAsync(async () => (await DeclaredAsync()).Pool is not 0 and var now && now != before.Pool, s_soon, "another activation");
     }
 
     private Task<DeclaredPermits> DeclaredAsync() => _silo.Grains.GetGrain<IEgressPoolOrders>("default").Declared(new DeclareRequest { Site = "site", Owner = 1 });

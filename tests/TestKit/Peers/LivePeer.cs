@@ -118,7 +118,8 @@ public sealed class LiveConnection(TcpClient client) : IDisposable
     public async Task StartTlsAsync(X509Certificate2 certificate)
     {
         var secure = new SslStream(stream);
-        await secure.AuthenticateAsServerAsync(certificate).WaitAsync(Limit);
+        // The certificate alone is sent: nothing is looked up or downloaded beside it.
+        await secure.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificateContext = SslStreamCertificateContext.Create(certificate, null, offline: true) }).WaitAsync(Limit);
         stream = secure;
     }
 

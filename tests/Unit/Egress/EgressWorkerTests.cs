@@ -327,6 +327,34 @@ public sealed class EgressWorkerTests
         await world.ReportAsync(SessionEvent.Lost);
     }
 
+    /// <summary>Each reply comes within its limit, and a hundred of them take a working day: others wait for the connection.</summary>
+    [Fact]
+    public async Task Close_PeerIsSlowInEachStep_TheTransactionEndsAfterTenMinutes()
+    {
+        var time = new WatchedTime();
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, options => options with { MailTimeout = TimeSpan.FromHours(1), RcptTimeout = TimeSpan.FromHours(1) }, time: time) { Lease = TimeSpan.FromHours(1) };
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        for (var polls = 0; polls < 2; polls++) await world.PolledAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.HearAsync("MAIL");
+        // Between two polls it takes breath.
+        await time.MadeAsync(TimeSpan.FromMilliseconds(20));
+        time.Advance(TimeSpan.FromSeconds(1));
+        await world.PolledAsync();
+        world.Order(OrderKind.Close);
+        // The next comes when it has followed the order.
+        await world.PolledAsync();
+        for (var minute = 0; minute < 9; minute++) time.Advance(TimeSpan.FromMinutes(1));
+        Assert.False(world.HasOutcome);
+        for (var minute = 0; minute < 2; minute++) time.Advance(TimeSpan.FromMinutes(1));
+        var outcome = await world.OutcomeAsync();
+        Assert.Equal((OutcomeKind.Deferred, false), (outcome.Kind, outcome.PossibleDuplicate));
+        Assert.Contains("too slow for those that waited", outcome.Reply!.Text, StringComparison.Ordinal);
+        await world.ReportAsync(SessionEvent.Lost);
+    }
+
     /// <summary>Two activations of the pool answer: of the one that claimed it first, no order is followed once the other was heard (design rule 21).</summary>
     [Fact]
     public async Task Orders_OfAnActivationWithASuccessor_AreNotFollowed()

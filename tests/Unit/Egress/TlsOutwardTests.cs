@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -36,6 +38,27 @@ public sealed class TlsOutwardTests : IDisposable
         var outcome = await world.OutcomeAsync();
         Assert.Equal(OutcomeKind.Delivered, outcome.Kind);
         Assert.EndsWith(" unvalidated", outcome.Tls, StringComparison.Ordinal);
+    }
+
+    /// <summary>A peer's certificate says where its issuer's is to be had: an address of the peer's choice, that nobody has checked.</summary>
+    [Fact]
+    public async Task StartTls_CertificateNamesAnAddressOfItsIssuer_NobodyCallsThere()
+    {
+        using var issuer = new TcpListener(IPAddress.Loopback, 0);
+        issuer.Start();
+        using var leaf = IssueBy($"http://127.0.0.1:{((IPEndPoint)issuer.LocalEndpoint).Port}/issuer.crt");
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(hop: $"localhost:{peer.EndPoint.Port}");
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync("STARTTLS");
+        await connection.HearAsync("STARTTLS");
+        await connection.SayAsync("220 go");
+        await connection.StartTlsAsync(leaf);
+        await connection.HelloAsync();
+        await TakeAsync(connection);
+        Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
+        Assert.False(issuer.Pending());
     }
 
     /// <summary>RFC 7435: TLS that was only hoped for must not cost the delivery.</summary>
@@ -200,6 +223,16 @@ public sealed class TlsOutwardTests : IDisposable
         var path = Path.Combine(folder, name);
         File.WriteAllText(path, text);
         return path;
+    }
+
+    private static X509Certificate2 IssueBy(string issuersAddress)
+    {
+        using var issuer = Issue("issuer.test");
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension(null, [issuersAddress]));
+        using var certificate = request.Create(issuer, DateTimeOffset.UtcNow.AddHours(-1), DateTimeOffset.UtcNow.AddDays(1), [1, 2, 3]);
+        return certificate.CopyWithPrivateKey(key);
     }
 
     private static X509Certificate2 Issue(string name)

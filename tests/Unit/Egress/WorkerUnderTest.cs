@@ -127,6 +127,8 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
         Answer();
     }
 
+    public bool HasOutcome => outcomes.Reader.TryPeek(out _);
+
     public async Task<AttemptOutcome> OutcomeAsync() => await outcomes.Reader.ReadAsync().AsTask().WaitAsync(Limit);
 
     /// <summary>The next report of this kind; those before it are passed over.</summary>

@@ -551,6 +551,93 @@ public class DomainQueueTests
         Assert.Equal(1, Assert.Single((await q.Exchange(1)).Grants).Attempt);
     }
 
+    /// <summary>However long the queue is that it has to be looked for in.</summary>
+    [Fact]
+    public async Task Drop_OfOneMessage_KeepsTheOthersFromNothing()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(3);
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var drop = q.Queue.DropAsync(keys[1], "no");
+        var granted = (await q.Exchange(3)).Grants;
+        Assert.Equal([keys[0], keys[2]], granted.SelectMany(g => g.Keys));
+        pause.SetResult();
+        Assert.Equal(1, await drop);
+        Assert.Equal((keys[1], LedgerKind.Dropped), (Assert.Single(q.Records).Key, q.Records[0].Kind));
+    }
+
+    /// <summary>It becomes due and is read back while the record is on its way, or the ledger fails.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Drop_OfOneMessage_ReadBackMeanwhile_IsNotLeasedAndDroppedOnce(bool fails)
+    {
+        var options = new GrainsOptions { RetryJitter = 0 };
+        var q = new QueueUnderTest(options);
+        var keys = q.Offer(2);
+        foreach (var grant in (await q.Exchange(2)).Grants) await q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Deferred));
+        await q.After(options.RetrySchedule[0] - TimeSpan.FromSeconds(1));
+        q.Records.Clear();
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var drop = q.Queue.DropAsync(keys[0], "no");
+        await q.After(TimeSpan.FromSeconds(3));
+        Assert.Equal([keys[1]], (await q.Exchange(5)).Grants.SelectMany(g => g.Keys));
+        if (fails) q.LedgerTrouble = new IOException("no");
+        pause.SetResult();
+        if (fails)
+        {
+            await Assert.ThrowsAsync<IOException>(() => drop);
+            q.LedgerTrouble = null;
+            Assert.Equal([keys[0]], (await q.Exchange(5)).Grants.SelectMany(g => g.Keys));
+            return;
+        }
+
+        Assert.Equal(1, await drop);
+        Assert.Single(q.Records);
+        await q.After(TimeSpan.FromSeconds(30));
+        Assert.DoesNotContain(keys[0], (await q.Exchange(5)).Grants.SelectMany(g => g.Keys));
+        Assert.Equal(LedgerKind.Dropped, Assert.Single(q.Records, r => r.Key == keys[0]).Kind);
+    }
+
+    /// <summary>Mail that comes in must not take the room of what comes of attempts: what can leave at once does, and what is deferred is remembered.</summary>
+    [Fact]
+    public async Task Offer_BurstWhileTheIndexIsAway_DoesNotEndDeliveries()
+    {
+        var q = new QueueUnderTest();
+        q.Way.IsAway = true;
+        var refused = 0;
+        for (uint pack = 1; pack <= 30; pack++)
+        {
+            refused += q.Queue.Offer(new Offer
+            {
+                SentAt = q.Clock.Now, CommitBegan = q.Clock.Now, Pack = new PackName(PackKind.Birth, 7, pack),
+                Entries = [.. Enumerable.Range(0, 1_000).Select(i => new RecipientKey(7, pack, (ushort)i)).Select(k => new OfferedEntry { Offset = 16, Length = 100, Tenant = "t", Keys = [k], Born = q.Clock.Now, Message = k })],
+            }).Refused;
+        }
+
+        Assert.InRange(refused, 1, 10_000);
+        await q.After(TimeSpan.FromSeconds(15));
+        var grants = (await q.Exchange(100)).Grants;
+        Assert.Equal(100, grants.Length);
+        Assert.True((await q.Exchange(100, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Deferred))])).Acknowledged);
+    }
+
+    /// <summary>What is due cannot be read: nothing is gained by asking fifty times a second.</summary>
+    [Fact]
+    public async Task Clock_NotSettled_IsAskedForOnceASecond()
+    {
+        var options = new GrainsOptions { RetryJitter = 0 };
+        var q = new QueueUnderTest(options);
+        q.Offer(1);
+        await q.Exchange(0, outcomes: Outcome(Assert.Single((await q.Exchange(1)).Grants), OutcomeKind.Deferred));
+        await q.After(options.RetrySchedule[0] - TimeSpan.FromSeconds(1));
+        q.Clock.IsSettled = false;
+        await q.After(TimeSpan.FromSeconds(3));
+        Assert.Equal(TimeSpan.FromSeconds(1), q.Queue.NextTick - q.Clock.Now);
+    }
+
     [Fact]
     public async Task Clock_NotSettled_GrantsNothing()
     {

@@ -25,6 +25,7 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
     private MemoryQueueIndex _index;
     private ulong _drawn;
     private int _unreachable, _asked;
+    private int _failed;
 
     public PackSweepTests()
     {
@@ -122,6 +123,29 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
         Assert.Equal(100, _offered.Distinct().Count());
     }
 
+    /// <summary>It costs a timeout, and that once: not one of each pack that has mail for it.</summary>
+    [Fact]
+    public async Task Pass_ADomainOfManyPacksCannotBeReached_IsAskedOnce()
+    {
+        await _silo.Open();
+        for (var pack = 1; pack <= 600; pack++)
+        {
+            var name = new PackName(PackKind.Birth, 1, (uint)pack);
+            _packs[name] = new PackToc
+            {
+                Name = name, Created = _all.Now,
+                Entries = [.. Enumerable.Range(0, 10).Select(i => name.Id.Recipient((ushort)i)).Select(key => new PackEntry { Domain = $"d{key.Ordinal:00}.test", Tenant = "t", Keys = [key], Born = _all.Now, Message = new MessageId(key) })],
+            };
+        }
+
+        _unreachable = 1;
+        await PassAsync();
+        // Those whose turn had come before the first had failed.
+        Assert.InRange(_failed, 1, 256);
+        await PassAsync();
+        Assert.Equal(600 * 9, _offered.Distinct().Count());
+    }
+
     [Fact]
     public async Task Pass_WhileTheIndexIsAway_StillDeletesWhatIsFinished()
     {
@@ -186,7 +210,12 @@ public sealed class PackSweepTests : IPackStore, ISpoolReader, ISweepOffers
     public async Task<bool> OfferAsync(string domain, SweptOffer offer)
     {
         Interlocked.Increment(ref _asked);
-        if (_unreachable > 0 && domain is ['d', var tens, var ones, ..] && ((tens - '0') * 10) + ones - '0' < _unreachable) throw new TimeoutException("no answer");
+        if (_unreachable > 0 && domain is ['d', var tens, var ones, ..] && ((tens - '0') * 10) + ones - '0' < _unreachable)
+        {
+            Interlocked.Increment(ref _failed);
+            throw new TimeoutException("no answer");
+        }
+
         lock (_offered) _offered.AddRange(offer.Entries.SelectMany(e => e.Keys));
         var stamp = await _index.TakeAsync(domain, 1, default);
         var changes = offer.Entries.SelectMany(e => e.Keys.Select(k => new IndexChange(new IndexRow(new Lane(e.Tenant, e.Class), e.Member(k), offer.SentAt, 0), Remove: false))).ToList();
