@@ -136,7 +136,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                     writing = true;
                     await WriteContentAsync(current);
                     // Only what is ready this instant travels with the dot: nothing waits for it.
-                    if (peer.Pipelining && asked.IsCompletedSuccessfully && asked.Result is { } ready && current.Later.Count == 0)
+                    if (peer.Pipelining && !feed.IsStopped && asked.IsCompletedSuccessfully && asked.Result is { } ready && current.Later.Count == 0)
                     {
                         asked = null;
                         if (IsFit(ready, feed))
@@ -157,7 +157,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
                     await Connection.FlushAsync(options.BlockTimeout, HasEnded(current));
                     writing = false;
                     var reply = await Connection.ReadReplyAsync(options.DotTimeout);
-                    Connection.IsAtDot = false;
+                    (Connection.IsAtDot, Connection.ContentOctets) = (false, 0);
                     var verdict = DeliveryVerdict.Of(AttemptStage.Dot, reply);
                     if (verdict.EndsSession) throw new AttemptException(reply);
                     needsReset = false;
@@ -431,6 +431,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
     private async ValueTask WriteContentAsync(MailTransaction transaction)
     {
         transaction.Stage = AttemptStage.Content;
+        Connection.ContentOctets = transaction.Entry.ContentLength;
         var stuffer = new DotStuffer();
         var ended = HasEnded(transaction);
         while (true)

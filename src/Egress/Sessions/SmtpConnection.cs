@@ -20,6 +20,8 @@ internal sealed class SmtpConnection : IDisposable
     /// <summary>Content gathers to this before it is written; a small message goes out in one write.</summary>
     public const int Window = 64 * 1024;
 
+    private const int SlowestPerSecond = 8 * 1024;
+
     private readonly Socket? socket;
     private readonly ConnectionWatch watch;
     private readonly long number;
@@ -28,7 +30,7 @@ internal sealed class SmtpConnection : IDisposable
     private Stream stream;
     private byte[]? input = ArrayPool<byte>.Shared.Rent(8192);
     private int start, end;
-    private long stepEnds = long.MaxValue, endsBy = long.MaxValue;
+    private long stepEnds = long.MaxValue, endsBy = long.MaxValue, contentOctets;
     private Func<bool>? leaseEnded;
     private bool isAtDot;
     private int disposed;
@@ -50,6 +52,12 @@ internal sealed class SmtpConnection : IDisposable
     public string? Tls { get; private set; }
 
     public bool CertificateValidated { get; private set; }
+
+    /// <summary>Of the message that is on its way.</summary>
+    public long ContentOctets
+    {
+        set => Volatile.Write(ref contentOctets, value);
+    }
 
     /// <summary>The final dot is on its way, or its reply: what the receiver has taken must not be cut from its word.</summary>
     public bool IsAtDot
@@ -181,7 +189,7 @@ internal sealed class SmtpConnection : IDisposable
         Tls = $"{secure.SslProtocol switch { SslProtocols.Tls13 => "TLSv1.3", SslProtocols.Tls12 => "TLSv1.2", var other => other.ToString() }} {(CertificateValidated ? "validated" : "unvalidated")}";
     }
 
-    /// <summary>Others wait for this connection: whatever has not come to its final dot in that time ends as too slow. The first word counts. Any thread.</summary>
+    /// <summary>Others wait for this connection: whatever has not come to its final dot in that time, and a second for each 8 KiB of its content, ends as too slow. The first word counts. Any thread.</summary>
     public void EndWithin(TimeSpan time) =>
         Interlocked.CompareExchange(ref endsBy, watch.Time.GetTimestamp() + (long)(time.TotalSeconds * watch.Time.TimestampFrequency), long.MaxValue);
 
@@ -190,7 +198,7 @@ internal sealed class SmtpConnection : IDisposable
     {
         if (now > Volatile.Read(ref stepEnds)) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow"));
         else if (Volatile.Read(ref leaseEnded) is { } ended && ended()) Abort(new AttemptException(AttemptFault.LeaseEnded, "the lease ended"));
-        else if (now > Volatile.Read(ref endsBy) && !IsAtDot) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow for those that waited"));
+        else if (Volatile.Read(ref endsBy) is < long.MaxValue and var by && now - by > Volatile.Read(ref contentOctets) / SlowestPerSecond * watch.Time.TimestampFrequency && !IsAtDot) Abort(new AttemptException(AttemptFault.Timeout, $"{Remote} was too slow for those that waited"));
     }
 
     /// <summary>Ends whatever is under way, from any thread; the session sees <paramref name="why"/>.</summary>

@@ -29,6 +29,8 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     private string domain = order.Domain;
     private int told;
 
+    private TimeSpan Last => context.Options.DrainTimeout > LastTransaction ? context.Options.DrainTimeout : LastTransaction;
+
     public ulong Permit => order.Permit;
 
     public string Site => order.Site;
@@ -55,7 +57,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             closing = true;
             feed?.Stop();
-            opened?.Connection.EndWithin(LastTransaction);
+            opened?.Connection.EndWithin(Last);
             if (!disposed) connecting.Cancel();
         }
 
@@ -156,7 +158,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             lock (gate)
             {
                 opened = session;
-                if (closing) session.Connection.EndWithin(LastTransaction);
+                if (closing) session.Connection.EndWithin(Last);
                 if (aborted) session.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
             }
 

@@ -96,7 +96,12 @@ internal sealed partial class DomainQueue
         {
             if (message is not { } over) _drops--;
             else if (--_dropping[over] == 0) _dropping.Remove(over);
-            foreach (var entry in TakeWithheld(e => !_dropping.ContainsKey(e.Message))) _ready.Add(entry);
+            foreach (var entry in TakeWithheld(e => !_dropping.ContainsKey(e.Message)))
+            {
+                if (entry.FreshUntil != default && entry.FreshUntil <= Now) SendToIndex(entry, entry.Due);
+                else _ready.Add(entry);
+            }
+
             Tick();
         }
     }

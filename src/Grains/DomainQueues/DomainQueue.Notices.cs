@@ -79,7 +79,7 @@ internal sealed partial class DomainQueue
         if (!MayGrant && !Without(Waived.OwnerDecides) || _siteState is not { } state) return;
         _expiryDue = false;
         var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
-            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message)).Take(1_000).ToList();
+            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !_dropping.ContainsKey(e.Message)).Take(1_000).ToList();
         foreach (var entry in old)
         {
             _ready.Leave(entry, EntryState.Deciding);

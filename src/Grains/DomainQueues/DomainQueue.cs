@@ -147,9 +147,15 @@ internal sealed partial class DomainQueue
             foreach (var key in a.Keys)
             {
                 if (!_entries.TryGetValue(key, out var entry) || entry is not { State: EntryState.Ready, FreshUntil.Milliseconds: > 0 }) continue;
-                // While the index is away for long, memory is the window and no more: the sweep offers what was never tried.
-                if (_ops.Count < MaxWritesOfOffers && !_seams.IsFull() || entry.InIndex) SendToIndex(entry, entry.Due);
-                else LetGo(entry);
+                // While the index is away for long, memory is the window and no more: what is in the index, or on its way there, is read back, and the sweep offers what was never tried.
+                if (_ops.Count < MaxWritesOfOffers && !_seams.IsFull())
+                {
+                    SendToIndex(entry, entry.Due);
+                    continue;
+                }
+
+                if (entry.InIndex) _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(entry.Due));
+                LetGo(entry);
             }
         }
 

@@ -45,12 +45,14 @@ internal sealed partial class PackSweep(
 
     private static readonly TimeSpan MinAge = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan Recheck = TimeSpan.FromHours(1);
+    private static readonly TimeSpan SilentFor = TimeSpan.FromSeconds(30);
     internal static readonly TimeSpan MovedFor = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<PackName, Known> _known = new();
 
-    /// <summary>Domains that could not be reached in this pass, and those that could not when they were asked last.</summary>
-    private readonly ConcurrentDictionary<string, bool> _silent = new(), _late = new();
+    /// <summary>Domains that could not be reached when they were asked last, and when that was.</summary>
+    private readonly ConcurrentDictionary<string, StoreTime> _silent = new();
+    private StoreTime _passBegan;
     private readonly IndexStamp[] _stamps = new IndexStamp[IQueueIndex.Partitions];
 
     /// <summary>Of each partition: which change of any mark was its last.</summary>
@@ -71,10 +73,9 @@ internal sealed partial class PackSweep(
     public async Task<bool> PassAsync(CancellationToken cancellationToken)
     {
         _work = false;
+        var began = _passBegan = clock.Now;
         // What is not asked for any more does not stay in memory.
-        if (_silent.IsEmpty) _late.Clear();
-        _silent.Clear();
-        var began = clock.Now;
+        foreach (var (domain, at) in _silent) if (began - at > Recheck) _silent.TryRemove(domain, out _);
         var listed = new List<PackListing>();
         await foreach (var pack in packs.ListAsync(cancellationToken)) listed.Add(pack);
         if (_isFirst) _firstBegan = began;
@@ -211,13 +212,13 @@ internal sealed partial class PackSweep(
         var seen = true;
         var partitions = new BitArray(IQueueIndex.Partitions);
         // A domain that is offered something waits for a view refreshed since, as all others do just then: one after the other, a pack of many domains would take seconds.
-        foreach (var domains in open.GroupBy(o => o.Entry.Domain).OrderBy(d => _late.ContainsKey(d.Key)).Chunk(DomainsAtATime))
+        foreach (var domains in open.GroupBy(o => o.Entry.Domain).OrderBy(d => _silent.GetValueOrDefault(d.Key).Milliseconds).Chunk(DomainsAtATime))
         {
             foreach (var domain in domains) partitions.Set(IndexPartition.Of(domain.Key), true);
             var each = await Task.WhenAll(domains.Select(d => TrySeeAllAsync(d.Key, d, cancellationToken)));
             foreach (var one in each) seen &= one.Seen;
             if (Array.Find(each, one => one.Failure is not null).Failure is not { } failure) continue;
-            // No more of it now. In the next pass those that did not answer come last, so that they keep nothing from the others.
+            // No more of it now. In the next pass those that did not answer come last, the latest at the end, so that they keep nothing from the others.
             LogFailed(log, pack.Name, failure.Message);
             break;
         }
@@ -246,17 +247,16 @@ internal sealed partial class PackSweep(
 
     private async Task<(bool Seen, Exception? Failure)> TrySeeAllAsync(string domain, IEnumerable<(PackEntry Entry, RecipientKey[] Keys)> open, CancellationToken cancellationToken)
     {
-        // Whoever did not answer in time has enough to do: it is not asked again in this pass, and costs the packs of others nothing.
-        if (_silent.ContainsKey(domain)) return (false, null);
+        // Whoever did not answer in time has enough to do: for a while this pass does not ask again, and it costs the packs of others nothing.
+        if (_silent.TryGetValue(domain, out var at) && at >= _passBegan && clock.Now - at < SilentFor) return (false, null);
         try
         {
             var seen = await SeeAllAsync(domain, open, cancellationToken);
-            _late.TryRemove(domain, out _);
+            _silent.TryRemove(domain, out _);
             return (seen, null);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            _silent[domain] = _late[domain] = true;
             return (false, e);
         }
     }
@@ -281,7 +281,16 @@ internal sealed partial class PackSweep(
 
         if (missing.Count == 0) return true;
         var offered = entries.Select(e => e with { Keys = [.. e.Keys.Where(missing.Contains)] }).Where(e => e.Keys.Length > 0).ToArray();
-        await offers.OfferAsync(domain, new SweptOffer { SentAt = clock.Now, Entries = offered });
+        try
+        {
+            await offers.OfferAsync(domain, new SweptOffer { SentAt = clock.Now, Entries = offered });
+        }
+        catch
+        {
+            _silent[domain] = clock.Now;
+            throw;
+        }
+
         return false;
     }
 

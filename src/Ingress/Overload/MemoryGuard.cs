@@ -57,6 +57,7 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Fu
         _measured = time.GetTimestamp();
         var threshold = settings.Current.MaxWorkingSet / 100.0 - (_isTight ? Slack : 0);
         var (use, isOver) = Look(threshold);
+        if (!isOver) _pause = s_collectEvery;
         if (isOver && (_collected is not { } before || time.GetElapsedTime(before) >= _pause))
         {
             collect();

@@ -25,6 +25,9 @@ internal sealed class AzureContainers : IDisposable
     private readonly HttpPipelinePolicy[] _policies;
     private readonly Dictionary<string, AzureContainer> _containers = [];
 
+    /// <summary>One for all: each asks for tokens of its own.</summary>
+    private readonly Lazy<TokenCredential> _identity = new(static () => new DefaultAzureCredential());
+
     /// <param name="policies">See every request, repeated ones too.</param>
     /// <exception cref="StoreUnavailableException">One line says which setting is wrong.</exception>
     public AzureContainers(AzureStoreOptions options, params HttpPipelinePolicy[] policies)
@@ -70,7 +73,7 @@ internal sealed class AzureContainers : IDisposable
         _ofRest.Dispose();
     }
 
-    private static BlobServiceClient? Account(AzureStoreOptions options, BlobClientOptions client)
+    private BlobServiceClient? Account(AzureStoreOptions options, BlobClientOptions client)
     {
         const string Setting = "Spool:Azure";
         if (options.Account.Length == 0) return null;
@@ -89,7 +92,7 @@ internal sealed class AzureContainers : IDisposable
 
         if (uri.Query.Contains("sig=", StringComparison.Ordinal)) return new BlobServiceClient(Bare(uri), new AzureSasCredential(uri.Query), client);
         if (uri.Scheme == "http") throw new StoreUnavailableException($"{Setting}: workload identity needs an https address.");
-        return new BlobServiceClient(uri, new DefaultAzureCredential(), client);
+        return new BlobServiceClient(uri, _identity.Value, client);
     }
 
     private AzureContainer Own(string name, Uri uri)

@@ -59,9 +59,9 @@ internal static class Pins
         [Breaks.Seal] = 433, // decided and leased again
         [Breaks.MemberLook] = 19, // decided and leased again
         [Breaks.NewStreams] = 1, // decided and leased again
-        [Breaks.Unlisted] = 4, // decided and leased again
+        [Breaks.Unlisted] = 5, // decided and leased again
         [Breaks.CopyPositions] = 11, // finished long ago and leased again and again
-        [Breaks.LateHandOver] = 108, // leased before it was due
+        [Breaks.LateHandOver] = 95, // leased twice at a time
         [Breaks.Fresh] = 85, // sent twice under one lease
         [Breaks.Cursor] = 17, // acknowledged and never finished
         [Breaks.Sweep] = 1, // acknowledged and never finished

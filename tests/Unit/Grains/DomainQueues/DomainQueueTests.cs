@@ -624,6 +624,22 @@ public class DomainQueueTests
         Assert.True((await q.Exchange(100, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Deferred))])).Acknowledged);
     }
 
+    /// <summary>They are on their way to the index since they were ten seconds old, and must not take as much room there again when they are no longer fresh.</summary>
+    [Fact]
+    public async Task Index_AwayWhileThousandsGrowOld_DoesNotEndDeliveries()
+    {
+        var q = new QueueUnderTest();
+        q.Way.IsAway = true;
+        q.Offer(1_900, recipients: 10);
+        await q.After(TimeSpan.FromSeconds(35));
+        var keys = q.Offer(5);
+        Assert.Equal(keys, (await q.Exchange(5)).Grants.SelectMany(g => g.Keys));
+        // What left the memory is read back when the index is there again.
+        q.Way.IsAway = false;
+        await q.After(TimeSpan.FromSeconds(20));
+        Assert.Equal(5, (await q.Exchange(5)).Grants.Length);
+    }
+
     /// <summary>What is due cannot be read: nothing is gained by asking fifty times a second.</summary>
     [Fact]
     public async Task Clock_NotSettled_IsAskedForOnceASecond()

@@ -34,7 +34,13 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
 
     ValueTask IClusterMembershipService.Refresh(MembershipVersion minimumVersion, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    Task<bool> IClusterMembershipService.TryKill(SiloAddress siloAddress) => throw new NotSupportedException();
+    private readonly List<string> _killed = [];
+
+    Task<bool> IClusterMembershipService.TryKill(SiloAddress siloAddress)
+    {
+        _killed.Add(siloAddress.ToParsableString());
+        return Task.FromResult(true);
+    }
 
     /// <summary>Only what was read can be put back: what another silo wrote and told Orleans of is read at once.</summary>
     [Fact]
@@ -80,6 +86,25 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
         _time.Advance(TimeSpan.FromSeconds(2));
         await keeper.LookAsync();
         Assert.Equal(11, reads);
+    }
+
+    [Fact]
+    public async Task Keeper_WhenARowStandsStillWhileItsOwnMoves_DeclaresItDead()
+    {
+        var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
+        var standing = new ClusterStanding(_time);
+        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
+        await store.InitializeAsync(TimeSpan.Zero);
+        var other = SiloAddress.FromParsableString("10.0.0.2:11111@5");
+        await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = other, Status = SiloStatus.Active }, 1)));
+        for (var at = 0; at <= 130; at += 5)
+        {
+            _time.Advance(TimeSpan.FromSeconds(5));
+            await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress, Status = SiloStatus.Active, IAmAliveTime = _time.GetUtcNow().UtcDateTime }, 1)));
+            if (at <= 110) Assert.Empty(_killed);
+        }
+
+        Assert.Equal(other.ToParsableString(), _killed.Distinct().Single());
     }
 
     [Fact]
