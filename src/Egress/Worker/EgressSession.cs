@@ -29,8 +29,6 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     private string domain = order.Domain;
     private int told;
 
-    private TimeSpan Last => context.Options.DrainTimeout > LastTransaction ? context.Options.DrainTimeout : LastTransaction;
-
     public ulong Permit => order.Permit;
 
     public string Site => order.Site;
@@ -50,19 +48,21 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         lock (gate) feed?.Finish();
     }
 
-    /// <summary>Ends between transactions, the one under way within ten minutes; what was not begun is returned.</summary>
+    /// <summary>Ends between transactions, the one under way within ten minutes (or Egress:DrainTimeout, if that is longer) and the time that large content has; what was not begun is returned.</summary>
     public void Close()
     {
         lock (gate)
         {
             closing = true;
             feed?.Stop();
-            opened?.Connection.EndWithin(Last);
+            HurryOpened();
             if (!disposed) connecting.Cancel();
         }
 
         orders.Writer.TryComplete();
     }
+
+    private void HurryOpened() => opened?.Connection.EndWithin(context.Options.DrainTimeout > LastTransaction ? context.Options.DrainTimeout : LastTransaction);
 
     /// <summary>Ends at once.</summary>
     public void Abort()
@@ -158,7 +158,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             lock (gate)
             {
                 opened = session;
-                if (closing) session.Connection.EndWithin(Last);
+                if (closing) HurryOpened();
                 if (aborted) session.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
             }
 

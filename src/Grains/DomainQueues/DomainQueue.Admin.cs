@@ -156,6 +156,7 @@ internal sealed partial class DomainQueue
         return keys.Length;
     }
 
+    /// <summary>Takes out what came to be leased while its message is being dropped.</summary>
     private List<QueueEntry> TakeWithheld(Predicate<QueueEntry> which)
     {
         var taken = _withheld.FindAll(which);
