@@ -96,6 +96,9 @@ public sealed record SessionReport
 
     /// <summary>Moved: where the domain's mail goes.</summary>
     [Id(8)] public SiteRoute? Route { get; init; }
+
+    /// <summary>Messages that the peer answered on this session in all: what was reported before may have been told to an activation of the site that is no more.</summary>
+    [Id(9)] public int Answered { get; init; }
 }
 
 /// <summary>What a worker is told to do with a permit. Numbers are a wire contract.</summary>

@@ -255,7 +255,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             var done = opened?.Completed ?? 0;
             var messages = done - told;
             told = done;
-            return new SessionReport { Permit = Permit, Site = Site, Domain = Domain, Event = what, Messages = messages };
+            return new SessionReport { Permit = Permit, Site = Site, Domain = Domain, Event = what, Messages = messages, Answered = done };
         }
     }
 }

@@ -59,6 +59,7 @@ internal static class SiloCluster
         silo.Services.AddSingleton<IMembershipTable, DocumentMembershipTable>();
         silo.Services.AddSingleton<ClusterStanding>();
         silo.Services.Replace(ServiceDescriptor.Singleton<IStanding>(services => services.GetRequiredService<ClusterStanding>()));
+        silo.Services.AddSingleton(services => new StillRows(services.GetRequiredService<TimeProvider>(), StillRows.Usual));
         silo.Services.AddHostedService<StandingKeeper>();
         return silo;
     }

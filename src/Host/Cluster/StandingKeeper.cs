@@ -26,12 +26,13 @@ internal sealed partial class StandingKeeper : BackgroundService
     private bool _failing;
 
     public StandingKeeper(
-        MembershipStore store, ClusterStanding standing, IStanding used, ILocalSiloDetails silo, IClusterMembershipService membership, TimeProvider time, ILogger<StandingKeeper> log)
+        MembershipStore store, ClusterStanding standing, IStanding used, StillRows rows, ILocalSiloDetails silo, IClusterMembershipService membership, TimeProvider time,
+        ILogger<StandingKeeper> log)
     {
         if (used != standing) throw new InvalidOperationException("The silo's grains would ask another standing than the cluster's: register the cluster after the queues.");
         (_store, _membership, _time, _log) = (store, membership, time, log);
         _lastSeen = time.GetTimestamp();
-        (_rows, _own) = (new StillRows(time), silo.SiloAddress.ToParsableString());
+        (_rows, _own) = (rows, silo.SiloAddress.ToParsableString());
         standing.Take(silo.SiloAddress, stop => store.ReadAsync().WaitAsync(stop));
         store.Seen += standing.See;
         store.Seen += (_, began) => Interlocked.Exchange(ref _lastSeen, began.Monotonic);
@@ -65,7 +66,7 @@ internal sealed partial class StandingKeeper : BackgroundService
 
     private async Task DeclareDeadAsync(string silo)
     {
-        HasLostTheStore(_log, silo, StillRows.Longest);
+        HasLostTheStore(_log, silo, _rows.Longest);
         try
         {
             await _membership.TryKill(SiloAddress.FromParsableString(silo));

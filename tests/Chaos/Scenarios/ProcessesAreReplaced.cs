@@ -27,6 +27,9 @@ public sealed class ProcessesAreReplaced : Scenario
         }));
         await Task.WhenAll(stage.Cluster.Relays.Where(n => !n.IsRunning).Select(n => n.StartAsync()));
         await stage.StepAsync("Should_deliver_a_full_queue_after_scaling_in_by_kill", () => ShrinkAsync(stage, 4, "scale-in-kill", "*", n => n.KillAsync()));
+        if (!stage.IsFull) return;
+        await Task.WhenAll(stage.Cluster.Relays.Where(n => !n.IsRunning).Select(n => n.StartAsync()));
+        await stage.StepAsync("Should_deliver_what_a_silo_owned_that_answers_and_has_lost_the_store", () => LoseTheStoreAsync(stage));
     }
 
     private static async Task<string> RollAsync(Stage stage)
@@ -95,5 +98,27 @@ public sealed class ProcessesAreReplaced : Scenario
         var settled = await stage.SettledAsync();
         var account = await stage.AccountAsync();
         return string.Create(CultureInfo.InvariantCulture, $"{string.Join(' ', going.Select(n => n.Name))} gone; {count} deferred, all delivered {settled.TotalSeconds:f1} s later; {account}");
+    }
+
+    /// <summary>Nobody but the others' look at its row finds it: it answers their probes, and Redis serves it.</summary>
+    private static async Task<string> LoseTheStoreAsync(Stage stage)
+    {
+        for (var i = 0; i < 3; i++) stage.Sink.Behave($"site{7 + i}", s => s with { Deferred = 1 });
+        await stage.TriedAsync(await stage.Post.BulkAsync("acme", 600, i => Post.Domain(7 + (i % 3), i / 3 % 20)));
+        var (silo, store) = (stage.Cluster.With("grains")[0], stage.Cluster.Azurite!);
+        var start = DateTimeOffset.UtcNow;
+        await stage.Cluster.Lan.CutAsync(silo.Name, store.Name);
+        for (var i = 0; i < 3; i++) stage.Sink.Behave($"site{7 + i}", s => s);
+        using var over = new CancellationTokenSource();
+        var flow = stage.Post.FlowAsync(PerSecond, i => Post.Domain(7 + (int)(i % 3), (int)(i / 3 % 20)), over.Token);
+        var declared = await Stage.UntilAsync(async () => (await Stage.ActiveSilosAsync()).Count == 2, Stage.Patience, () => $"{silo.Name} is still active to all");
+        await over.CancelAsync();
+        await flow;
+        await stage.SettledAsync();
+        var settled = DateTimeOffset.UtcNow - start;
+        stage.Note("lost-store", silo.Name, "*", start);
+        await stage.Cluster.Lan.HealAsync(silo.Name, store.Name);
+        var account = await stage.AccountAsync();
+        return string.Create(CultureInfo.InvariantCulture, $"{silo.Name} declared dead after {declared.TotalSeconds:f1} s, all delivered after {settled.TotalSeconds:f1} s; it {(silo.IsRunning ? "runs" : "ended")}; {account}");
     }
 }

@@ -57,6 +57,17 @@ public sealed class AzureLedgerStoreTests : LedgerStoreContract, IAsyncLifetime
         Assert.Equal(["GET 206"], spy.Take());
     }
 
+    /// <summary>What is older than the retention is deleted: one that was deleted at once could be begun again by an append that is still on its way.</summary>
+    [Fact]
+    public async Task Seal_OfAStreamThatNeverBegan_IsAsYoungAsItsSeal()
+    {
+        var store = Reopen();
+        Assert.Equal(0, await store.SealAsync(Stream, None));
+        var listing = Assert.Single(await store.ListAsync(None).ToListAsync());
+        Assert.True(listing.Sealed);
+        Assert.InRange(listing.Modified.ToDateTimeOffset(), DateTimeOffset.UtcNow.AddMinutes(-10), DateTimeOffset.UtcNow.AddMinutes(10));
+    }
+
     /// <summary>The seal comes while older content is on its way to a reader, and the answer bears the tag that the stream has then, as the emulator's do.</summary>
     [Fact]
     public async Task Seal_WhileContentIsOnItsWay_IsSeenAllTheSame()

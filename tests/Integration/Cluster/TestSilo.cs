@@ -82,6 +82,9 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
         foreach (var connection in _connections.Keys) connection.Abort(new ConnectionAbortedException("cut"));
     }
 
+    /// <summary>It hears the other silos, and they it; the store is away for it alone.</summary>
+    public void CutFromStore() => _documents.IsCut = true;
+
     /// <summary>As a frozen process that goes on.</summary>
     public void Mend() => (_cut, _documents.IsCut) = (false, false);
 

@@ -56,6 +56,36 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
         Assert.False(two.Standing.IsConfirmed);
     }
 
+    /// <summary>Orleans asks it, and it answers; what it owns would be nobody's for as long. A quarter of the usual time.</summary>
+    [Fact]
+    public async Task Should_evict_a_silo_that_answers_and_has_lost_the_store()
+    {
+        await _cluster.WithDocumentAsync();
+        Task<TestSilo> StartAsync() => TestSilo.StartAsync(_cluster.Documents, _cluster.Id, silo => silo.Services.Replace(ServiceDescriptor.Singleton(new StillRows(TimeProvider.System, StillRows.Usual / 4))));
+        var (one, two, three) = (_cluster.Add(await StartAsync()), _cluster.Add(await StartAsync()), _cluster.Add(await StartAsync()));
+        var client = _cluster.Add(await TestClient.StartAsync(_cluster.Documents, _cluster.Id, "api")).Grains;
+        await TestCluster.UntilAsync(() => two.Standing.IsConfirmed, TimeSpan.FromSeconds(10), "the second silo's standing");
+        Assert.Contains(two.Name, (await PlacesAsync(client)).Values);
+
+        var cut = Stopwatch.StartNew();
+        two.CutFromStore();
+        await TestCluster.UntilAsync(() => !two.Standing.IsConfirmed, TimeSpan.FromSeconds(20), "the end of the second silo's standing");
+        // What it owns waits for the others.
+        Assert.Contains(two.Name, (await PlacesAsync(client)).Values);
+        await TestCluster.UntilAsync(async () => (await StatusAsync(two)) == SiloStatus.Dead, TimeSpan.FromSeconds(60), "the dead row");
+        output.WriteLine($"declared dead after {cut.Elapsed.TotalSeconds:0.0} s");
+        // A row may be as old as what it is written in when the cut comes.
+        Assert.True(cut.Elapsed > TimeSpan.FromSeconds(20));
+        await TestCluster.UntilAsync(async () => !(await PlacesAsync(client)).ContainsValue(two.Name), TimeSpan.FromSeconds(20), "calls that others answer");
+
+        // When it reaches the store again it learns of it, and ends.
+        two.Mend();
+        await two.Ended.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(two.Standing.IsConfirmed);
+        Assert.True(one.Standing.IsConfirmed && three.Standing.IsConfirmed);
+        Assert.Equal(Names(one, three), await ActiveAsync());
+    }
+
     /// <summary>Orleans waits for an hour of the wall, and would wait an hour longer with its next probe, its next look at the table and its next sign of life.</summary>
     [Fact]
     public async Task Should_evict_a_killed_silo_although_the_others_clock_was_set_back_an_hour()
@@ -177,12 +207,12 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
 
     private async Task<SiloStatus?> StatusAsync(TestSilo silo) => (await DocumentAsync())?.Find(silo.Address)?.Status;
 
-    /// <summary>Where each grain is; calls are repeated while a silo that died is still believed alive.</summary>
     /// <summary>Until each could place a grain on each.</summary>
     private static Task KnownAsync(params TestSilo[] silos) => TestCluster.UntilAsync(
         () => Task.FromResult(silos.All(silo => silos.All(other => silo.Services.GetRequiredService<IClusterManifestProvider>().Current.Silos.ContainsKey(other.Address)))),
         TimeSpan.FromSeconds(20), "silos that know of each other");
 
+    /// <summary>Where each grain is; calls are repeated while a silo that died is still believed alive.</summary>
     private async Task<SortedDictionary<string, string>> PlacesAsync(IGrainFactory grains, int from = 0, int count = Keys)
     {
         var places = new ConcurrentDictionary<string, string>();

@@ -88,7 +88,7 @@ internal sealed class SimBlobs(SimLoop loop, SimAccount account, Breaks breaks)
     public long Seal(LedgerStream id)
     {
         if (!_streams.TryGetValue(id, out var stream)) _streams[id] = stream = new Stream();
-        stream.IsSealed = true;
+        if (!stream.IsSealed) (stream.IsSealed, stream.Modified) = (true, loop.Now);
         return stream.Bytes.Count;
     }
 

@@ -13,7 +13,14 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     public Task<long> AppendAsync(LedgerStream stream, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken)
     {
         var bytes = block.ToArray();
-        return world.Loop.Chance(world.LateAppends) ? AppendLateAsync(stream, offset, bytes) : world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
+        return world.Loop.Chance(world.LateAppends) ? AppendLateAsync(stream, offset, bytes) : AppendOnceAsync(stream, offset, bytes);
+    }
+
+    private async Task<long> AppendOnceAsync(LedgerStream stream, long offset, byte[] bytes)
+    {
+        var end = await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
+        foreach (var record in LedgerReader.Decode(bytes, out _)) world.Account.Heard(record);
+        return end;
     }
 
     // On its way long after its process gave it up, or died.

@@ -145,14 +145,23 @@ internal sealed partial class SimAccount(SimWorld world)
             recipient.DecidedAt ??= Now;
             if (record.Kind == LedgerKind.Expired && recipient.Failures == 0 && !world.Peers.HasFailed(recipient.DurableAt - s_skew)) Wrong("expired without a failure", recipient);
             if (record.Kind == LedgerKind.Failed && recipient.Refusals == 0) Wrong("failed without a refusal", recipient);
+            foreach (var grant in recipient.Grants)
+            {
+                if ((!grant.IsReported || grant.IsDelivered) && !grant.Worker.IsUnaware && grant.Until - s_skew > Now) Wrong("decided while it is leased", recipient);
+            }
         }
 
         if (record.Kind == LedgerKind.Dropped) recipient.DroppedAt ??= Now;
-        if (record.Kind == LedgerKind.Deferred) (recipient.NextDue, recipient.DeferredAt) = (record.Due, Now);
         if (!record.Finishes || recipient.FinishedAt is not null) return;
         if (record.Kind == LedgerKind.Delivered && recipient.Deliveries.Count == 0) Wrong("recorded as delivered and never sent", recipient);
         recipient.FinishedAt = Now;
         Open--;
+    }
+
+    /// <summary>Its silo was told that the record is durable. What it does not know of a deferral does not defer.</summary>
+    public void Heard(LedgerRecord record)
+    {
+        if (record.Kind == LedgerKind.Deferred && _byKey.TryGetValue(record.Key, out var recipient)) (recipient.NextDue, recipient.DeferredAt) = (record.Due, Now);
     }
 
     /// <summary>No pack holds it any more.</summary>
@@ -215,7 +224,7 @@ internal sealed partial class SimAccount(SimWorld world)
             if (outcome.Kind == OutcomeKind.Deferred) recipient.Failures++;
             foreach (var grant in recipient.Grants)
             {
-                if (grant.Worker == worker && grant.Lease == outcome.Lease) grant.IsReported = true;
+                if (grant.Worker == worker && grant.Lease == outcome.Lease) (grant.IsReported, grant.IsDelivered) = (true, outcome.Kind == OutcomeKind.Delivered);
             }
         }
     }

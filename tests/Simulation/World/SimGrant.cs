@@ -19,6 +19,9 @@ internal sealed class SimGrant(SimWorker worker, ulong lease, StoreTime asked, S
     /// <summary>The worker has sent a report of it.</summary>
     public bool IsReported { get; set; }
 
+    /// <summary>The report says that the peer took it.</summary>
+    public bool IsDelivered { get; set; }
+
     /// <summary>The peer took it and the reply was lost.</summary>
     public bool IsCut { get; set; }
 }

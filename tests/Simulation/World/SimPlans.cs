@@ -32,9 +32,14 @@ internal static class SimPlans
                 world.Slowness = 0.5;
                 world.Haste = 4;
                 break;
-            case Breaks.Seal or Breaks.MemberLook:
+            case Breaks.Seal:
                 world.Rudeness = 0.6;
                 world.LateAppends = 0.3;
+                break;
+            case Breaks.MemberLook:
+                world.Rudeness = 0.6;
+                world.Slowness = 0.4;
+                world.LateAppends = 0.5;
                 break;
             case Breaks.StaleDecides:
                 world.Rudeness = 0.5;
@@ -97,7 +102,8 @@ internal static class SimPlans
             {
                 if (loop.Now - world.Start > TimeSpan.FromMinutes(70)) faults.FailOver(loop.Now - world.Start - TimeSpan.FromSeconds(loop.Random.Next(60, 600)));
             },
-            Breaks.MemberLook => () => faults.PauseSilo(faults.Pick(world.Cluster.Active), TimeSpan.FromSeconds(loop.Random.Next(10, 60)), unnoticed: true),
+            // A decision that was on its way comes when the successor may grant.
+            Breaks.MemberLook => () => faults.PauseSilo(faults.Pick(world.Cluster.Active), TimeSpan.FromMilliseconds(loop.Random.Next(38_000, 56_000)), unnoticed: true),
             Breaks.OtherSite => () => faults.NoDns(TimeSpan.FromSeconds(loop.Random.Next(2, 20))),
             Breaks.Unlisted => () => faults.KillSilo(faults.Pick(world.Cluster.Active)),
             _ => null,

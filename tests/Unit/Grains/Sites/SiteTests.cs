@@ -23,7 +23,7 @@ public class SiteTests
         site.Demand(new SiteDemand { Domain = domain, Lanes = messages == 0 ? [] : [new(tenant, MessageClass.Transactional, messages)], IsRoute = route, MaxConnections = limit, SentAt = _now }, _now);
 
     private void Report(Site site, SiteOrder order, SessionEvent what, Reply? reply = null, int messages = 0) =>
-        site.Report(order.Order.Permit, new SessionReport { Permit = order.Order.Permit, Site = "mx:a", Domain = order.Order.Domain, Event = what, Reply = reply, Messages = messages }, _now);
+        site.Report(order.Order.Permit, new SessionReport { Permit = order.Order.Permit, Site = "mx:a", Domain = order.Order.Domain, Event = what, Reply = reply, Messages = messages, Answered = messages }, _now);
 
     /// <summary>Decides at each wake-up until the given time.</summary>
     private List<SiteOrder> Run(Site site, double seconds)
@@ -453,6 +453,19 @@ public class SiteTests
         After(30);
         site.Adopt([new(100, "w", "d", false)], _now);
         Assert.Equal(1, site.Permits);
+    }
+
+    /// <summary>What its session has carried was told to an activation that is no more.</summary>
+    [Fact]
+    public void Adopt_SessionThatCarriedMail_Its421SuspendsNothing()
+    {
+        var site = Make();
+        site.Adopt([new(100, "w", "d", false), new(101, "w", "d", false)], _now);
+        SessionReport Lost(ulong permit, int answered) => new() { Permit = permit, Site = "mx:a", Domain = "d", Event = SessionEvent.Lost, Reply = new Reply(421, default, "enough"), Answered = answered };
+        site.Report(100, Lost(100, answered: 7), _now);
+        Assert.Equal(default, site.State.LastFailure);
+        site.Report(101, Lost(101, answered: 0), _now);
+        Assert.Equal(_now, site.State.LastFailure);
     }
 
     [Fact]

@@ -26,6 +26,8 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
 
     SiloAddress ILocalSiloDetails.GatewayAddress => SiloAddress;
 
+    private StillRows Rows => new(_time, StillRows.Usual);
+
     private readonly Channel<ClusterMembershipSnapshot> _updates = Channel.CreateUnbounded<ClusterMembershipSnapshot>();
 
     ClusterMembershipSnapshot IClusterMembershipService.CurrentSnapshot => throw new NotSupportedException();
@@ -48,7 +50,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
         await store.InitializeAsync(TimeSpan.Zero);
         var seen = new TaskCompletionSource<int>();
         store.Seen += (document, _) => seen.TrySetResult(document.Version);
@@ -66,7 +68,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
         await store.InitializeAsync(TimeSpan.Zero);
         await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress, Status = SiloStatus.Active }, 1)));
         Assert.True(standing.IsConfirmed);
@@ -93,7 +95,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
         await store.InitializeAsync(TimeSpan.Zero);
         var other = SiloAddress.FromParsableString("10.0.0.2:11111@5");
         await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = other, Status = SiloStatus.Active }, 1)));
@@ -113,7 +115,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
         var failing = new FailingDocuments();
         var log = new LogLines<StandingKeeper>();
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(new MembershipStore(failing, "mail", mayWrite: true, _time, new LogLines<MembershipStore>()), standing, standing, this, this, _time, log);
+        using var keeper = new StandingKeeper(new MembershipStore(failing, "mail", mayWrite: true, _time, new LogLines<MembershipStore>()), standing, standing, Rows, this, this, _time, log);
         for (var i = 0; i < 5; i++)
         {
             _time.Advance(TimeSpan.FromSeconds(3));
@@ -128,7 +130,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     public void Keeper_WhenTheGrainsAskAnotherStanding_DoesNotStart()
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
-        Assert.Throws<InvalidOperationException>(() => new StandingKeeper(store, new ClusterStanding(_time), new SoleStanding(), this, this, _time, new LogLines<StandingKeeper>()));
+        Assert.Throws<InvalidOperationException>(() => new StandingKeeper(store, new ClusterStanding(_time), new SoleStanding(), Rows, this, this, _time, new LogLines<StandingKeeper>()));
     }
 
     private sealed class FailingDocuments : IDocumentStore

@@ -10,7 +10,7 @@ public sealed class StillRowsTests
     private readonly Dictionary<string, DateTime> _alive = new() { ["own"] = default, ["other"] = default, ["third"] = default };
     private readonly StillRows _rows;
 
-    public StillRowsTests() => _rows = new StillRows(_time);
+    public StillRowsTests() => _rows = new StillRows(_time, StillRows.Usual);
 
     [Fact]
     public void See_OneThatHasStoodStillForTwoMinutes_IsNamed()
