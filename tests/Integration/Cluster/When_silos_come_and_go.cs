@@ -80,7 +80,9 @@ public sealed class When_silos_come_and_go(ITestOutputHelper output) : IAsyncLif
 
         // When it reaches the store again it learns of it, and ends.
         two.Mend();
-        await two.Ended.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        var mended = Stopwatch.StartNew();
+        await two.Ended.Task.WaitAsync(TimeSpan.FromSeconds(90));
+        output.WriteLine($"ended {mended.Elapsed.TotalSeconds:0.0} s after it reached the store again");
         Assert.False(two.Standing.IsConfirmed);
         Assert.True(one.Standing.IsConfirmed && three.Standing.IsConfirmed);
         Assert.Equal(Names(one, three), await ActiveAsync());
