@@ -159,8 +159,14 @@ internal sealed partial class DomainQueue
     /// <summary>Takes out what came to be leased while its message is being dropped.</summary>
     private List<QueueEntry> TakeWithheld(Predicate<QueueEntry> which)
     {
-        var taken = _withheld.FindAll(which);
-        _withheld.RemoveAll(taken.Contains);
+        var taken = new List<QueueEntry>();
+        // Asked once of each: it may depend on the time.
+        _withheld.RemoveAll(entry =>
+        {
+            if (!which(entry)) return false;
+            taken.Add(entry);
+            return true;
+        });
         return taken;
     }
 

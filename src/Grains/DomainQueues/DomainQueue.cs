@@ -97,6 +97,10 @@ internal sealed partial class DomainQueue
 
     private bool MayGrant => MayAct && _drops == 0 && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
 
+    /// <summary>When the index is to be read back from, by a clock that is settled.</summary>
+    private StoreTime ReadDue => StoreTime.Max(
+        StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause));
+
     /// <summary>When <see cref="Tick"/> has something to do next.</summary>
     public StoreTime NextTick
     {
@@ -109,7 +113,7 @@ internal sealed partial class DomainQueue
             if (_aging.TryPeek(out var a)) next = StoreTime.Min(next, a.At);
             if (!_pumping && _ops.Count > 0) next = StoreTime.Min(next, _indexRetryAt);
             if (!_pumping && _control is { Held: false })
-                next = StoreTime.Min(next, _seams.Clock.IsSettled ? StoreTime.Max(StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause)) : Now + TimeSpan.FromSeconds(1));
+                next = StoreTime.Min(next, _seams.Clock.IsSettled ? ReadDue : Now + TimeSpan.FromSeconds(1));
             if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
             if (!_sendingDemand && _demandDue < next) next = _demandDue;
             // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.

@@ -119,6 +119,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     public void Report(ulong id, SessionReport? report, StoreTime now)
     {
         if (!_permits.TryGetValue(id, out var permit)) return;
+        // The total is 0 from a worker of a version that did not tell it.
         if (report is not null) permit.Sent = Math.Max(permit.Sent + Math.Max(0, report.Messages), report.Answered);
         // Greeting alone does not end the doubling of pauses: some peers greet and then refuse.
         if (permit.Sent > 0 || report?.Event == SessionEvent.Dry) _level = 0;

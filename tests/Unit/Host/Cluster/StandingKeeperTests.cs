@@ -28,6 +28,8 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
 
     private StillRows Rows => new(_time, StillRows.Usual);
 
+    private StandingKeeper KeeperOf(MembershipStore store, ClusterStanding standing) => new(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
+
     private readonly Channel<ClusterMembershipSnapshot> _updates = Channel.CreateUnbounded<ClusterMembershipSnapshot>();
 
     ClusterMembershipSnapshot IClusterMembershipService.CurrentSnapshot => throw new NotSupportedException();
@@ -50,7 +52,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = KeeperOf(store, standing);
         await store.InitializeAsync(TimeSpan.Zero);
         var seen = new TaskCompletionSource<int>();
         store.Seen += (document, _) => seen.TrySetResult(document.Version);
@@ -68,7 +70,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = KeeperOf(store, standing);
         await store.InitializeAsync(TimeSpan.Zero);
         await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = SiloAddress, Status = SiloStatus.Active }, 1)));
         Assert.True(standing.IsConfirmed);
@@ -95,7 +97,7 @@ public sealed class StandingKeeperTests : ILocalSiloDetails, IClusterMembershipS
     {
         var store = new MembershipStore(_documents, "mail", mayWrite: true, _time, new LogLines<MembershipStore>());
         var standing = new ClusterStanding(_time);
-        using var keeper = new StandingKeeper(store, standing, standing, Rows, this, this, _time, new LogLines<StandingKeeper>());
+        using var keeper = KeeperOf(store, standing);
         await store.InitializeAsync(TimeSpan.Zero);
         var other = SiloAddress.FromParsableString("10.0.0.2:11111@5");
         await store.ChangeAsync(document => document.With(MembershipRow.From(new MembershipEntry { SiloAddress = other, Status = SiloStatus.Active }, 1)));
