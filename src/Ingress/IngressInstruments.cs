@@ -19,7 +19,7 @@ internal static class IngressInstruments
     public static readonly Counter TlsHandshakes = Metrics.CreateCounter("angarium_ingress_tls_handshakes_total", "TLS handshakes completed.");
     public static readonly Gauge GatheredMemory = Metrics.CreateGauge("angarium_ingress_gathered_memory_bytes", "Memory taken by content that is arriving.");
     public static readonly Gauge GatheredScratch = Metrics.CreateGauge("angarium_ingress_gathered_scratch_bytes", "Scratch file space taken by content that is arriving.");
-    public static readonly Gauge WorkingSet = Metrics.CreateGauge("angarium_ingress_working_set_bytes", "Memory in use as the process's control group counts it, without page cache that the kernel would give up.");
+    public static readonly Gauge WorkingSet = Metrics.CreateGauge("angarium_ingress_working_set_bytes", "Memory in use as the process's control group counts it, without page cache that the kernel would give up; of its heap, where that is nearer to its limit.");
     public static readonly Counter HandedOver = Metrics.CreateCounter("angarium_handover_recipients_total", "Recipients that their queues took right after the commit.");
     public static readonly Counter LeftToSweep = Metrics.CreateCounter("angarium_handover_left_to_sweep_total", "Recipients that no queue took right after the commit: the sweep offers them.");
     public static readonly Gauge Refused = Metrics.CreateGauge("angarium_handover_refused_recipients", "Recipients refused by full queues in the last ten minutes; above 100,000 new mail is answered 451.");

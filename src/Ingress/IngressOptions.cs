@@ -69,7 +69,7 @@ public sealed record IngressOptions : IValidates
     [Setting("Ingress:OverloadTimeout", "The same while four fifths of the connections or of the memory are taken.", Min = 1, Max = 86_400, Reloads = true)]
     public TimeSpan OverloadTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    [Setting("Ingress:MaxMemory", "Octets of content gathered in memory, over all connections; beyond, scratch files take it.", Min = 4_194_304, Max = 1e12)]
+    [Setting("Ingress:MaxMemory", "Octets of content gathered in memory, over all connections, but never more than half of what the runtime may use (in a container, of three quarters of its limit); from four fifths on scratch files take large messages.", Min = 4_194_304, Max = 1e12)]
     public long MaxMemory { get; init; } = 268_435_456;
 
     [Setting("Ingress:MaxScratch", "Octets of content gathered in scratch files under `Data`, over all connections; beyond: 452 4.3.1.", Min = 0, Max = 1e13)]

@@ -35,7 +35,7 @@ public static class IngressServices
         services.AddSingleton(provider =>
         {
             var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
-            return new GatherBudget(options.MaxMemory, options.MaxScratch);
+            return new GatherBudget(Math.Min(options.MaxMemory, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2), options.MaxScratch);
         });
         services.AddSingleton(provider =>
         {
@@ -43,7 +43,7 @@ public static class IngressServices
             return new ServerCertificate(options.TlsCertificate, options.TlsKey, provider.GetRequiredService<ILogger<ServerCertificate>>());
         });
         services.AddSingleton(provider => new MemoryGuard(
-            provider.GetRequiredService<ISettings<IngressOptions>>(), new WorkingSet().Read, static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true),
+            provider.GetRequiredService<ISettings<IngressOptions>>(), provider.GetRequiredService<GatherBudget>(), new WorkingSet().Read, static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<MemoryGuard>>()));
         services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<MemoryGuard>());
         services.AddSingleton<RelayPolicy>();

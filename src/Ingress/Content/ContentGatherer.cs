@@ -4,8 +4,8 @@ using Angarium.Spool.Packs;
 namespace Angarium.Ingress.Content;
 
 /// <summary>
-/// The content of one transaction while it arrives: up to <see cref="MaxInMemory"/> in one pooled buffer, beyond that in a scratch file behind a small
-/// window. Owned by its session, one thread at a time. Nothing survives a crash: the client saw no 250.
+/// The content of one transaction while it arrives: up to <see cref="MaxInMemory"/> in one pooled buffer, beyond that (while memory is tight, beyond a small window) in a scratch file
+/// behind a small window. Owned by its session, one thread at a time. Nothing survives a crash: the client saw no 250.
 /// </summary>
 internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
 {
@@ -114,7 +114,7 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
         // The pool hands out powers of two: what is reserved is what is taken.
         size = (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)size);
         var more = size - _reserved;
-        if (more > 0 && !_budget.TryTakeMemory(more)) return false;
+        if (more > 0 && (size > ScratchWindow && _budget.IsTight || !_budget.TryTakeMemory(more))) return false;
         var larger = ArrayPool<byte>.Shared.Rent(size);
         _buffer.AsSpan(0, _count).CopyTo(larger);
         if (_buffer.Length > 0) ArrayPool<byte>.Shared.Return(_buffer);

@@ -9,8 +9,11 @@ internal sealed class GatherBudget(long memory, long scratch)
 
     public long Scratch => Volatile.Read(ref _scratch);
 
-    /// <summary>Four fifths of the memory are taken.</summary>
+    /// <summary>Four fifths of the memory are taken: large messages gather on disk, so that the rest is left to begin others with.</summary>
     public bool IsTight => Memory > memory / 5 * 4;
+
+    /// <summary>Nothing is left to begin many more with.</summary>
+    public bool IsFull => Memory > memory / 16 * 15;
 
     public bool TryTakeMemory(long octets) => TryTake(ref _memory, memory, octets);
 

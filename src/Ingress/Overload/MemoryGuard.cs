@@ -1,5 +1,6 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Ingress.Content;
 using Angarium.Mail;
 using Angarium.Mail.Status;
 using Microsoft.Extensions.Logging;
@@ -7,10 +8,10 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Ingress.Overload;
 
 /// <summary>
-/// Refuses new mail and new connections before the process's memory runs out, and takes them again by itself once it is below. Measured at most once a second; before it refuses, it
+/// Refuses new mail and new connections before the process's memory runs out, or the memory for content that arrives, and takes them again by itself once it is below. Measured at most once a second; before it refuses, it
 /// collects garbage, so that it never refuses for what nobody holds: once in ten seconds, and more rarely for as long as that does not help. Any thread; nothing survives a crash, and nothing needs to.
 /// </summary>
-internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Func<MemoryUse> measure, Action collect, TimeProvider time, ILogger<MemoryGuard> log) : IAdmission
+internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, GatherBudget content, Func<MemoryUse> measure, Action collect, TimeProvider time, ILogger<MemoryGuard> log) : IAdmission
 {
     public static readonly Reply Postponed = new(451, MailStatus.NotAccepting, "Too busy now, try again later");
     public static readonly Reply Busy = new(421, MailStatus.NotAccepting, "Too busy now, try again later");
@@ -66,10 +67,11 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Fu
             _pause = isOver ? TimeSpan.FromTicks(Math.Min(2 * _pause.Ticks, s_collectAtLeastEvery.Ticks)) : s_collectEvery;
         }
 
+        isOver |= _isTight ? content.IsTight : content.IsFull;
         IngressInstruments.WorkingSet.Set(use.Used);
         if (isOver == _isTight) return;
         _isTight = isOver;
-        if (isOver) LogTight(log, use.Used >> 20, use.Limit >> 20);
+        if (isOver) LogTight(log, use.Used >> 20, use.Limit >> 20, content.Memory >> 20);
         else LogEased(log, use.Used >> 20, use.Limit >> 20);
     }
 
@@ -79,8 +81,8 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Fu
         return (use, use.Limit > 0 && use.Used > use.Limit * threshold);
     }
 
-    [LoggerMessage(3060, LogLevel.Warning, "Memory is short: {Used} MiB of {Limit} MiB; new mail is answered 451 and new connections 421 until it is not")]
-    private static partial void LogTight(ILogger logger, long used, long limit);
+    [LoggerMessage(3060, LogLevel.Warning, "Memory is short: {Used} MiB of {Limit} MiB, {Content} MiB of content that is arriving; new mail is answered 451 and new connections 421 until it is not")]
+    private static partial void LogTight(ILogger logger, long used, long limit, long content);
 
     [LoggerMessage(3061, LogLevel.Information, "Memory is no longer short: {Used} MiB of {Limit} MiB; mail is taken again")]
     private static partial void LogEased(ILogger logger, long used, long limit);

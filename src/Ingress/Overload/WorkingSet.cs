@@ -7,14 +7,21 @@ internal readonly record struct MemoryUse(long Used, long Limit);
 
 /// <summary>
 /// The memory of this process as the kernel judges it: the tightest limit of its control groups and the working set beneath it, without what the kernel would simply give up (a page cache that is
-/// counted in makes a relay refuse mail for nothing); without a limit, its resident set and the machine's memory. Any thread; no state.
+/// counted in makes a relay refuse mail for nothing); without a limit, its resident set and the machine's memory. And the heap as the runtime judges it. Any thread; no state.
 /// </summary>
 internal sealed class WorkingSet(string proc = "/proc/self/cgroup", string root = "/sys/fs/cgroup")
 {
     /// <summary>What version 1 of control groups says for "none", rounded down.</summary>
     private const long NoLimit = 1L << 60;
 
-    public MemoryUse Read() => ReadGroups() ?? new MemoryUse(Environment.WorkingSet, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+    /// <summary>Whichever is nearer to its limit: the process, or the runtime's heap, which in a container may have three quarters of what the process has.</summary>
+    public MemoryUse Read()
+    {
+        var mayHave = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        var heap = new MemoryUse(GC.GetTotalMemory(forceFullCollection: false), mayHave);
+        var process = ReadGroups() ?? new MemoryUse(Environment.WorkingSet, mayHave);
+        return (double)heap.Used / heap.Limit > (double)process.Used / process.Limit ? heap : process;
+    }
 
     private MemoryUse? ReadGroups()
     {

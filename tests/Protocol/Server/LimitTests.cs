@@ -274,6 +274,19 @@ public sealed class LimitTests : IDisposable
         Assert.Equal([$"<> b@example.org ({Lines * line.Length} octets)"], server.Committed);
     }
 
+    [Fact]
+    public async Task Content_WhileFourFifthsOfTheMemoryAreTaken_GathersOnDiskSooner()
+    {
+        var (client, session, server) = Connect(ServerUnderTest.Options with { MaxMemory = 4 << 20 }, scratch: new TestScratch(_folder.FullName));
+        Assert.True(server.Budget.TryTakeMemory((4 << 20) / 5 * 4 + 1));
+        await client.DoAsync(Stop, [.. Hello, .. Data, "REPEAT 20000 1234567890123"]);
+        Assert.True(server.Budget.Scratch > 128 << 10, $"{server.Budget.Scratch} octets of scratch");
+        await client.DoAsync(Stop, "C: .", "S* 250", "C: QUIT", "S* 221", "CLOSED");
+        server.Budget.ReturnMemory((4 << 20) / 5 * 4 + 1);
+        await EndsAsync(session, server);
+        Assert.Equal(["<> b@example.org (300000 octets)"], server.Committed);
+    }
+
     [Theory]
     [InlineData(0, true, true)]
     [InlineData(2_000_000, true, true)]

@@ -1,5 +1,6 @@
 using Angarium.Contracts.Configuration;
 using Angarium.Ingress;
+using Angarium.Ingress.Content;
 using Angarium.Ingress.Overload;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -10,6 +11,7 @@ namespace Angarium.Unit.Ingress;
 public sealed class MemoryGuardTests
 {
     private readonly FakeTimeProvider _time = new();
+    private readonly GatherBudget _content = new(1_600, 0);
     private long _used;
     private int _measured, _collected;
     private long _freedByCollection;
@@ -48,7 +50,22 @@ public sealed class MemoryGuardTests
         Assert.Equal(1, _measured);
     }
 
-    private MemoryGuard Guard() => new(new FixedSettings<IngressOptions>(new IngressOptions()), Measure, Collect, _time, NullLogger<MemoryGuard>.Instance);
+    [Fact]
+    public void Refusal_ContentFillsItsMemory_UntilAFifthIsFree()
+    {
+        var guard = Guard();
+        Assert.True(_content.TryTakeMemory(1_500));
+        Assert.Null(Ask(guard, 100));
+        Assert.True(_content.TryTakeMemory(1));
+        Assert.Equal(451, Ask(guard, 100)!.Code);
+        _content.ReturnMemory(220);
+        Assert.Equal(451, Ask(guard, 100)!.Code);
+        _content.ReturnMemory(1);
+        Assert.Null(Ask(guard, 100));
+        Assert.Equal(0, _collected);
+    }
+
+    private MemoryGuard Guard() => new(new FixedSettings<IngressOptions>(new IngressOptions()), _content, Measure, Collect, _time, NullLogger<MemoryGuard>.Instance);
 
     private Angarium.Mail.Reply? Ask(MemoryGuard guard, long used)
     {
