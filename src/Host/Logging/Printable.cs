@@ -9,7 +9,8 @@ internal static class Printable
     /// <summary>LF becomes a space; other controls, invisible format characters and lone surrogates become `\uXXXX`.</summary>
     public static string Line(string text)
     {
-        var at = 0;
+        var at = text.AsSpan().IndexOfAnyExceptInRange(' ', '~');
+        if (at < 0) return text;
         while (at < text.Length && !IsUnsafe(text[at])) at++;
         if (at == text.Length) return text;
         var safe = new StringBuilder(text, 0, at, text.Length + 16);

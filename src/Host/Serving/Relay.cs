@@ -56,17 +56,18 @@ internal sealed class Relay
     {
         var options = live.Of<RelayOptions>().Current;
         var logging = new RelayLogging(live.Of<RelayOptions>());
-        var loggers = LoggerFactory.Create(logging.Configure);
-        ControlSocket.MakeFilesPrivate();
-        var plan = new ProcessPlan(options, live.Of<ClusterSettings>().Current);
-        var stores = await OpenStores.OpenAsync(plan, live.Of<StoreSettings>().Current, loggers, cancellationToken);
+        OpenStores? stores = null;
         try
         {
-            return Build(plan, sources, live, stores, logging, loggers);
+            ControlSocket.MakeFilesPrivate();
+            var plan = new ProcessPlan(options, live.Of<ClusterSettings>().Current);
+            stores = await OpenStores.OpenAsync(plan, live.Of<StoreSettings>().Current, logging.Loggers, cancellationToken);
+            return Build(plan, sources, live, stores, logging);
         }
         catch
         {
-            await stores.DisposeAsync();
+            if (stores is not null) await stores.DisposeAsync();
+            logging.Dispose();
             throw;
         }
     }
@@ -97,14 +98,15 @@ internal sealed class Relay
     {
         await _app.DisposeAsync();
         await _stores.DisposeAsync();
+        _logging.Dispose();
     }
 
-    private static Relay Build(ProcessPlan plan, SettingSources sources, LiveSettings live, OpenStores stores, RelayLogging logging, ILoggerFactory loggers)
+    private static Relay Build(ProcessPlan plan, SettingSources sources, LiveSettings live, OpenStores stores, RelayLogging logging)
     {
         var options = plan.Options;
         var ingress = live.Of<IngressOptions>().Current;
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = sources.Development ? Environments.Development : Environments.Production });
-        builder.Services.Replace(ServiceDescriptor.Singleton(loggers));
+        builder.Services.Replace(ServiceDescriptor.Singleton(logging.Loggers));
         builder.Services.AddSingleton(TimeProvider.System);
         RoutingServiceCollectionExtensions.AddRouting(builder.Services);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout);
@@ -127,7 +129,8 @@ internal sealed class Relay
 
         var listeners = new Listeners();
         var sink = new SinkStore(options.SinkMessages, options.SinkOctets, TimeProvider.System);
-        builder.WebHost.UseKestrelCore().UseSockets(sockets => sockets.Backlog = 1_024).ConfigureKestrel(kestrel =>
+        // Sessions run where their octets arrive, without a hop to another thread: none of them blocks.
+        builder.WebHost.UseKestrelCore().UseSockets(sockets => (sockets.Backlog, sockets.UnsafePreferInlineScheduling) = (1_024, true)).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBody;

@@ -1,5 +1,6 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Angarium.Host.Logging;
 
@@ -9,10 +10,49 @@ public sealed class LoggingTests
 {
     private static string Write(string message, Exception? exception = null)
     {
-        using var written = new StringWriter();
+        using var written = new MemoryStream();
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 3, 4, 5, 6, 7, 89, TimeSpan.Zero));
-        new LineFormatter(time).Write(new LogEntry<string>(LogLevel.Warning, "Angarium.X", new EventId(42), message, exception, (state, _) => state), null, written);
-        return written.ToString();
+        using (var provider = new LineLoggerProvider(written, time))
+            provider.CreateLogger("Angarium.X").Log(LogLevel.Warning, new EventId(42), message, exception, (state, _) => state);
+        return Encoding.UTF8.GetString(written.ToArray());
+    }
+
+    [Fact]
+    public async Task Write_OfMany_IsEachLineOnceInTheOrderOfItsWriter()
+    {
+        const int Lines = 5_000;
+        using var written = new MemoryStream();
+        using (var provider = new LineLoggerProvider(written, TimeProvider.System))
+        {
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(() =>
+            {
+                var log = provider.CreateLogger(writer.ToString(CultureInfo.InvariantCulture));
+                for (var i = 0; i < Lines; i++) log.Log(LogLevel.Information, default, i, null, (state, _) => state.ToString(CultureInfo.InvariantCulture));
+            })));
+        }
+
+        var lines = Encoding.UTF8.GetString(written.ToArray()).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(' ')).ToLookup(l => l[^2], l => int.Parse(l[^1], CultureInfo.InvariantCulture));
+        Assert.Equal(4, lines.Count);
+        foreach (var writer in lines) Assert.Equal(Enumerable.Range(0, Lines), writer);
+    }
+
+    [Fact]
+    public void Write_WhileTheStreamTakesNothing_WaitsAtItsBound()
+    {
+        using var stream = new StuckStream();
+        using var writer = new LogWriter(stream);
+        var line = new string('x', 1 << 20);
+        var wrote = 0;
+        var client = new Thread(() =>
+        {
+            for (; wrote < 20; wrote++) writer.Write(line, "", "");
+        });
+        client.Start();
+        stream.Entered.Wait(TestContext.Current.CancellationToken);
+        Assert.False(client.Join(TimeSpan.FromMilliseconds(200)));
+        Assert.InRange(Volatile.Read(ref wrote), 4, 9);
+        stream.Free.Set();
+        Assert.True(client.Join(TimeSpan.FromSeconds(30)));
     }
 
     [Fact]
@@ -41,4 +81,26 @@ public sealed class LoggingTests
 
     [Fact]
     public void Line_LoneSurrogate_IsEscaped() => Assert.Equal("lone \\uD800 and \\uDC00", Printable.Line("lone \ud800 and \udc00"));
+
+    /// <summary>A log that nobody reads until it is freed.</summary>
+    private sealed class StuckStream : MemoryStream
+    {
+        public ManualResetEventSlim Entered { get; } = new();
+
+        public ManualResetEventSlim Free { get; } = new();
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            Entered.Set();
+            Free.Wait();
+            base.Write(buffer);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            Entered.Dispose();
+            Free.Dispose();
+            base.Dispose(disposing);
+        }
+    }
 }
