@@ -4,7 +4,7 @@ using Angarium.Simulation.World;
 
 namespace Angarium.Simulation;
 
-/// <summary>Each clause of the rules is left out on purpose, and its pinned seed notices. ANGARIUM_FIND_PINS=N looks among the first N seeds for new pins and prints them.</summary>
+/// <summary>Each clause of the rules is left out on purpose, and its pinned seed notices. ANGARIUM_FIND_PINS=N looks among N seeds, from ANGARIUM_FIRST_SEED (1) on, for new pins and prints them.</summary>
 public class ClauseTests(ITestOutputHelper output)
 {
     public static TheoryData<string> Pinned => new(Pins.Seeds.Keys.Select(b => b.ToString()));
@@ -44,11 +44,12 @@ public class ClauseTests(ITestOutputHelper output)
         }
 
         var found = new StringBuilder("\n");
+        var first = int.Parse(Environment.GetEnvironmentVariable("ANGARIUM_FIRST_SEED") ?? "1", CultureInfo.InvariantCulture);
         var only = Environment.GetEnvironmentVariable("ANGARIUM_CLAUSES")?.Split(',');
         foreach (var breaks in Enum.GetValues<Breaks>().Where(b => b != Breaks.None && (only is null || only.Contains(b.ToString()))))
         {
             var others = new List<string>();
-            var seed = Enumerable.Range(1, int.Parse(asked, CultureInfo.InvariantCulture)).FirstOrDefault(s => Notices(s, breaks, others));
+            var seed = Enumerable.Range(first, int.Parse(asked, CultureInfo.InvariantCulture)).FirstOrDefault(s => Notices(s, breaks, others));
             found.AppendLine(seed == 0
                 ? $"        // {breaks}: none{string.Concat(others.GroupBy(o => o).Select(o => $"; {o.Key} ({o.Count()})"))}"
                 : $"        [Breaks.{breaks}] = {seed}, // {SimulationTests.Replay(seed, breaks, breaks).Account.Wrongs[0].Split('\n')[0]}");

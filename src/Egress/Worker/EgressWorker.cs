@@ -123,8 +123,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         string? reason;
         try
         {
-            // No call runs on the loop's turn.
-            await Task.Yield();
+            // On the loop's turn, so that of two polls the later one leaves later too: the pool refuses the one that was overtaken, and what it reports would come a second late.
             var answer = await context.Gateway.PollAsync(request);
             // Two activations of the pool may each be sure of itself: the one that claimed it last gives the orders (design rule 21).
             if (answer.Accepted && IsNewest(answer.Claim))
@@ -134,8 +133,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
                 isHeard = true;
                 if (!draining) context.MayAsk = true;
                 foreach (var order in answer.Orders) Follow(order);
-                // A pool that neither orders nor holds the poll must not make a tight loop.
-                if (leaving || answer.Orders.Length + sending.Length > 0 || context.Time.GetElapsedTime(began) > Breath) return true;
+                // A pool that neither orders nor holds the poll must not make a tight loop; one that has the next poll already answers this one in its place.
+                if (leaving || answer.Orders.Length + sending.Length > 0 || Volatile.Read(ref number) != request.Number || context.Time.GetElapsedTime(began) > Breath) return true;
                 reason = null;
             }
             else

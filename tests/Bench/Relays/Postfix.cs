@@ -52,6 +52,7 @@ internal sealed partial class Postfix : IRelay
             default_destination_concurrency_limit = 20
             minimal_backoff_time = 5s
             queue_run_delay = 5s
+            message_size_limit = 20971520
 
             """);
         // The distribution's own table of services, without chroots, its SMTP listener moved.
