@@ -10,6 +10,7 @@ internal sealed partial class Postfix : IRelay
 {
     private string etc = "";
     private int master;
+    private bool started;
 
     public string Name => "postfix";
 
@@ -62,6 +63,7 @@ internal sealed partial class Postfix : IRelay
         await File.WriteAllLinesAsync(Path.Combine(etc, "master.cf"), services);
         if (File.Exists("/etc/postfix/dynamicmaps.cf")) File.Copy("/etc/postfix/dynamicmaps.cf", Path.Combine(etc, "dynamicmaps.cf"), overwrite: true);
         await RunAsync(Tools.Path("postfix"), "-c", etc, "start");
+        started = true;
         // It holds a lock on that file, which the framework would heed.
         master = int.Parse(await RunAsync("cat", Path.Combine(queue, "pid", "master.pid")), CultureInfo.InvariantCulture);
         await Ready.ListensAsync(Port);
@@ -71,8 +73,8 @@ internal sealed partial class Postfix : IRelay
 
     public async ValueTask DisposeAsync()
     {
-        if (master == 0) return;
-        master = 0;
+        if (!started) return;
+        (started, master) = (false, 0);
         await RunAsync(Tools.Path("postfix"), "-c", etc, "abort");
     }
 

@@ -30,8 +30,16 @@ internal sealed class RelayProcess : IAsyncDisposable
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(all));
         // Its log goes to a file, as a supervisor would have it.
         var process = new Child("sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", Path.Combine(folder, "log"), executable ?? s_executable, "serve", "--config", config], new Dictionary<string, string> { ["DOTNET_ENVIRONMENT"] = "Production" });
-        await Ready.AnswersAsync(new Uri($"http://127.0.0.1:{adminPort}/readyz"), process);
-        return new RelayProcess(process, adminPort);
+        try
+        {
+            await Ready.AnswersAsync(new Uri($"http://127.0.0.1:{adminPort}/readyz"), process);
+            return new RelayProcess(process, adminPort);
+        }
+        catch
+        {
+            process.Dispose();
+            throw;
+        }
     }
 
     /// <summary>One of the executable's own commands.</summary>

@@ -72,7 +72,7 @@ internal sealed class Beside(bool isSlow, BenchOptions options)
         await MachineUse.WhenQuietAsync();
     }
 
-    /// <summary>More than 20 connections carry to a receiver that takes 5 s for a message.</summary>
+    /// <summary>Ten messages a second, of which 20 connections carry four: the receiver takes 5 s for each.</summary>
     private static async Task SlowlyAsync(int port, CancellationToken stop)
     {
         try
