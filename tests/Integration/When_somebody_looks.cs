@@ -29,6 +29,24 @@ public sealed class When_somebody_looks
         }
     }
 
+    /// <summary>Egress keeps the connection of the last delivery, and the sink that it leads to stops before egress does: neither waits for the other.</summary>
+    [Fact]
+    public async Task Should_stop_while_egress_holds_a_connection_to_the_sink()
+    {
+        var port = Ports.Free();
+        await using var relay = await new Relay(new()
+        {
+            ["Sink:Listen"] = $"127.0.0.1:{port}", ["Egress:NextHop"] = $"127.0.0.1:{port}", ["Egress:Site:Idle"] = "2m",
+        }).StartAsync();
+        using var client = await Client.ConnectAsync(relay.SmtpPort);
+        await client.ReplyAsync();
+        await client.CommandAsync("EHLO client.test");
+        Assert.StartsWith("250", await client.TransactionAsync("a@sender.test", ["b@one.test"], "Subject: x\r\n\r\nx\r\n"));
+        await relay.Process!.LineAsync(l => l.Contains(" Delivered message=", StringComparison.Ordinal), TimeSpan.FromSeconds(30), "delivery");
+        Assert.Equal(0, await relay.StopAsync(seconds: 30));
+        Assert.Contains("0 leases unreported", relay.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Should_find_the_metrics_where_the_traffic_left_them()
     {

@@ -2,12 +2,14 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 
 namespace Angarium.Host.Sink;
 
 /// <summary>
 /// The bundled sink's side of SMTP: takes whatever it is given and keeps it in the <see cref="SinkStore"/>. For development only: it knows no TLS and refuses
-/// no recipient. One session a connection, on the pool; nothing survives the process.
+/// no recipient. One session a connection, on the pool; a session between two messages ends with 421 as the process stops, or egress, which keeps
+/// connections and stops after the sink, would hold it up. Nothing survives the process.
 /// </summary>
 internal sealed class SinkConnectionHandler(SinkStore store, string hostname) : ConnectionHandler
 {
@@ -19,9 +21,11 @@ internal sealed class SinkConnectionHandler(SinkStore store, string hostname) : 
     public override async Task OnConnectedAsync(ConnectionContext connection)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
+        var closing = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? CancellationToken.None;
+        await using var wake = closing.Register(connection.Transport.Input.CancelPendingRead);
         try
         {
-            await new Session(store, hostname, connection.Transport, ended).RunAsync();
+            await new Session(store, hostname, connection.Transport, ended, closing).RunAsync();
         }
         catch (Exception e) when (e is OperationCanceledException or IOException or ConnectionResetException)
         {
@@ -29,7 +33,7 @@ internal sealed class SinkConnectionHandler(SinkStore store, string hostname) : 
         }
     }
 
-    private sealed class Session(SinkStore store, string hostname, IDuplexPipe pipe, CancellationTokenSource ended)
+    private sealed class Session(SinkStore store, string hostname, IDuplexPipe pipe, CancellationTokenSource ended, CancellationToken closing)
     {
         private static readonly byte[] s_endOfData = "\r\n.\r\n"u8.ToArray();
         private string _client = "";
@@ -52,6 +56,12 @@ internal sealed class SinkConnectionHandler(SinkStore store, string hostname) : 
         {
             while (true)
             {
+                if (closing.IsCancellationRequested && _reversePath is null)
+                {
+                    Reply($"421 4.3.2 {hostname} is stopping");
+                    return null;
+                }
+
                 if (!pipe.Input.TryRead(out var read)) read = await ReadAsync();
                 var buffer = read.Buffer;
                 var complete = TryTakeLine(ref buffer, out var line);
