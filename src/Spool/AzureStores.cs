@@ -32,10 +32,12 @@ public sealed partial class AzureStores : RelayStores
     private AzureStores(
         AzureContainers containers, MeasuredStoreClock clock, StoreRights rights, ScratchFolder? scratch, SpoolOptions options, TimeProvider time, ILoggerFactory loggers)
         : base(
-            rights, new AzurePackStore(containers["spool"], containers["moved"], time, loggers.CreateLogger<AzurePackStore>()),
+            rights, Nearby(new AzurePackStore(containers["spool"], containers["moved"], time, loggers.CreateLogger<AzurePackStore>()), options.Cache, time),
             containers["ledger"] is { } ledger ? new AzureLedgerStore(ledger, loggers.CreateLogger<AzureLedgerStore>()) : null, new AzureDocumentStore(containers["ledger"], containers["cluster"], containers["private"]),
             clock, scratch, options, options.Spacing ?? DefaultSpacing, time, loggers) =>
         (_containers, _clock) = (containers, clock);
+
+    private static IPackStore Nearby(IPackStore packs, long cache, TimeProvider time) => cache > 0 ? new NearbyReads(packs, cache, time) : packs;
 
     /// <summary>Opens the stores; with all rights the containers are made.</summary>
     /// <param name="dataFolder">Where scratch files gather.</param>

@@ -20,6 +20,7 @@ public abstract class RelayStores : IAsyncDisposable
     private readonly SpoolReader _reader;
     private readonly PackWriter? _writer;
     private readonly PackMover? _mover;
+    private readonly TimeSpan _spacing;
     private readonly TimeProvider _time;
     private readonly ILoggerFactory _loggers;
 
@@ -28,7 +29,7 @@ public abstract class RelayStores : IAsyncDisposable
         StoreRights rights, IPackStore packs, ILedgerStore? ledger, IDocumentStore documents, IStoreClock clock, IScratchFolder? scratch, SpoolOptions options, TimeSpan spacing, TimeProvider time,
         ILoggerFactory loggers)
     {
-        (_rights, _packs, _ledger, _documents, Clock, _scratch, _time, _loggers) = (rights, packs, ledger, documents, clock, scratch, time, loggers);
+        (_rights, _packs, _ledger, _documents, Clock, _scratch, _spacing, _time, _loggers) = (rights, packs, ledger, documents, clock, scratch, spacing, time, loggers);
         var cache = new PackCache(options.Cache);
         _reader = new SpoolReader(packs, cache, loggers.CreateLogger<SpoolReader>());
         if (Has(StoreRights.Create)) _writer = new PackWriter(packs, cache, clock, time, spacing, loggers.CreateLogger<PackWriter>());
@@ -57,7 +58,7 @@ public abstract class RelayStores : IAsyncDisposable
     /// <param name="silo">The identity of this silo's life, by which others see that it is dead; null = this process is alone.</param>
     /// <param name="isMember">Looks whether this silo is a member now.</param>
     public LedgerWriter CreateLedger(Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable, Func<string>? silo = null, Func<Task<bool>>? isMember = null) =>
-        new(Need(StoreRights.All, _ledger, "append to the ledger", "grains"), _documents, Clock, _time, _loggers.CreateLogger<LedgerWriter>(), onDurable, silo: silo, isMember: isMember);
+        new(Need(StoreRights.All, _ledger, "append to the ledger", "grains"), _documents, Clock, _time, _loggers.CreateLogger<LedgerWriter>(), onDurable, silo: silo, isMember: isMember, spacing: _spacing);
 
     public async ValueTask DisposeAsync()
     {

@@ -16,6 +16,9 @@ internal static class SpoolInstruments
     public static readonly Counter LedgerAppends = Metrics.CreateCounter("angarium_ledger_appends_total", "Appends made durable in the ledger.");
     public static readonly Counter LedgerRecords = Metrics.CreateCounter("angarium_ledger_records_total", "Records made durable in the ledger.");
     public static readonly Counter LedgerFailures = Metrics.CreateCounter("angarium_ledger_failures_total", "Appends to the ledger that failed.");
+    public static readonly Counter StorageRequests = Metrics.CreateCounter(
+        "angarium_storage_requests_total", "Requests to blob storage, repeated ones too, by container, by operation (write = create or append, read, list, delete) and by class of the answer (none = there was none).",
+        "container", "operation", "answer");
     public static readonly Gauge FreeBytes = Metrics.CreateGauge("angarium_spool_free_bytes", "Free octets of the file system under Data.");
     public static readonly Gauge Packs = Metrics.CreateGauge("angarium_spool_packs", "Packs that exist.");
 

@@ -11,6 +11,8 @@ switch (args)
         return await Beside.RunAsync(args[1] == "slow", rest);
     case ["latency", .. var rest]:
         return await Latency.RunAsync(rest);
+    case ["storage", .. var rest]:
+        return await StorageCost.RunAsync(rest);
     case ["micro", .. var rest]:
         return MicroRun.Run(rest);
     case ["shapes"]:

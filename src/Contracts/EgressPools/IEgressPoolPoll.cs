@@ -147,4 +147,7 @@ public sealed record PollAnswer
 
     /// <summary>The number of the pool's activation: rises with each that follows another.</summary>
     [Id(2)] public long Claim { get; init; }
+
+    /// <summary>Not accepted, because a later poll of the worker came first: what it reported is to come again, at once.</summary>
+    [Id(3)] public bool Overtaken { get; init; }
 }

@@ -38,7 +38,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
     private FeedState state;
     private TaskCompletionSource? changed;
     private TaskCompletionSource? settled;
-    private bool calling, isDry, hurried, settling;
+    private bool calling, asking, isDry, hurried, settling;
     private long outboxSince, askNotBefore, lastStart;
     private int number, budget, taken, appetite = 2;
 
@@ -46,7 +46,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
     {
         Open,
 
-        /// <summary>Carries what is granted, asks for no more.</summary>
+        /// <summary>Carries what is granted or was asked for, asks for no more.</summary>
         Finishing,
 
         /// <summary>Returns what is granted.</summary>
@@ -176,8 +176,9 @@ internal sealed partial class DomainFeed : ITransactionFeed
                     taken++;
                     Call();
                 }
-                else if (state != FeedState.Open || taken >= budget || (isDry && !calling))
+                else if (state == FeedState.Stopped || taken >= budget || (state == FeedState.Finishing ? !asking : isDry && !calling))
                 {
+                    // What was asked for is carried: given back it would wait for as long as what an activation reads back (design rules 15 and 16).
                     return null;
                 }
                 else
@@ -398,6 +399,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
 
         hurried = false;
         calling = true;
+        asking = want > 0;
         var sending = outbox.ToArray();
         outbox.Clear();
         var request = new ExchangeRequest
@@ -440,7 +442,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
             {
                 lock (gate)
                 {
-                    calling = false;
+                    (calling, asking) = (false, false);
                     Wake();
                     settled?.TrySetResult();
                 }
@@ -465,7 +467,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
         foreach (var held in grants) context.Leases.Add(held);
         lock (gate)
         {
-            calling = false;
+            (calling, asking) = (false, false);
             if (!acknowledged)
             {
                 if (outbox.Count == 0) outboxSince = context.Time.GetTimestamp();

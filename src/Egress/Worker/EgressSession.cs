@@ -16,6 +16,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     /// <summary>For a transaction under way when it is told to close: each step of it has a limit, and a peer that is slow in each could keep what others wait for for hours.</summary>
     private static readonly TimeSpan LastTransaction = TimeSpan.FromMinutes(10);
 
+    /// <summary>Messages of one domain that are no reason to wait for more of it.</summary>
+    private const int Little = 4;
+
     private readonly Channel<SessionOrder> orders = Channel.CreateBounded<SessionOrder>(
         new BoundedChannelOptions(4) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
@@ -44,8 +47,12 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             return;
         }
 
-        orders.Writer.TryWrite(next);
-        lock (gate) feed?.Finish();
+        // Together: the feed that begins with this order is not the one that it ends.
+        lock (gate)
+        {
+            feed?.Finish();
+            orders.Writer.TryWrite(next);
+        }
     }
 
     /// <summary>Ends between transactions, the one under way within ten minutes (or Egress:DrainTimeout, if that is longer) and the time that large content has; what was not begun is returned.</summary>
@@ -172,13 +179,16 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         var left = order.MaxMessages;
         var idle = order.Idle;
         var spacing = order.Spacing;
+        string? last = null;
         while (true)
         {
             var current = Begin(Domain, left, spacing, feeds);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
+            // Where it is sent again and again, or there was much, there may be more by the time that the last outcome is acknowledged. A domain that had little is left at once.
             do ended = await session.CarryAsync(current);
-            while (ended is null && current.AskOnceMore());
+            while (ended is null && (Domain == last || current.Taken > Little) && current.AskOnceMore());
+            last = Domain;
             End(current, feeds);
             if (ended is { } verdict)
             {
@@ -237,6 +247,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             feed = begun;
             if (closing) begun.Stop();
+            else if (orders.Reader.TryPeek(out _)) begun.Finish();
         }
 
         return begun;

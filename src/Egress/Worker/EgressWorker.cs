@@ -123,8 +123,16 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         string? reason;
         try
         {
-            // On the loop's turn, so that of two polls the later one leaves later too: the pool refuses the one that was overtaken, and what it reports would come a second late.
+            // On the loop's turn, so that of two polls the later one leaves later too: what one reports that is overtaken has to come again.
             var answer = await context.Gateway.PollAsync(request);
+            if (answer.Overtaken)
+            {
+                // The network turned two polls round: what this one told goes with the next, and nobody waits for it.
+                lock (reports) reports.InsertRange(0, sending);
+                if (sending.Length > 0) reported.Writer.TryWrite(0);
+                return false;
+            }
+
             // Two activations of the pool may each be sure of itself: the one that claimed it last gives the orders (design rule 21).
             if (answer.Accepted && IsNewest(answer.Claim))
             {

@@ -12,7 +12,8 @@ namespace Angarium.Grains.Control;
 /// <summary>
 /// What operators ordered for a domain, as one document each, `control/` and a hash of the domain (no name contains text from an envelope). Changes are made by
 /// compare-and-swap, so two at once both count; a document that is not there means that nothing was ordered. In a cluster each change is also entered in `control/changes`, which every silo
-/// looks at every ten seconds: so an order reaches whatever activations there are. Any thread; in memory is only what was heard of changes.
+/// looks at every ten seconds: so an order reaches whatever activations there are. Few domains have a document: a silo knows of which, and an activation that is new asks only whether
+/// something was changed since, together with all that ask at the time. Any thread; in memory is only what was heard and listed.
 /// </summary>
 internal sealed class ControlDocuments(IDocumentStore documents, IStanding standing) : IControlDocuments
 {
@@ -27,11 +28,23 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
     private const int MaxChanges = 500;
 
     private const int MaxHeard = 10_000;
-    private const string Changes = "control/changes";
+
+    /// <summary>Names that are kept; where there are more, every domain's document is asked for.</summary>
+    private const int MaxNames = 100_000;
+
+    private const string Prefix = "control/";
+    private const string Changes = Prefix + "changes";
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, long> _heard = [];
+
+    /// <summary>Of the documents that there are, or were; null = not listed yet, or too many.</summary>
+    private HashSet<string>? _names;
     private long _versions, _floor;
+
+    /// <summary>The last look that was asked for, and whether it has begun: what is asked until then goes with it.</summary>
+    private Task _look = Task.CompletedTask;
+    private bool _hasBegun = true;
     private string? _changesTag;
     private long? _seen;
 
@@ -40,23 +53,30 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         lock (_gate) return _heard.GetValueOrDefault(domain, _floor);
     }
 
-    /// <summary>Looks at what others have changed. One call at a time.</summary>
-    public async Task HearAsync(CancellationToken cancellationToken)
+    /// <summary>Looks at what others have changed up to this call. One look serves all who asked before it began.</summary>
+    public Task HearAsync(CancellationToken cancellationToken)
     {
-        var (hasChanged, document) = await documents.ReadIfChangedAsync(Changes, _changesTag, cancellationToken);
-        if (!hasChanged && _seen is not null) return;
-        var changes = Read(Changes, document, StoredJson.Default.ChangeList) ?? new ChangeList(Format, 0, []);
         lock (_gate)
         {
-            var first = changes.Count - changes.Domains.Length;
-            if (_seen is not { } seen || seen < first || seen > changes.Count) Forget();
-            else foreach (var domain in changes.Domains.Skip((int)(seen - first))) Heard(domain);
-            (_seen, _changesTag) = (changes.Count, document?.Tag);
+            if (_hasBegun) (_hasBegun, _look) = (false, LookAfterAsync(_look));
+            return _look.WaitAsync(cancellationToken);
         }
     }
 
-    public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken) =>
-        Read(domain, await documents.ReadAsync(Name(domain), cancellationToken));
+    public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken)
+    {
+        if (!standing.IsSoleProcess)
+        {
+            // An order is acknowledged once it stands in the list of changes: what is acknowledged before this call is heard of here.
+            await HearAsync(cancellationToken);
+            lock (_gate)
+            {
+                if (_names?.Contains(Name(domain)) == false) return DomainControl.None;
+            }
+        }
+
+        return Read(domain, await documents.ReadAsync(Name(domain), cancellationToken));
+    }
 
     public async Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken)
     {
@@ -81,6 +101,34 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         throw new IOException($"The control document of {domain} was changed by others {MaxAttempts} times in a row.");
     }
 
+    private async Task LookAfterAsync(Task before)
+    {
+        await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
+        lock (_gate) _hasBegun = true;
+        var (hasChanged, document) = await documents.ReadIfChangedAsync(Changes, _changesTag, CancellationToken.None);
+        if (!hasChanged && _seen is not null) return;
+        var changes = Read(Changes, document, StoredJson.Default.ChangeList) ?? new ChangeList(Format, 0, []);
+        var first = changes.Count - changes.Domains.Length;
+        var isMissed = _seen is not { } known || known < first || known > changes.Count;
+
+        // Listed behind that reading: what was changed before it is listed, what is changed later is heard of.
+        var names = isMissed ? await documents.ListAsync(Prefix, CancellationToken.None) : null;
+        lock (_gate)
+        {
+            if (names is not null)
+            {
+                Forget();
+                _names = names.Count <= MaxNames ? [.. names] : null;
+            }
+            else
+            {
+                foreach (var domain in changes.Domains.Skip((int)(_seen!.Value - first))) Heard(domain);
+            }
+
+            (_seen, _changesTag) = (changes.Count, document?.Tag);
+        }
+    }
+
     private async Task TellAsync(string domain, CancellationToken cancellationToken)
     {
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
@@ -98,6 +146,8 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
     {
         if (_heard.Count >= MaxHeard) Forget();
         _heard[domain] = ++_versions;
+        _names?.Add(Name(domain));
+        if (_names?.Count > MaxNames) _names = null;
     }
 
     private void Forget()
@@ -132,7 +182,7 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         return new DomainControl { Held = stored.Held, HeldMessages = held };
     }
 
-    private static string Name(string domain) => "control/" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(domain)).AsSpan(0, 16));
+    private static string Name(string domain) => Prefix + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(domain)).AsSpan(0, 16));
 
     /// <summary>The document as stored. The domain is in it for people who look; version 1 is not written.</summary>
     internal sealed record Stored(string Domain, bool Held, string[] Messages)

@@ -5,8 +5,8 @@ using Angarium.Mail;
 
 namespace Angarium.Grains.EgressPools;
 
-/// <summary>What became of a poll: taken in; a repeat or an older one, which changes nothing; or refused, so that its reports stay with the worker.</summary>
-internal enum PollStep { Taken, Repeated, Refused }
+/// <summary>What became of a poll: taken in; a repeat, which changes nothing; overtaken by a later one or refused, so that its reports stay with the worker.</summary>
+internal enum PollStep { Taken, Repeated, Overtaken, Refused }
 
 /// <summary>
 /// The workers of one pool, their free sessions, and who holds which permit (design rules 21 and 22). Orders of sites go to the worker with most room, over tenants
@@ -95,7 +95,7 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
         }
 
         // One that was overtaken is told to bring its reports again.
-        if (request.Number < worker.Number) return PollStep.Refused;
+        if (request.Number < worker.Number) return PollStep.Overtaken;
         if (request.Number == worker.Number) return PollStep.Repeated;
         worker.Number = request.Number;
         // Until it has heard of this activation it may follow an earlier one, and hold more than it says.

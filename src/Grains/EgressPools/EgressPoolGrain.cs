@@ -81,6 +81,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         switch (_pool.Receive(request, now))
         {
             case PollStep.Refused: return Task.FromResult(new PollAnswer());
+            case PollStep.Overtaken: return Task.FromResult(new PollAnswer { Overtaken = true });
             case PollStep.Repeated: return Task.FromResult(Heard());
         }
 

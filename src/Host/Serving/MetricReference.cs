@@ -29,6 +29,7 @@ internal static class MetricReference
         - `angarium_possible_duplicates_total`: each may be a second copy at a receiver. It rises with kills and with connections cut after the final dot.
         - `angarium_spool_free_bytes`: below `Spool:MinFree` new mail is answered 452.
         - `angarium_spool_corruptions_total`, `angarium_ledger_failures_total`: any rise is an alarm; the log says which file.
+        - `angarium_storage_requests_total`: what the storage account is paid for; writes and lists cost most (docs/performance.md has what a million messages take).
 
         """;
 

@@ -4,8 +4,8 @@ using Angarium.Spool.Packs;
 namespace Angarium.Ingress.Content;
 
 /// <summary>
-/// The content of one transaction while it arrives: up to <see cref="MaxInMemory"/> in one pooled buffer, beyond that (while memory is tight, beyond a small window) in a scratch file
-/// behind a small window. Owned by its session, one thread at a time. Nothing survives a crash: the client saw no 250.
+/// The content of one transaction while it arrives: up to <see cref="MaxInMemory"/> in one pooled buffer, beyond that (while memory is tight or more was declared, beyond a small window) in a
+/// scratch file behind a small window. Owned by its session, one thread at a time. Nothing survives a crash: the client saw no 250.
 /// </summary>
 internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
 {
@@ -21,12 +21,14 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     private readonly IScratchFolder _folder;
     private byte[] _buffer = [];
     private int _count, _reserved;
-    private bool _isDiscarding;
+    private bool _isDiscarding, _isLarge;
     private long _scratchReserved;
     private IScratchWriter? _writer;
     private ScratchContent? _scratch;
 
     private ContentGatherer(GatherBudget budget, IScratchFolder folder) => (_budget, _folder) = (budget, folder);
+
+    private int MostInMemory => _isLarge ? ScratchWindow : MaxInMemory;
 
     /// <summary>Octets gathered.</summary>
     public long Length => (_writer?.Length ?? 0) + _count;
@@ -40,8 +42,8 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     /// <summary>Begins a message of about <paramref name="expected"/> octets (what the client declared; 0 = unknown); null when the memory is taken.</summary>
     public static ContentGatherer? TryCreate(GatherBudget budget, IScratchFolder folder, long expected)
     {
-        var gatherer = new ContentGatherer(budget, folder);
-        var size = (int)Math.Clamp(expected, Window, MaxInMemory);
+        var gatherer = new ContentGatherer(budget, folder) { _isLarge = expected > MaxInMemory };
+        var size = gatherer._isLarge ? ScratchWindow : (int)Math.Clamp(expected, Window, MaxInMemory);
         if (gatherer.TryResize(size) || size > Window && gatherer.TryResize(Window)) return gatherer;
         return null;
     }
@@ -72,7 +74,7 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     public ValueTask<bool> MakeRoomAsync(int octets, CancellationToken cancellationToken)
     {
         if (_buffer.Length - _count >= octets) return ValueTask.FromResult(true);
-        if (_writer is null && _buffer.Length < MaxInMemory && TryResize(Math.Min(MaxInMemory, Math.Max(_buffer.Length * 2, _count + octets))) && _buffer.Length - _count >= octets)
+        if (_writer is null && _buffer.Length < MostInMemory && TryResize(Math.Min(MostInMemory, Math.Max(_buffer.Length * 2, _count + octets))) && _buffer.Length - _count >= octets)
             return ValueTask.FromResult(true);
         return SpillAsync(cancellationToken);
     }

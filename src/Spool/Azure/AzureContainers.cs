@@ -120,6 +120,7 @@ internal sealed class AzureContainers : IDisposable
         options.Retry.NetworkTimeout = TimeSpan.FromSeconds(retries > 0 ? 10 : 60);
         (options.Diagnostics.IsLoggingEnabled, options.Diagnostics.IsTelemetryEnabled, options.Diagnostics.IsDistributedTracingEnabled) = (false, false, false);
         options.Request100ContinueOptions = new global::Azure.Storage.Request100ContinueOptions { Mode = global::Azure.Storage.Request100ContinueMode.Never };
+        options.AddPolicy(new CountingPolicy(container), HttpPipelinePosition.BeforeTransport);
         foreach (var policy in _policies) options.AddPolicy(policy, HttpPipelinePosition.BeforeTransport);
         return options;
     }

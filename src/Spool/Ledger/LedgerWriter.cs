@@ -10,7 +10,7 @@ namespace Angarium.Spool.Ledger;
 /// <summary>
 /// Group commit of this process's ledger (design rules 6 to 10): one append is in flight, what comes meanwhile gathers for the next. Owns the current stream; it is rolled hourly, at 40,000
 /// appends or 64 MiB; after a failed append it is over, and its records go to a new one. The writer's id is in the document of writers before the first append. Any thread; the state is under
-/// one lock. Nothing survives a crash but what was appended.
+/// one lock. Nothing survives a crash but what was appended. Where an append is a request to be paid for, appends keep their distance under load: an idle writer never waits.
 /// <para>
 /// Stream n + 1 begins only when n is known to be sealed with something in it. So who finds stream n sealed and read goes on to n + 1, and who sees this process dead ends it for good: it
 /// seals one stream after the other until one is empty, and behind an empty one nothing ever comes. A writer that finds that this was done to it (or whose own stream stayed empty) goes on
@@ -26,6 +26,9 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private static readonly TimeSpan MaxAge = TimeSpan.FromHours(1);
     private static readonly TimeSpan ProbeEvery = TimeSpan.FromSeconds(1);
 
+    /// <summary>What waits for its record is held up for no longer, however far apart packs are to be.</summary>
+    private static readonly TimeSpan MaxSpacing = TimeSpan.FromSeconds(1);
+
     /// <summary>Pauses between the attempts at one append.</summary>
     private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromMilliseconds(200), TimeSpan.FromSeconds(1)];
 
@@ -38,10 +41,12 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     private readonly Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? _onDurable;
     private readonly Func<string> _silo;
     private readonly Func<Task<bool>> _isMember;
-    private readonly ITimer _probe;
+    private readonly TimeSpan _spacing;
+    private readonly ITimer _probe, _spacer;
     private readonly Queue<Pending> _gathered = [];
     private readonly TaskCompletionSource _drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _gatheredRecords;
+    private int _gatheredRecords, _lastCount;
+    private long? _lastStart;
     private bool _busy, _closed;
     private volatile bool _isHealthy = true;
     private readonly Func<ulong> _drawId;
@@ -59,15 +64,18 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
     /// <param name="onDurable">Told of each durable append with its stream, the stream's new end and the records, before the tasks of their callers complete; must be quick.</param>
     /// <param name="silo">This silo's life, as membership names it; null = the process is alone.</param>
     /// <param name="isMember">Looks whether this silo's membership row is there, and not only by clocks that may have stood still; null = it always is.</param>
+    /// <param name="spacing">Least time between the starts of two appends while more than one caller waits; at most a second is kept.</param>
     public LedgerWriter(
         ILedgerStore store, IDocumentStore documents, IStoreClock clock, TimeProvider time, ILogger logger, Action<LedgerStream, long, IReadOnlyList<LedgerRecord>>? onDurable = null,
-        Func<ulong>? drawId = null, Func<string>? silo = null, Func<Task<bool>>? isMember = null)
+        Func<ulong>? drawId = null, Func<string>? silo = null, Func<Task<bool>>? isMember = null, TimeSpan spacing = default)
     {
         (_store, _documents, _clock, _time, _logger, _onDurable) = (store, documents, clock, time, logger, onDurable);
         (_silo, _isMember) = (silo ?? (static () => "-"), isMember ?? (static () => Task.FromResult(true)));
+        _spacing = spacing < MaxSpacing ? spacing : MaxSpacing;
         _drawId = drawId ?? PackWriter.DrawId;
         _writer = _drawId();
         _probe = time.CreateTimer(static self => ((LedgerWriter)self!).Probe(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _spacer = time.CreateTimer(static self => ((LedgerWriter)self!).Pump(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public bool IsHealthy => _isHealthy;
@@ -107,6 +115,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
         Pump();
         await _drained.Task.ConfigureAwait(Turns.Captured);
         await _probe.DisposeAsync().ConfigureAwait(Turns.Captured);
+        await _spacer.DisposeAsync().ConfigureAwait(Turns.Captured);
         End(isDeposed: false);
         if (_over.Writer == 0) return;
         try
@@ -133,8 +142,17 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
                 return;
             }
 
+            // The last append found more than one caller waiting: that is load. Who appends one record after the other never waits.
+            var now = _time.GetTimestamp();
+            if (_lastCount > 1 && !_closed && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
+            {
+                _spacer.Change(wait, Timeout.InfiniteTimeSpan);
+                return;
+            }
+
             batch = Take();
             _busy = true;
+            (_lastStart, _lastCount) = (now, batch.Count);
         }
 
         _ = RunAsync(batch);

@@ -11,7 +11,7 @@ namespace Angarium.Spool.Packs;
 internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILogger logger) : ISpoolReader
 {
     /// <summary>Most packs' header and table fit: one read.</summary>
-    private const int FirstTableRead = 64 << 10;
+    public const int FirstTableRead = 64 << 10;
 
     /// <summary>An entry up to this size is one read; a larger one is streamed.</summary>
     public const int Window = 256 << 10;

@@ -7,14 +7,14 @@ namespace Angarium.Bench.Relays;
 /// <summary>
 /// The relay of this repository with its roles in processes of their own, over redis-server and the emulator of blob storage; what these two use is not counted to it. One ingress takes all.
 /// </summary>
-internal sealed class AngariumCluster(int silos, int egresses) : IRelay
+internal sealed class AngariumCluster(int silos, int egresses, string? executable = null) : IRelay
 {
     private static readonly string[] s_roles = ["ingress", "grains", "egress", "api"];
     private readonly List<RelayProcess> processes = [];
     private RedisServer? redis;
     private Azurite? storage;
 
-    public string Name => string.Create(CultureInfo.InvariantCulture, $"{silos} silos, {egresses} egress");
+    public string Name => string.Create(CultureInfo.InvariantCulture, $"{silos} silos, {egresses} egress{(executable is null ? "" : " of " + Path.GetFileName(Path.GetDirectoryName(executable)))}");
 
     public double Share => 1;
 
@@ -33,14 +33,14 @@ internal sealed class AngariumCluster(int silos, int egresses) : IRelay
             foreach (var (role, secret) in secrets) silo[$"Cluster:Secret:{role}"] = secret;
             (silo["Redis"], silo["Spool:Azure"], silo["Cluster:Advertise"]) = (redis.Address, storage.ConnectionString, "127.0.0.1");
             (silo["Cluster:SiloPort"], silo["Cluster:GatewayPort"]) = (Text(Ports.Free()), Text(Ports.Free()));
-            processes.Add(await RelayProcess.StartAsync(silo, Path.Combine(folder, $"silo{i}")));
+            processes.Add(await RelayProcess.StartAsync(silo, Path.Combine(folder, $"silo{i}"), executable));
         }
 
-        for (var i = 1; i <= egresses; i++) processes.Add(await RelayProcess.StartAsync(await WithStorageAsync(Own("egress")), Path.Combine(folder, $"egress{i}")));
+        for (var i = 1; i <= egresses; i++) processes.Add(await RelayProcess.StartAsync(await WithStorageAsync(Own("egress")), Path.Combine(folder, $"egress{i}"), executable));
         Port = Ports.Free();
         var ingress = await WithStorageAsync(Own("ingress"));
         (ingress["Ingress:Smtp:Listen"], ingress["Ingress:TrustedNetworks"]) = ($"127.0.0.1:{Port}", "127.0.0.0/8");
-        processes.Add(await RelayProcess.StartAsync(ingress, Path.Combine(folder, "ingress")));
+        processes.Add(await RelayProcess.StartAsync(ingress, Path.Combine(folder, "ingress"), executable));
     }
 
     public async Task<IReadOnlyDictionary<string, double>> CountersAsync()

@@ -42,6 +42,13 @@ internal sealed record Row
         $"{Shape,-14} {Relay,-10} {PerSecond,8:f0} msg/s (accepted at {AcceptedPerSecond:f0}, {Backlog} behind)  {CpuPerThousand:f3} CPU s/1000  {PeakMemory:f0} MiB  {100 * Busy:f0} % busy, {OtherCpu:f2} s other  {DiskPerMessage:f1} KiB/msg  {CommitsText}");
 
     private string CommitsText => Counted.GetValueOrDefault("angarium_spool_commits_total") is > 0 and var commits
-        ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Messages / commits:f1} msg/pack  {Messages / Math.Max(1, Counted.GetValueOrDefault("angarium_ledger_appends_total")):f1} msg/append")
+        ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{Messages / commits:f1} msg/pack  {Messages / Math.Max(1, Counted.GetValueOrDefault("angarium_ledger_appends_total")):f1} msg/append{RequestsText}")
         : "";
+
+    private string RequestsText => Requests("read") is > 0 and var reads
+        ? string.Create(System.Globalization.CultureInfo.InvariantCulture, $"  {Requests("write") / Messages:f3} writes/msg  {reads / Messages:f3} reads/msg")
+        : "";
+
+    private double Requests(string operation) => Counted
+        .Where(c => c.Key.StartsWith("angarium_storage_requests_total{", StringComparison.Ordinal) && c.Key.Contains($"operation=\"{operation}\"", StringComparison.Ordinal)).Sum(c => c.Value);
 }

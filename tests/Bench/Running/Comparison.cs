@@ -13,7 +13,6 @@ namespace Angarium.Bench.Running;
 /// </summary>
 internal sealed class Comparison(BenchOptions options)
 {
-    private const int WarmUp = 2_000;
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(3);
 
     public int SinkPort { get; } = Ports.Free();
@@ -40,7 +39,8 @@ internal sealed class Comparison(BenchOptions options)
         "postfix" => new Postfix(),
         "angarium" => new Relays.Angarium(),
         ['a', 'n', 'g', 'a', 'r', 'i', 'u', 'm', '@', .. var other] => new Relays.Angarium(name: Path.GetFileName(Path.GetDirectoryName(other)!), executable: other),
-        ['c', 'l', 'u', 's', 't', 'e', 'r', '-', .. var shape] when shape.Split('x') is [var silos, var egresses] => new AngariumCluster(int.Parse(silos, CultureInfo.InvariantCulture), int.Parse(egresses, CultureInfo.InvariantCulture)),
+        ['c', 'l', 'u', 's', 't', 'e', 'r', '-', .. var shape] when shape.Split('@', 2) is [var size, .. var other] && size.Split('x') is [var silos, var egresses] =>
+            new AngariumCluster(int.Parse(silos, CultureInfo.InvariantCulture), int.Parse(egresses, CultureInfo.InvariantCulture), other.FirstOrDefault()),
         _ => throw new ArgumentException($"no relay `{name}`"),
     };
 
@@ -52,7 +52,7 @@ internal sealed class Comparison(BenchOptions options)
         await using (var relay = Create(name))
         {
             await relay.StartAsync(SinkPort, folder);
-            await MeasureAsync(relay, Shape.All[0], Math.Max(100, (int)(WarmUp * relay.Share)), folder);
+            await MeasureAsync(relay, Shape.All[0], Math.Max(100, (int)(options.WarmUp * relay.Share)), folder);
             foreach (var shape in options.Shapes)
             {
                 var row = await MeasureAsync(relay, shape, Math.Max(shape.Sessions, (int)(shape.Messages * relay.Share * options.Share)), folder);

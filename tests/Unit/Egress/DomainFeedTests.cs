@@ -1,5 +1,7 @@
 using Angarium.Contracts.DomainQueues;
+using Angarium.Egress.Sessions;
 using Angarium.Egress.Worker;
+using Angarium.Mail;
 
 namespace Angarium.Unit.Egress;
 
@@ -31,5 +33,32 @@ public sealed class DomainFeedTests
         await settled.WaitAsync(Limit);
         Assert.Equal(0, world.Context.Leases.Count);
         for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Returned, (await world.OutcomeAsync()).Kind);
+    }
+
+    /// <summary>Given back it would be tried again only as what an activation reads back is: in a cluster half a minute later.</summary>
+    [Fact]
+    public async Task Finish_WhatWasAskedForBefore_IsCarried_AndNoMoreIsAskedFor()
+    {
+        await using var world = new WorkerUnderTest();
+        foreach (var name in (string[])["a", "b", "c"]) world.Mail($"{name}@example.net");
+        using var gate = new ManualResetEventSlim();
+        world.OnExchange = _ => gate.Wait(Limit);
+        var feed = new DomainFeed(world.Context, "example.net", "site", 0);
+        var next = feed.NextAsync();
+        feed.Finish();
+        gate.Set();
+        for (var i = 0; i < 2; i++)
+        {
+            var transaction = await next.WaitAsync(Limit);
+            transaction!.Started = world.Context.Time.GetTimestamp();
+            feed.Report(transaction, transaction.Recipients, new DeliveryVerdict(OutcomeKind.Delivered, VerdictScope.Message, new Reply(250, new(2, 0, 0), "ok"), Own: false));
+            transaction.Dispose();
+            next = feed.NextAsync();
+        }
+
+        Assert.Null(await next.WaitAsync(Limit));
+        await feed.EndAsync().WaitAsync(Limit);
+        for (var i = 0; i < 2; i++) Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
+        Assert.False(world.HasOutcome);
     }
 }

@@ -228,9 +228,35 @@ public sealed class EgressWorkerTests
         await connection.SayAsync("250 Ok");
         Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
         await world.ReportAsync(SessionEvent.Dry);
+        // The session may be elsewhere by now; the worker is not over before each outcome is acknowledged.
+        await world.Worker.StopAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         Assert.True(lost > 3);
         var told = world.Exchanges.Where(e => e.Outcomes.Length > 0).ToList();
         Assert.Single(told.Select(e => (e.Session, e.Number)).Distinct());
+    }
+
+    /// <summary>Two polls are on their way at a time, and a network that turns them round makes nobody wait: what the one that was overtaken told comes again with the next, at once.</summary>
+    [Fact]
+    public async Task Poll_Overtaken_TellsItsReportsAtOnceWithTheNext()
+    {
+        using var peer = new LivePeer();
+        // Time stands still: a pause would last for ever.
+        await using var world = new WorkerUnderTest(peer.EndPoint, time: new FakeTimeProvider(DateTimeOffset.UtcNow));
+        world.Mail("a@example.net");
+        var overtaken = 0;
+        world.IsOvertaken = request => request.Reports.Any(r => r.Event == SessionEvent.Dry) && Interlocked.Increment(ref overtaken) <= 3;
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        await connection.EnvelopeAsync();
+        await connection.SayAsync("354 go");
+        await connection.ContentAsync();
+        await connection.SayAsync("250 Ok");
+        await world.ReportAsync(SessionEvent.Dry);
+        Assert.Equal(4, overtaken);
+        world.Order(OrderKind.Close);
+        await connection.HearAsync("QUIT");
+        await connection.SayAsync("221 bye");
+        await world.ReportAsync(SessionEvent.Closed);
     }
 
     /// <summary>A stop lets the transaction under way end, returns what was not begun, and reports both before it is over.</summary>

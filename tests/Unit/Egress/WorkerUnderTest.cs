@@ -87,6 +87,9 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
     /// <summary>The pool takes no last poll: it is on its way to another silo.</summary>
     public bool RefusesToLeave { get; set; }
 
+    /// <summary>Whether the pool answers a poll as if a later one had come before it.</summary>
+    public Func<PollRequest, bool> IsOvertaken { get; set; } = _ => false;
+
     /// <summary>Queues a message.</summary>
     public void Mail(string to, string content = "Subject: x\r\n\r\nbody\r\n", bool damaged = false, SpoolReadStatus? missing = null, Action<int>? beforePart = null)
     {
@@ -162,6 +165,13 @@ internal sealed class WorkerUnderTest : IQueueGateway, ISpoolReader, IDnsSource,
             polls.Writer.TryWrite(request);
             if (away) return Task.FromException<PollAnswer>(new TimeoutException("no answer"));
             // As the pool does: one that another overtook is refused, and its reports come again. Held, it would keep the worker from its end.
+            if (IsOvertaken(request))
+            {
+                // The later one, that came first, ended what was held.
+                held?.TrySetResult(new PollAnswer { Accepted = true, Claim = Claim });
+                return Task.FromResult(new PollAnswer { Overtaken = true });
+            }
+
             if (request.Number < polled || (request.Leaving && RefusesToLeave)) return Task.FromResult(new PollAnswer());
             polled = request.Number;
             foreach (var report in request.Reports) reports.Writer.TryWrite(report);

@@ -7,6 +7,7 @@ namespace Angarium.Unit.Grains.Control;
 
 public class ControlDocumentsTests
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private static readonly RecipientKey s_key = new(1, 2, 3);
     private readonly MemoryDocuments _documents = new();
     private readonly ControlDocuments _control;
@@ -52,6 +53,67 @@ public class ControlDocumentsTests
         before = b.Version("a");
         await b.HearAsync(default);
         Assert.Equal(before, b.Version("a"));
+    }
+
+    /// <summary>Design rule 20, whoever ordered it and wherever: before an activation's first grant. What was never ordered costs no reading of its own.</summary>
+    [Fact]
+    public async Task Load_InACluster_KnowsWhatWasOrderedBefore_AndReadsNoDocumentThatIsNotThere()
+    {
+        var (a, b) = (new ControlDocuments(_documents, new Clustered()), new ControlDocuments(_documents, new Clustered()));
+        await a.ChangeAsync("early", c => c with { Held = true }, default);
+        _documents.Reads.Clear();
+        Assert.True((await b.LoadAsync("early", default)).Held);
+        Assert.Equal(2, _documents.Reads.Count);
+        for (var i = 0; i < 50; i++) Assert.Same(DomainControl.None, await b.LoadAsync("d" + i, default));
+        Assert.Equal(["control/changes"], _documents.Reads.Skip(2).Distinct());
+        await a.ChangeAsync("d7", c => c with { Held = true }, default);
+        Assert.True((await b.LoadAsync("d7", default)).Held);
+        for (var i = 0; i < 600; i++) await a.ChangeAsync("e" + i % 3, c => c with { Held = !c.Held }, default);
+        await a.ChangeAsync("d8", c => c with { Held = true }, default);
+        for (var i = 0; i < 600; i++) await a.ChangeAsync("e" + i % 3, c => c with { Held = !c.Held }, default);
+        Assert.True((await b.LoadAsync("d8", default)).Held);
+        Assert.True((await a.LoadAsync("d8", default)).Held);
+        Assert.Same(DomainControl.None, await b.LoadAsync("d9", default));
+    }
+
+    [Fact]
+    public async Task Load_OfManyDomainsAtOnce_SharesALook()
+    {
+        var control = new ControlDocuments(_documents, new Clustered());
+        var (begun, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _documents.BeforeRead = () =>
+        {
+            begun.TrySetResult();
+            return gate.Task;
+        };
+        var first = control.LoadAsync("a", default);
+        await begun.Task.WaitAsync(Limit);
+        var others = Enumerable.Range(0, 100).Select(i => control.LoadAsync("d" + i, default)).ToList();
+        gate.SetResult();
+        await Task.WhenAll([first, .. others]).WaitAsync(Limit);
+
+        // Theirs began after they asked.
+        Assert.Equal(["control/changes", "control/changes"], _documents.Reads);
+    }
+
+    /// <summary>Whoever asked while a look was on its way that failed is not told of that one.</summary>
+    [Fact]
+    public async Task Load_WhileALookFails_LooksAgain()
+    {
+        var control = new ControlDocuments(_documents, new Clustered());
+        var (begun, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
+        _documents.BeforeRead = () =>
+        {
+            begun.TrySetResult();
+            return gate.Task;
+        };
+        var first = control.LoadAsync("a", default);
+        await begun.Task.WaitAsync(Limit);
+        var second = control.LoadAsync("b", default);
+        _documents.BeforeRead = null;
+        gate.SetException(new IOException("down"));
+        await Assert.ThrowsAsync<IOException>(() => first);
+        Assert.Same(DomainControl.None, await second.WaitAsync(Limit));
     }
 
     /// <summary>The order was written, and its author could not tell the others of it; he repeats it.</summary>

@@ -2,7 +2,7 @@ using Angarium.Spool.Documents;
 
 namespace Angarium.Unit.Grains.Control;
 
-/// <summary>Documents in memory, with a hook that runs before each write: another writer's turn.</summary>
+/// <summary>Documents in memory, with a hook that runs before each write (another writer's turn) and one before each reading, which are listed.</summary>
 internal sealed class MemoryDocuments : IDocumentStore
 {
     private readonly Dictionary<string, Document> _documents = [];
@@ -10,7 +10,17 @@ internal sealed class MemoryDocuments : IDocumentStore
 
     public Func<Task>? BeforeWrite { get; set; }
 
-    public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken) => Task.FromResult(_documents.GetValueOrDefault(name));
+    public Func<Task>? BeforeRead { get; set; }
+
+    /// <summary>What was read, in this order.</summary>
+    public List<string> Reads { get; } = [];
+
+    public async Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
+    {
+        Reads.Add(name);
+        if (BeforeRead is { } before) await before();
+        return _documents.GetValueOrDefault(name);
+    }
 
     public async Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
     {

@@ -202,7 +202,7 @@ public class EgressPoolTests
         Open(1);
         Take("w");
         Assert.Equal(PollStep.Repeated, Poll("w", 5, [], [Report(1, SessionEvent.Closed)], number: 7));
-        Assert.Equal(PollStep.Refused, Poll("w", 5, [], [Report(1, SessionEvent.Closed)], number: 3));
+        Assert.Equal(PollStep.Overtaken, Poll("w", 5, [], [Report(1, SessionEvent.Closed)], number: 3));
         Assert.Equal(1, _pool.Permits);
         Assert.Empty(_pool.SitesToTell);
     }
