@@ -434,8 +434,13 @@ internal sealed partial class DomainFeed : ITransactionFeed
             }
             catch (Exception e)
             {
-                // Lost on the way there or back: the same number gets the same answer.
+                // Lost on the way there or back: the same number gets the same answer. A session that is wanted elsewhere does not wait for it.
                 ExchangeFailed(domain, request.Number, request.Outcomes.Length, e.Message);
+                lock (gate)
+                {
+                    asking = false;
+                    Wake();
+                }
             }
 
             if (context.IsOver)

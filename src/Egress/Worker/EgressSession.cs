@@ -19,6 +19,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     /// <summary>Messages of one domain that are no reason to wait for more of it.</summary>
     private const int Little = 4;
 
+    /// <summary>Domains whose last outcomes are not acknowledged yet while the session serves another: what a kill could double stays bounded however slow the ledger is.</summary>
+    private const int MostSettling = 4;
+
     private readonly Channel<SessionOrder> orders = Channel.CreateBounded<SessionOrder>(
         new BoundedChannelOptions(4) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
@@ -190,6 +193,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             while (ended is null && (Domain == last || current.Taken > Little) && current.AskOnceMore());
             last = Domain;
             End(current, feeds);
+            await UntilFewSettleAsync(feeds);
             if (ended is { } verdict)
             {
                 // Scope says whom it concerns: a peer that wants less, or only this message.
@@ -251,6 +255,21 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         }
 
         return begun;
+    }
+
+    private async Task UntilFewSettleAsync(List<Task> feeds)
+    {
+        while (feeds.RemoveAll(task => task.IsCompleted) >= 0 && feeds.Count >= MostSettling && !connecting.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.WhenAny(feeds).WaitAsync(connecting.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // Told to close: there is no next domain.
+            }
+        }
     }
 
     private void End(DomainFeed ended, List<Task> feeds)

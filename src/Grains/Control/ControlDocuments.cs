@@ -65,16 +65,7 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
 
     public async Task<DomainControl> LoadAsync(string domain, CancellationToken cancellationToken)
     {
-        if (!standing.IsSoleProcess)
-        {
-            // An order is acknowledged once it stands in the list of changes: what is acknowledged before this call is heard of here.
-            await HearAsync(cancellationToken);
-            lock (_gate)
-            {
-                if (_names?.Contains(Name(domain)) == false) return DomainControl.None;
-            }
-        }
-
+        if (!standing.IsSoleProcess && !await MayHaveAsync(domain, cancellationToken)) return DomainControl.None;
         return Read(domain, await documents.ReadAsync(Name(domain), cancellationToken));
     }
 
@@ -101,6 +92,22 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         throw new IOException($"The control document of {domain} was changed by others {MaxAttempts} times in a row.");
     }
 
+    private async Task<bool> MayHaveAsync(string domain, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // An order is acknowledged once it stands in the list of changes: what is acknowledged before this call is heard of here.
+            await HearAsync(cancellationToken);
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // What cannot be seen in the list is seen in the document itself.
+            return true;
+        }
+
+        lock (_gate) return _names?.Contains(Name(domain)) != false;
+    }
+
     private async Task LookAfterAsync(Task before)
     {
         await before.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.ForceYielding);
@@ -108,6 +115,7 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         var (hasChanged, document) = await documents.ReadIfChangedAsync(Changes, _changesTag, CancellationToken.None);
         if (!hasChanged && _seen is not null) return;
         var changes = Read(Changes, document, StoredJson.Default.ChangeList) ?? new ChangeList(Format, 0, []);
+        if (changes.Domains is null) throw new InvalidDataException($"{Changes} names no domains.");
         var first = changes.Count - changes.Domains.Length;
         var isMissed = _seen is not { } known || known < first || known > changes.Count;
 

@@ -9,8 +9,11 @@ namespace Angarium.Grains.DomainQueues;
 internal sealed partial class DomainQueue
 {
     private const int LostLeasesUntilHold = 5;
-    private const int MaxSessions = 10_000;
+    private const int MaxSessions = 20_000;
     private const int MaxWant = 100;
+
+    /// <summary>A repeat comes within the time of a call, and what a lost answer granted ends after 20 s. A session of a connection is one visit to the domain: there may be hundreds a second.</summary>
+    private static readonly TimeSpan SessionLasts = TimeSpan.FromSeconds(30);
 
     private readonly Dictionary<ulong, Lease> _leases = [];
     private readonly Dictionary<RecipientKey, Lease> _leased = [];
@@ -312,11 +315,11 @@ internal sealed partial class DomainQueue
 
     private void ForgetSessions(StoreTime now)
     {
-        if (now - _sessionsCheckedAt < TimeSpan.FromSeconds(15)) return;
+        if (now - _sessionsCheckedAt < TimeSpan.FromSeconds(5)) return;
         _sessionsCheckedAt = now;
         foreach (var (id, session) in _sessions)
         {
-            if (session.Answer.IsCompleted && now - session.UsedAt > TimeSpan.FromMinutes(1)) _sessions.Remove(id);
+            if (session.Answer.IsCompleted && now - session.UsedAt > SessionLasts) _sessions.Remove(id);
         }
     }
 

@@ -146,7 +146,7 @@ public sealed partial class LedgerWriter : ILedger, IAsyncDisposable
             var now = _time.GetTimestamp();
             if (_lastCount > 1 && !_closed && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
             {
-                _spacer.Change(wait, Timeout.InfiniteTimeSpan);
+                _spacer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
                 return;
             }
 

@@ -3,9 +3,10 @@ using Angarium.Mail;
 namespace Angarium.Spool.Packs;
 
 /// <summary>
-/// Makes one request of many small reads in one pack, where each read is a request to a remote store: a commit's entries lie together and are wanted at about the same time. The first read in a
-/// pack is made as asked, so that entries of as many packs cost no more than themselves; from the second on a window of 512 KiB around it is read once, for all who ask meanwhile and afterwards.
-/// Windows are bounded in octets, oldest out first, and live 30 s: what damaged one on its way is not met again by the next attempt. Any thread, under its own lock; nothing survives a crash.
+/// Makes one request of many small reads in one part of a pack, where each read is a request to a remote store: a commit's entries lie together and are wanted at about the same time. The first
+/// read is made as asked, so that entries that lie apart cost no more than themselves; a second one near it within 30 s reads a window of 512 KiB once, for all who ask meanwhile and afterwards.
+/// Windows are bounded in octets, those that are being read too; the oldest go first, and none is used for longer than 30 s: what damaged one on its way is not met again by the next attempt. Any
+/// thread, under its own lock; nothing survives a crash.
 /// </summary>
 internal sealed class NearbyReads(IPackStore store, long capacity, TimeProvider time) : IPackStore
 {
@@ -21,9 +22,9 @@ internal sealed class NearbyReads(IPackStore store, long capacity, TimeProvider 
     private readonly Lock _gate = new();
     private readonly Dictionary<(PackName Pack, long Start), Window> _windows = [];
     private readonly Queue<Window> _order = [];
-    private readonly HashSet<PackName> _seen = [];
-    private readonly Queue<PackName> _seenOrder = [];
-    private long _bytes;
+    private readonly Dictionary<(PackName Pack, long Start), long> _seen = [];
+    private readonly Queue<(PackName Pack, long Start)> _seenOrder = [];
+    private long _bytes, _filling;
 
     public int MaxCreationsInFlight => store.MaxCreationsInFlight;
 
@@ -63,33 +64,40 @@ internal sealed class NearbyReads(IPackStore store, long capacity, TimeProvider 
         }
     }
 
-    /// <summary>The window, held for the caller; false = the pack was not asked for lately: read as asked.</summary>
+    /// <summary>The window, held for the caller; false = nothing near was asked for lately, or too much is on its way: read as asked.</summary>
     private bool TryHold(PackName pack, long start, out Window window)
     {
         lock (_gate)
         {
             if (_windows.TryGetValue((pack, start), out window!))
             {
-                if (!IsOver(window) && window.Buffer.TryHold()) return true;
+                if (!IsOver(window.Began) && window.Buffer.TryHold()) return true;
                 Forget(window);
             }
-            else if (_seen.Add(pack))
-            {
-                _seenOrder.Enqueue(pack);
-                if (_seenOrder.Count > MaxSeen) _seen.Remove(_seenOrder.Dequeue());
-                return false;
-            }
 
+            if (!WasSeen((pack, start)) || _filling + 2 * Step > capacity) return false;
             window = new Window(pack, start, PackBuffer.Rent(2 * Step), time.GetTimestamp());
             window.Buffer.TryHold();
+            _filling += window.Buffer.Array.Length;
             _windows.Add((pack, start), window);
             _order.Enqueue(window);
             _bytes += window.Buffer.Array.Length;
-            while (_order.TryPeek(out var oldest) && (_bytes > capacity || IsOver(oldest))) Forget(_order.Dequeue());
+            while (_order.TryPeek(out var oldest) && (_bytes > capacity || IsOver(oldest.Began))) Forget(_order.Dequeue());
         }
 
         _ = FillAsync(window);
         return true;
+    }
+
+    private bool WasSeen((PackName Pack, long Start) place)
+    {
+        var now = time.GetTimestamp();
+        var isKnown = _seen.TryGetValue(place, out var last);
+        _seen[place] = now;
+        if (isKnown) return !IsOver(last);
+        _seenOrder.Enqueue(place);
+        if (_seenOrder.Count > MaxSeen) _seen.Remove(_seenOrder.Dequeue());
+        return false;
     }
 
     /// <summary>Ends with an answer for everyone who waits, whatever happens. Only a window that was read stays.</summary>
@@ -111,6 +119,7 @@ internal sealed class NearbyReads(IPackStore store, long capacity, TimeProvider 
         }
         finally
         {
+            lock (_gate) _filling -= window.Buffer.Array.Length;
             window.Buffer.Release();
         }
     }
@@ -120,7 +129,7 @@ internal sealed class NearbyReads(IPackStore store, long capacity, TimeProvider 
         lock (_gate) Forget(window);
     }
 
-    private bool IsOver(Window window) => time.GetElapsedTime(window.Began) >= Life;
+    private bool IsOver(long began) => time.GetElapsedTime(began) >= Life;
 
     /// <summary>Under the lock; a window that is not listed any more is none of its business.</summary>
     private void Forget(Window window)

@@ -160,7 +160,7 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
         var isLoaded = _smallInFlight > 0 || _lastCount > 1;
         if (isLoaded && _small.Count > 0 && _lastStart is { } last && _spacing - _time.GetElapsedTime(last, now) is { Ticks: > 0 } wait)
         {
-            _spacer.Change(wait, Timeout.InfiniteTimeSpan);
+            _spacer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(wait.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
             return null;
         }
 

@@ -235,6 +235,45 @@ public sealed class EgressWorkerTests
         Assert.Single(told.Select(e => (e.Session, e.Number)).Distinct());
     }
 
+    /// <summary>A session leaves a domain that had little before its outcome is acknowledged; how many it leaves so is bounded, whatever the ledger does.</summary>
+    [Fact]
+    public async Task Domains_WhoseOutcomesAreNotAcknowledged_AreFew()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint);
+        var isDown = true;
+        var failed = 0;
+        var isRepeated = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.OnExchange = request =>
+        {
+            if (!Volatile.Read(ref isDown) || request.Outcomes.Length == 0) return;
+            if (Interlocked.Increment(ref failed) == 16) isRepeated.TrySetResult();
+            throw new TimeoutException("the ledger is slow");
+        };
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        using var connection = await peer.GreetAsync();
+        for (var domain = 0; domain < 8; domain++)
+        {
+            await connection.EnvelopeAsync();
+            await connection.SayAsync("354 go");
+            await connection.ContentAsync();
+            await connection.SayAsync("250 Ok");
+            if (domain == 3) break;
+            await world.ReportAsync(SessionEvent.Dry);
+            world.Mail($"a@d{domain}.test");
+            world.Order(OrderKind.Serve, $"d{domain}.test");
+        }
+
+        // The fourth is done with, and each has been told three times and more: the session waits, and goes on once one is acknowledged.
+        await isRepeated.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+        Assert.False(world.HasOutcome);
+        Assert.Equal(3, world.Polls.ToArray().SelectMany(poll => poll.Reports).Count(report => report.Event == SessionEvent.Dry));
+        Volatile.Write(ref isDown, false);
+        await world.ReportAsync(SessionEvent.Dry);
+        for (var i = 0; i < 4; i++) Assert.Equal(OutcomeKind.Delivered, (await world.OutcomeAsync()).Kind);
+    }
+
     /// <summary>Two polls are on their way at a time, and a network that turns them round makes nobody wait: what the one that was overtaken told comes again with the next, at once.</summary>
     [Fact]
     public async Task Poll_Overtaken_TellsItsReportsAtOnceWithTheNext()

@@ -98,6 +98,32 @@ public sealed class NearbyReadsTests : IPackStore
         Assert.Equal(requests, _reads.Count);
     }
 
+    /// <summary>What is tried again after a while lies alone by then: it costs what it is.</summary>
+    [Fact]
+    public async Task AReadLongAfterTheLast_IsMadeAsAsked()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            await IsReadAsync(One, 0, 10);
+            _time.Advance(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.All(_reads, read => Assert.Equal(10, read.Length));
+    }
+
+    [Fact]
+    public async Task WhileManyWindowsAreOnTheirWay_OthersReadAsAsked()
+    {
+        for (uint number = 1; number <= 5; number++) await IsReadAsync(One with { Number = number }, 0, 10);
+        _reads.Clear();
+        var gate = new TaskCompletionSource();
+        _before = () => gate.Task;
+        var reads = Enumerable.Range(1, 5).Select(number => IsReadAsync(One with { Number = (uint)number }, 0, 10)).ToList();
+        gate.SetResult();
+        await Task.WhenAll(reads);
+        Assert.Equal([Window, Window, 10, 10, 10], _reads.Select(read => read.Length));
+    }
+
     private async Task IsReadAsync(PackName pack, int at, int length)
     {
         var into = new byte[length];
