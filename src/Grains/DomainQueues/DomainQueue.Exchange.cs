@@ -9,11 +9,11 @@ namespace Angarium.Grains.DomainQueues;
 internal sealed partial class DomainQueue
 {
     private const int LostLeasesUntilHold = 5;
-    private const int MaxSessions = 20_000;
+    private const int MaxSessions = 40_000;
     private const int MaxWant = 100;
 
-    /// <summary>A repeat comes within the time of a call, and what a lost answer granted ends after 20 s. A session of a connection is one visit to the domain: there may be hundreds a second.</summary>
-    private static readonly TimeSpan SessionLasts = TimeSpan.FromSeconds(30);
+    /// <summary>A worker that is cut off repeats its call for as long. Each visit of a connection to the domain is a session: there may be hundreds a second.</summary>
+    private static readonly TimeSpan SessionLasts = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<ulong, Lease> _leases = [];
     private readonly Dictionary<RecipientKey, Lease> _leased = [];
@@ -315,7 +315,7 @@ internal sealed partial class DomainQueue
 
     private void ForgetSessions(StoreTime now)
     {
-        if (now - _sessionsCheckedAt < TimeSpan.FromSeconds(5)) return;
+        if (now - _sessionsCheckedAt < TimeSpan.FromSeconds(15)) return;
         _sessionsCheckedAt = now;
         foreach (var (id, session) in _sessions)
         {
