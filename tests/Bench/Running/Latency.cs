@@ -13,6 +13,7 @@ namespace Angarium.Bench.Running;
 internal sealed class Latency(BenchOptions options)
 {
     private const int Flushes = 500;
+    private Times times = new(0);
 
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {
@@ -27,14 +28,17 @@ internal sealed class Latency(BenchOptions options)
         Directory.CreateDirectory(folder);
         var shape = Shape.All[0];
         var sinkPort = Ports.Free();
+
+        // One for all loads: the relay keeps its connections from one to the next.
+        using var sink = new TimedSink(sinkPort, number => Volatile.Read(ref times).Arrived(number));
         await using (var relay = new Relays.Angarium())
         {
             await relay.StartAsync(sinkPort, folder);
             var capacity = options.Capacity;
-            await LoadAsync(relay.Port, sinkPort, shape, 5_000, 0);
+            await LoadAsync(relay.Port, shape, 5_000, 0);
             if (capacity == 0)
             {
-                var (took, _) = await LoadAsync(relay.Port, sinkPort, shape, 20_000, 0);
+                var (took, _) = await LoadAsync(relay.Port, shape, 20_000, 0);
                 capacity = 20_000 / took.TotalSeconds;
             }
 
@@ -46,24 +50,24 @@ internal sealed class Latency(BenchOptions options)
                 await MachineUse.WhenQuietAsync();
                 var flush = Flush(folder);
                 var rate = capacity * share;
-                var (_, times) = await LoadAsync(relay.Port, sinkPort, shape, (int)(rate * options.Seconds), rate);
+                var (_, measured) = await LoadAsync(relay.Port, shape, (int)(rate * options.Seconds), rate);
                 flush = [.. flush, .. Flush(folder)];
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {100 * share:f0} % | {rate:f0} | {Text(times.ToAnswer())} | {Text(times.ToArrival())} | {Text(flush)} |"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {100 * share:f0} % | {rate:f0} | {Text(measured.ToAnswer())} | {Text(measured.ToArrival())} | {Text(flush)} |"));
             }
         }
 
         Directory.Delete(folder, recursive: true);
     }
 
-    private static async Task<(TimeSpan Took, Times Times)> LoadAsync(int port, int sinkPort, Shape shape, int messages, double rate)
+    private async Task<(TimeSpan Took, Times Times)> LoadAsync(int port, Shape shape, int messages, double rate)
     {
-        var times = new Times(messages);
-        using var sink = new TimedSink(sinkPort, times.Arrived);
+        var current = new Times(messages);
+        Volatile.Write(ref times, current);
         var began = Stopwatch.GetTimestamp();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
-        await new Loader(rate, times).RunAsync(port, shape, messages, limit.Token);
-        await times.AllArrived.Task.WaitAsync(limit.Token);
-        return (Stopwatch.GetElapsedTime(began), times);
+        await new Loader(rate, current).RunAsync(port, shape, messages, limit.Token);
+        await current.AllArrived.Task.WaitAsync(limit.Token);
+        return (Stopwatch.GetElapsedTime(began), current);
     }
 
     private static double[] Flush(string folder)
