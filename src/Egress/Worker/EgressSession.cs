@@ -150,7 +150,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             if (result.Trouble!.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
             // There will never be a connection: the messages themselves fail, by our own word.
-            var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero, feeds);
+            var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero);
             var verdict = new DeliveryVerdict(OutcomeKind.Failed, VerdictScope.Message, result.Trouble, Own: true);
             while (await failing.NextAsync() is { } transaction)
             {
@@ -185,7 +185,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         string? last = null;
         while (true)
         {
-            var current = Begin(Domain, left, spacing, feeds);
+            var current = Begin(Domain, left, spacing);
             current.Connection = session.Connection;
             DeliveryVerdict? ended;
             // Where it is sent again and again, or there was much, there may be more by the time that the last outcome is acknowledged. A domain that had little is left at once.
@@ -193,7 +193,6 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             while (ended is null && (Domain == last || current.Taken > Little) && current.AskOnceMore());
             last = Domain;
             End(current, feeds);
-            await UntilFewSettleAsync(feeds);
             if (ended is { } verdict)
             {
                 // Scope says whom it concerns: a peer that wants less, or only this message.
@@ -208,6 +207,8 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
                 return Event(SessionEvent.Closed);
             }
 
+            // Not sooner: what became of a connection that is lost or used up is told at once, whatever the ledger does.
+            await UntilFewSettleAsync(feeds);
             if (await NextOrderAsync(session, idle) is not { } next)
             {
                 await session.QuitAsync();
@@ -243,10 +244,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         }
     }
 
-    private DomainFeed Begin(string name, int most, TimeSpan spacing, List<Task> feeds)
+    private DomainFeed Begin(string name, int most, TimeSpan spacing)
     {
         var begun = new DomainFeed(context, name, Site, most) { Spacing = spacing };
-        feeds.RemoveAll(task => task.IsCompleted);
         lock (gate)
         {
             feed = begun;

@@ -101,7 +101,7 @@ internal sealed class ControlDocuments(IDocumentStore documents, IStanding stand
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // What cannot be seen in the list is seen in the document itself.
+            // What cannot be seen in the list is seen in the document itself; the watch, which looks every ten seconds, says why not.
             return true;
         }
 
