@@ -15,6 +15,10 @@ internal sealed partial class DomainQueue
     /// <summary>A worker that is cut off repeats its call for as long. Each visit of a connection to the domain is a session: there may be hundreds a second.</summary>
     private static readonly TimeSpan SessionLasts = TimeSpan.FromMinutes(1);
 
+    private static readonly ExchangeAnswer s_nothing = new() { Acknowledged = true, Next = ExchangeNext.Dry };
+    private static readonly Task<ExchangeAnswer> s_answeredNothing = Task.FromResult(s_nothing);
+    private static readonly Task<ExchangeAnswer> s_unanswered = Task.FromResult(new ExchangeAnswer());
+
     private readonly Dictionary<ulong, Lease> _leases = [];
     private readonly Dictionary<RecipientKey, Lease> _leased = [];
     private readonly Dictionary<ulong, Session> _sessions = [];
@@ -44,9 +48,11 @@ internal sealed partial class DomainQueue
         }
 
         session.Number = request.Number;
+        var answer = ExchangeOnceAsync(request, session);
+        if (!answer.IsCompletedSuccessfully) session.Answer = answer;
         // A report half taken would hold its lease for ever.
-        Run(session.Answer = ExchangeOnceAsync(request, session));
-        return session.Answer;
+        Run(answer);
+        return answer;
     }
 
     /// <summary>Design rule 18; of a repeat too, or a worker whose clock stood still would take grants that have ended for new ones.</summary>
@@ -62,8 +68,11 @@ internal sealed partial class DomainQueue
     private async Task<ExchangeAnswer> ExchangeOnceAsync(ExchangeRequest request, Session session)
     {
         var answer = await AnswerAsync(request);
+        if (session.Number != request.Number) return answer;
         // What changed nothing is not kept: the worker may ask again under the same number.
-        if (!answer.Acknowledged && session.Number == request.Number) session.Number--;
+        if (!answer.Acknowledged) session.Number--;
+        // The last of nearly every session: one for all of them, or those of the last minute would hold more memory than the queue.
+        session.Answer = ReferenceEquals(answer, s_nothing) ? s_answeredNothing : Task.FromResult(answer);
         return answer;
     }
 
@@ -73,8 +82,8 @@ internal sealed partial class DomainQueue
 
         if (request.Outcomes.Length > 0 && !await RecordAsync(request.Worker, request.Outcomes)) return Refusal;
         if (_deposed) return Refusal;
-        if (request.Want <= 0 || _stopping) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
-        if (_control is { Held: true } || (_site is { } site && site.Site != request.Site)) return new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Dry };
+        if (request.Want <= 0 || _stopping) return s_nothing;
+        if (_control is { Held: true } || (_site is { } site && site.Site != request.Site)) return s_nothing;
         if (!MayGrant) return Wait();
         // What is not fresh is granted under a token confirmed not long ago.
         await ConfirmForGrantAsync();
@@ -92,7 +101,7 @@ internal sealed partial class DomainQueue
         _ranDry |= grants.Count == 0;
         SendDemand(now);
         Pump();
-        return new ExchangeAnswer { Acknowledged = true, Next = grants.Count > 0 ? ExchangeNext.Send : ExchangeNext.Dry, Grants = [.. grants] };
+        return grants.Count > 0 ? new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Send, Grants = [.. grants] } : s_nothing;
 
         static ExchangeAnswer Wait() => new() { Acknowledged = true, Next = ExchangeNext.Wait, RetryAfter = TimeSpan.FromSeconds(1) };
     }
@@ -330,6 +339,6 @@ internal sealed partial class DomainQueue
     {
         public int Number;
         public StoreTime UsedAt;
-        public Task<ExchangeAnswer> Answer = Task.FromResult(new ExchangeAnswer());
+        public Task<ExchangeAnswer> Answer = s_unanswered;
     }
 }

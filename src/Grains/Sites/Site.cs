@@ -52,6 +52,9 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     private double _window = double.NaN;
     private double _failedCohort;
     private int _level;
+
+    /// <summary>Demands heard. Two events may fall into one millisecond, so that which came first is told by this and not by the time.</summary>
+    private long _demands;
     private bool _probing;
     private StoreTime _blockedUntil;
     private StoreTime _retriedAt;
@@ -94,7 +97,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         if (domain.Messages == 0) domain.WaitsSince = now;
         domain.Lanes = demand.Lanes.Length <= MaxLanes ? demand.Lanes : demand.Lanes[..MaxLanes];
         domain.Messages = demand.Lanes.Sum(l => (long)Math.Max(0, l.Messages));
-        domain.HeardAt = now;
+        (domain.HeardAt, domain.HeardAs) = (now, ++_demands);
         domain.RestUntil = default;
         domain.Rest = default;
         domain.Wanted = (domain.Messages + MessagesPerSession - 1) / MessagesPerSession;
@@ -297,7 +300,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         Detach(permit);
         permit.Domain = domain;
         permit.Lane = lane;
-        permit.ServingSince = now;
+        (permit.ServingSince, permit.ServingAfter) = (now, _demands);
         permit.Place = _serving.AddLast(permit);
         domain.Sessions++;
         domain.LastServed = now;
@@ -331,7 +334,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
     {
         // Demand older than this service was for what has been served; younger is worth another look at once.
         // Sessions that run dry together found the same thing: the rest grows once.
-        if (domain.Messages == 0 || domain.HeardAt > permit.ServingSince || domain.RestUntil > now) return;
+        if (domain.Messages == 0 || domain.HeardAs > permit.ServingAfter || domain.RestUntil > now) return;
         Leave(domain);
         domain.Rest = domain.Rest == default ? TimeSpan.FromSeconds(1) : domain.Rest * 2 < s_longestRest ? domain.Rest * 2 : s_longestRest;
         domain.RestUntil = now + domain.Rest;

@@ -23,6 +23,9 @@ internal sealed class SiteDomain(string name)
 
     public StoreTime HeardAt;
 
+    /// <summary>Which of all demands its last one was.</summary>
+    public long HeardAs;
+
     /// <summary>When its demand appeared.</summary>
     public StoreTime WaitsSince;
 
@@ -53,6 +56,9 @@ internal sealed class SitePermit(ulong id)
 
     public StoreTime Since;
     public StoreTime ServingSince;
+
+    /// <summary>Demands that the site had heard when it was given to the domain that it serves.</summary>
+    public long ServingAfter;
     public bool Connected;
     public long Sent;
 

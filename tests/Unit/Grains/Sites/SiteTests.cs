@@ -325,6 +325,17 @@ public class SiteTests
     }
 
     [Fact]
+    public void Dry_MoreWasToldWithinTheSameMillisecond_IsServedAtOnce()
+    {
+        var site = Make();
+        Demand(site, "a", 1, route: true, limit: 1);
+        var open = Assert.Single(site.Decide(_now));
+        Demand(site, "a", 1, route: true, limit: 1);
+        Report(site, open, SessionEvent.Dry);
+        Assert.Equal(OrderKind.Serve, Assert.Single(site.Decide(_now)).Order.Kind);
+    }
+
+    [Fact]
     public void Moved_FreesItsPermitAndRestsTheDomain_OthersGoOn()
     {
         var site = Make();
