@@ -11,6 +11,7 @@ internal sealed partial class DomainQueue
     private const int LostLeasesUntilHold = 5;
     private const int MaxSessions = 40_000;
     private const int MaxWant = 100;
+    private const int MaxForeignDone = 4_096;
 
     /// <summary>A worker that is cut off repeats its call for as long. Each visit of a connection to the domain is a session: there may be hundreds a second.</summary>
     private static readonly TimeSpan SessionLasts = TimeSpan.FromMinutes(1);
@@ -23,8 +24,10 @@ internal sealed partial class DomainQueue
     private readonly Dictionary<RecipientKey, Lease> _leased = [];
     private readonly Dictionary<ulong, Session> _sessions = [];
     private readonly Dictionary<RecipientKey, int> _lost = [];
-    private readonly Queue<ulong> _doneOrder = [];
-    private readonly HashSet<ulong> _done = [];
+    /// <summary>The last leases of former activations that ended here; of its own leases each that is not held any more has.</summary>
+    private readonly Queue<ulong> _foreignDoneOrder = [];
+    private readonly HashSet<ulong> _foreignDone = [];
+    private readonly ulong _firstLease;
     private ulong _nextLease;
     private StoreTime _sessionsCheckedAt;
 
@@ -162,7 +165,7 @@ internal sealed partial class DomainQueue
         entry.State = EntryState.Leased;
         var lease = new Lease
         {
-            Id = ++_nextLease, Worker = request.Worker, Entry = entry, Place = place, Open = [.. entry.Keys],
+            Id = unchecked(++_nextLease), Worker = request.Worker, Entry = entry, Place = place, Open = [.. entry.Keys],
             Until = Limit(entry, StoreTime.Min(now, request.SentAt) + LeaseTime),
         };
         _leases[lease.Id] = lease;
@@ -217,7 +220,7 @@ internal sealed partial class DomainQueue
         var now = Now;
         _touchedAt = now;
         if (!MayAct || (now - request.SentAt).Duration() > MaxSkew) return RefuseRenewal();
-        var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !_done.Contains(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now || Limit(e, now + LeaseTime) < now + LeaseTime);
+        var tokenNeeded = request.Leases.Any(l => !_leases.TryGetValue(l.Lease, out var lease) ? !IsDone(l.Lease) : lease.Entry is not { } e || e.FreshUntil <= now || Limit(e, now + LeaseTime) < now + LeaseTime);
         if (tokenNeeded) await ConfirmAsync();
         now = Now;
         if (!MayAct || now - request.SentAt > MaxSkew) return RefuseRenewal();
@@ -229,7 +232,7 @@ internal sealed partial class DomainQueue
             {
                 if (lease.IsLost || lease.Worker != request.Worker || !(lease.Entry is { } e && e.FreshUntil > now || HasToken)) continue;
             }
-            else if (!HasToken && !Without(Waived.HolderListens) || _done.Contains(held.Lease) || !Adopt(request.Worker, held, out lease))
+            else if (!HasToken && !Without(Waived.HolderListens) || IsDone(held.Lease) || !Adopt(request.Worker, held, out lease))
             {
                 continue;
             }
@@ -306,6 +309,9 @@ internal sealed partial class DomainQueue
         }
     }
 
+    /// <summary>A lease that has ended: what is said of it now is stale.</summary>
+    private bool IsDone(ulong lease) => unchecked(lease - _firstLease - 1) < unchecked(_nextLease - _firstLease) ? !_leases.ContainsKey(lease) : _foreignDone.Contains(lease);
+
     private void Close(Lease lease)
     {
         _leases.Remove(lease.Id);
@@ -317,9 +323,9 @@ internal sealed partial class DomainQueue
             _nextRead = StoreTime.Min(_nextRead, Now);
         }
 
-        if (!_done.Add(lease.Id)) return;
-        _doneOrder.Enqueue(lease.Id);
-        if (_doneOrder.Count > 4_096) _done.Remove(_doneOrder.Dequeue());
+        if (lease.IsOwn || !_foreignDone.Add(lease.Id)) return;
+        _foreignDoneOrder.Enqueue(lease.Id);
+        if (_foreignDoneOrder.Count > MaxForeignDone) _foreignDone.Remove(_foreignDoneOrder.Dequeue());
     }
 
     private void ForgetSessions(StoreTime now)

@@ -21,7 +21,7 @@ internal sealed partial class DomainQueue
         // Rule 6: a failure is the owner's decision, and only who holds the token owns what is not fresh.
         if (outcomes.Any(o => o.Kind is OutcomeKind.Failed or OutcomeKind.Deferred && _leases.TryGetValue(o.Lease, out var l) && l.Entry is { } e && e.FreshUntil <= Now)) await ConfirmAsync();
         var foreign = outcomes.Any(o => _leases.TryGetValue(o.Lease, out var l) && l.Worker == worker ? !l.IsOwn
-            : o.Kind == OutcomeKind.Delivered || !_done.Contains(o.Lease) || Without(Waived.StaleDecides));
+            : o.Kind == OutcomeKind.Delivered || !IsDone(o.Lease) || Without(Waived.StaleDecides));
         var isOwner = !foreign || await ConfirmAsync();
         var complete = isOwner || Without(Waived.HolderListens);
         // From here to the appends in one turn: a lease whose report is gathered cannot end meanwhile.
@@ -116,7 +116,7 @@ internal sealed partial class DomainQueue
     /// </summary>
     private void GatherForeign(Lease? lease, AttemptOutcome outcome, List<Report> reports)
     {
-        if (lease is null && _done.Contains(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered && !Without(Waived.StaleDecides)) return;
+        if (lease is null && IsDone(outcome.Lease) && outcome.Kind != OutcomeKind.Delivered && !Without(Waived.StaleDecides)) return;
         // A lease held for its worker ends with the report, and not before that is durable.
         var keys = lease is null ? outcome.Keys : [.. outcome.Keys.Where(lease.Open.Contains)];
         if (keys.Length == 0) return;

@@ -72,7 +72,7 @@ internal sealed partial class DomainQueue
         _domain = domain;
         _seams = seams;
         _log = seams.Log;
-        _nextLease = seams.Draw();
+        _firstLease = _nextLease = seams.Draw();
         _touchedAt = Now;
     }
 

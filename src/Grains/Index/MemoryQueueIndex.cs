@@ -1,11 +1,10 @@
-using System.Runtime.InteropServices;
 using Angarium.Mail;
 
 namespace Angarium.Grains.Index;
 
 /// <summary>
 /// The embedded index: in memory, gone with the process, filled again by the sweep. A lock per partition; any thread. Bounded by a number of recipients, beyond which
-/// nothing new is put. Costs some 150 octets a recipient: a tree node with the row and a slot of the table that finds its score by key.
+/// nothing new is put. Costs some 60 octets a recipient (<see cref="LaneRows"/>).
 /// </summary>
 internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
 {
@@ -84,20 +83,20 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
             foreach (var (lane, set) in rows.Lanes)
             {
                 var taken = 0;
-                foreach (var row in set.Ordered)
+                foreach (var (score, member) in set.From(long.MinValue))
                 {
-                    if (row.Score > bound || taken == perLane)
+                    if (score > bound || taken == perLane)
                     {
-                        more = more is { } m ? Math.Min(m, row.Score) : row.Score;
+                        more = more is { } m ? Math.Min(m, score) : score;
                         break;
                     }
 
-                    found.Add(row.ToRow(lane));
+                    found.Add(ToRow(lane, score, member));
                     taken++;
                 }
             }
 
-            return new(new IndexRead(false, found, more is { } score ? IndexScore.Due(score) : null));
+            return new(new IndexRead(false, found, more is { } next ? IndexScore.Due(next) : null));
         }
     }
 
@@ -107,9 +106,8 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
         lock (partition)
         {
             if (!partition.Domains.TryGetValue(domain, out var rows)) return new([]);
-            var least = new Stored(IndexScore.Of(from, 0), default, 0, 0, 0);
             return new(rows.Lanes
-                .SelectMany(l => l.Value.Ordered.GetViewBetween(least, Stored.Greatest).Take(limit).Select(r => r.ToRow(l.Key)).ToList())
+                .SelectMany(l => l.Value.From(IndexScore.Of(from, 0)).Take(limit).Select(r => ToRow(l.Key, r.Score, r.Member)).ToList())
                 .OrderBy(r => r.Due).Take(limit).ToList());
         }
     }
@@ -205,6 +203,8 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
         return new(new IndexTotals(Count, oldest is { } score ? IndexScore.Due(score) : null));
     }
 
+    private static IndexRow ToRow(Lane lane, long score, IndexMember member) => new(lane, member, IndexScore.Due(score), IndexScore.Attempts(score));
+
     private Partition PartitionOf(string domain) => _partitions[IndexPartition.Of(domain)];
 
     private bool Owns(Partition partition, string domain, IndexOwner owner, out DomainRows rows) =>
@@ -263,12 +263,12 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
             get
             {
                 long count = 0;
-                foreach (var lane in Lanes.Values) count += lane.Ordered.Count;
+                foreach (var lane in Lanes.Values) count += lane.Count;
                 return count;
             }
         }
 
-        public long? Find(Lane lane, RecipientKey key) => Lanes.TryGetValue(lane, out var set) && set.Scores.TryGetValue(key, out var score) ? score : null;
+        public long? Find(Lane lane, RecipientKey key) => Lanes.TryGetValue(lane, out var set) ? set.Find(key) : null;
 
         public bool Put(IndexRow row, bool mayAdd, out bool added)
         {
@@ -279,45 +279,23 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
                 Lanes[row.Lane] = set = new LaneRows();
             }
 
-            var stored = new Stored(IndexScore.Of(row.Due, row.Attempts), row.Member.Key, row.Member.Offset, row.Member.Length, row.Member.First);
-            if (!mayAdd && !set.Scores.ContainsKey(row.Member.Key)) return false;
-            ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(set.Scores, row.Member.Key, out var exists);
-            if (exists) set.Ordered.Remove(new Stored(slot, row.Member.Key, 0, 0, 0));
-            slot = stored.Score;
-            set.Ordered.Add(stored);
-            added = !exists;
+            if (!mayAdd && set.Find(row.Member.Key) is null) return false;
+            added = set.Put(IndexScore.Of(row.Due, row.Attempts), row.Member);
             return true;
         }
 
         public bool Remove(Lane lane, RecipientKey key)
         {
-            if (!Lanes.TryGetValue(lane, out var set) || !set.Scores.Remove(key, out var slot)) return false;
-            set.Ordered.Remove(new Stored(slot, key, 0, 0, 0));
-            if (set.Ordered.Count == 0) Lanes.Remove(lane);
+            if (!Lanes.TryGetValue(lane, out var set) || !set.Remove(key)) return false;
+            if (set.Count == 0) Lanes.Remove(lane);
             return true;
         }
 
         public long? Earliest()
         {
             long? earliest = null;
-            foreach (var lane in Lanes.Values) earliest = earliest is { } e ? Math.Min(e, lane.Ordered.Min.Score) : lane.Ordered.Min.Score;
+            foreach (var lane in Lanes.Values) earliest = earliest is { } e ? Math.Min(e, lane.Earliest) : lane.Earliest;
             return earliest;
         }
-    }
-
-    private sealed class LaneRows
-    {
-        public readonly Dictionary<RecipientKey, long> Scores = [];
-        public readonly SortedSet<Stored> Ordered = [];
-    }
-
-    /// <summary>A row in order of score, then key (which is all that its identity is).</summary>
-    private readonly record struct Stored(long Score, RecipientKey Key, uint Offset, uint Length, ushort First) : IComparable<Stored>
-    {
-        public static Stored Greatest => new(long.MaxValue, new RecipientKey(ulong.MaxValue, uint.MaxValue, ushort.MaxValue), 0, 0, 0);
-
-        public int CompareTo(Stored other) => Score != other.Score ? Score.CompareTo(other.Score) : Key.CompareTo(other.Key);
-
-        public IndexRow ToRow(Lane lane) => new(lane, new IndexMember(Key, Offset, Length, First), IndexScore.Due(Score), IndexScore.Attempts(Score));
     }
 }
