@@ -7,7 +7,7 @@ namespace Angarium.Bench.Relays;
 /// <summary>One process of the relay of this repository, with production's defaults: its configuration, data and log in a folder of its own, and its counters. Ended by SIGTERM.</summary>
 internal sealed class RelayProcess : IAsyncDisposable
 {
-    private static readonly string s_executable = Path.Combine(AppContext.BaseDirectory, "..", "..", "Host", "release", "angarium");
+    private static readonly string s_executable = TestKit.Executable.Path;
     private readonly Child process;
     private readonly int adminPort;
 

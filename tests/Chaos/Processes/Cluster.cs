@@ -32,7 +32,7 @@ internal sealed partial class Cluster
     private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
     private const string AzuriteAddress = "10.99.3.1", DnsAddress = "10.99.4.1";
-    public static string Executable { get; } = Locate();
+    public static string Executable => TestKit.Executable.Path;
 
     private readonly string folder;
     private readonly World world;
@@ -282,13 +282,6 @@ internal sealed partial class Cluster
     }
 
     public static string ConfigOf(Node node) => Path.Combine(node.Folder, "angarium.json");
-
-    private static string Locate()
-    {
-        var here = new DirectoryInfo(AppContext.BaseDirectory);
-        var path = Path.Combine(here.Parent!.Parent!.FullName, "Host", here.Name, "angarium");
-        return File.Exists(path) ? path : throw new FileNotFoundException($"build src/Host first: {path}");
-    }
 
     private static string? FakeTime() =>
         Directory.GetDirectories("/usr/lib", "*-linux-gnu*").Select(f => Path.Combine(f, "faketime", "libfaketimeMT.so.1")).FirstOrDefault(File.Exists);

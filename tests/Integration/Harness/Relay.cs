@@ -35,7 +35,7 @@ internal sealed class Relay : IAsyncDisposable
         WriteSettings();
     }
 
-    public static string Executable { get; } = Locate();
+    public static string Executable => TestKit.Executable.Path;
 
     public string Folder { get; }
 
@@ -128,10 +128,4 @@ internal sealed class Relay : IAsyncDisposable
         File.Move(temporary, ConfigFile, overwrite: true);
     }
 
-    private static string Locate()
-    {
-        var here = new DirectoryInfo(AppContext.BaseDirectory);
-        var path = Path.Combine(here.Parent!.Parent!.FullName, "Host", here.Name, "angarium");
-        return File.Exists(path) ? path : throw new FileNotFoundException($"build src/Host first: {path}");
-    }
 }
