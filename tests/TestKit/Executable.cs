@@ -9,6 +9,6 @@ public static class Executable
     {
         var here = new DirectoryInfo(AppContext.BaseDirectory);
         var path = Environment.GetEnvironmentVariable("RELAY_EXECUTABLE") ?? System.IO.Path.Combine(here.Parent!.Parent!.FullName, "Host", here.Name, "angarium");
-        return File.Exists(path) ? path : throw new FileNotFoundException($"build src/Host first: {path}");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"build src/Host or run tests/publish first: {path}");
     }
 }

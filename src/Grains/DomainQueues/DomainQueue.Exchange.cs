@@ -24,6 +24,7 @@ internal sealed partial class DomainQueue
     private readonly Dictionary<RecipientKey, Lease> _leased = [];
     private readonly Dictionary<ulong, Session> _sessions = [];
     private readonly Dictionary<RecipientKey, int> _lost = [];
+
     /// <summary>The last leases of former activations that ended here; of its own leases each that is not held any more has.</summary>
     private readonly Queue<ulong> _foreignDoneOrder = [];
     private readonly HashSet<ulong> _foreignDone = [];

@@ -7,7 +7,6 @@ namespace Angarium.Bench.Relays;
 /// <summary>One process of the relay of this repository, with production's defaults: its configuration, data and log in a folder of its own, and its counters. Ended by SIGTERM.</summary>
 internal sealed class RelayProcess : IAsyncDisposable
 {
-    private static readonly string s_executable = TestKit.Executable.Path;
     private readonly Child process;
     private readonly int adminPort;
 
@@ -29,7 +28,7 @@ internal sealed class RelayProcess : IAsyncDisposable
         var config = Path.Combine(folder, "angarium.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(all));
         // Its log goes to a file, as a supervisor would have it.
-        var process = new Child("sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", Path.Combine(folder, "log"), executable ?? s_executable, "serve", "--config", config], new Dictionary<string, string> { ["DOTNET_ENVIRONMENT"] = "Production" });
+        var process = new Child("sh", ["-c", "exec \"$@\" >\"$0\" 2>&1", Path.Combine(folder, "log"), executable ?? TestKit.Executable.Path, "serve", "--config", config], new Dictionary<string, string> { ["DOTNET_ENVIRONMENT"] = "Production" });
         try
         {
             await Ready.AnswersAsync(new Uri($"http://127.0.0.1:{adminPort}/readyz"), process);
@@ -45,7 +44,7 @@ internal sealed class RelayProcess : IAsyncDisposable
     /// <summary>One of the executable's own commands.</summary>
     public static async Task<string> CommandAsync(params string[] arguments)
     {
-        var (code, output) = await Child.RunAsync(s_executable, arguments, TimeSpan.FromSeconds(60));
+        var (code, output) = await Child.RunAsync(TestKit.Executable.Path, arguments, TimeSpan.FromSeconds(60));
         return code == 0 ? output : throw new InvalidOperationException($"angarium {string.Join(' ', arguments)}: {code}\n{output}");
     }
 

@@ -127,5 +127,4 @@ internal sealed class Relay : IAsyncDisposable
         File.WriteAllText(temporary, JsonSerializer.Serialize(settings));
         File.Move(temporary, ConfigFile, overwrite: true);
     }
-
 }
