@@ -5,7 +5,7 @@ namespace Angarium.Ingress;
 /// <summary>Why a command or a message was refused: the label of a counter.</summary>
 internal enum Rejection
 {
-    Syntax, Sequence, Relay, Recipient, Limit, Content, Loop, Storage, Admission, Overload, Shutdown, Timeout, Early, Tls,
+    Syntax, Sequence, Relay, Recipient, Limit, Content, Loop, Storage, Admission, Overload, Shutdown, Timeout, Early, Tls, Login, Sender, Quota,
 }
 
 /// <summary>The metrics of the ingress role. No label names a domain, an address or a client.</summary>

@@ -17,6 +17,12 @@ public sealed record IngressOptions : IValidates
     [Setting("Ingress:Smtps:Listen", "Listeners for relay with TLS from the first octet, each `address:port`.", DefaultText = "none")]
     public IReadOnlyList<string> SmtpsListen { get; init; } = [];
 
+    [Setting("Ingress:Submission:Listen", "Listeners for submission by tenants (RFC 6409): STARTTLS, then AUTH; each `address:port`, commonly port 587.", DefaultText = "none")]
+    public IReadOnlyList<string> SubmissionListen { get; init; } = [];
+
+    [Setting("Ingress:Submissions:Listen", "Listeners for submission with TLS from the first octet (RFC 8314), each `address:port`, commonly port 465.", DefaultText = "none")]
+    public IReadOnlyList<string> SubmissionsListen { get; init; } = [];
+
     [Setting("Ingress:TrustedNetworks", "CIDRs that may relay anywhere, each with its tenant if wished (`10.1.0.0/16=acme`, else `default`); exempt from the limits per client.",
         DefaultText = "none", Reloads = true)]
     public IReadOnlyList<string> TrustedNetworks { get; init; } = [];
@@ -87,7 +93,10 @@ public sealed record IngressOptions : IValidates
 
     public IEnumerable<string> Validate()
     {
-        foreach (var (setting, entries) in new[] { ("Ingress:Smtp:Listen", SmtpListen), ("Ingress:Smtps:Listen", SmtpsListen) })
+        foreach (var (setting, entries) in new[]
+                 {
+                     ("Ingress:Smtp:Listen", SmtpListen), ("Ingress:Smtps:Listen", SmtpsListen), ("Ingress:Submission:Listen", SubmissionListen), ("Ingress:Submissions:Listen", SubmissionsListen),
+                 })
             foreach (var entry in entries)
                 if (!ListenAddress.TryParse(entry, out _)) yield return $"{setting}: '{entry}' is not an address with a port; write it as 0.0.0.0:25 or [::]:25";
         foreach (var entry in TrustedNetworks)
@@ -99,7 +108,8 @@ public sealed record IngressOptions : IValidates
 
         if (TlsCertificate.Length == 0 != (TlsKey.Length == 0)) yield return "Tls:Certificate and Tls:Key belong together; set both or neither";
         else if (TlsCertificate.Length > 0 && ServerCertificate.Validate(TlsCertificate, TlsKey) is { } error) yield return error;
-        if (SmtpsListen.Count > 0 && TlsCertificate.Length == 0) yield return "Ingress:Smtps:Listen needs a certificate; set Tls:Certificate and Tls:Key";
+        foreach (var (setting, entries) in new[] { ("Ingress:Smtps:Listen", SmtpsListen), ("Ingress:Submission:Listen", SubmissionListen), ("Ingress:Submissions:Listen", SubmissionsListen) })
+            if (entries.Count > 0 && TlsCertificate.Length == 0) yield return $"{setting} needs a certificate; set Tls:Certificate and Tls:Key";
         if (OverloadTimeout > Timeout) yield return "Ingress:OverloadTimeout is longer than Ingress:Timeout; make it shorter";
     }
 }

@@ -3,6 +3,7 @@ using Angarium.Contracts.Intake;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -21,6 +22,7 @@ internal sealed partial class IngressService(
     ServerCertificate certificate,
     GatherBudget budget,
     OfferDispatcher dispatcher,
+    TenantAccounts accounts,
     TimeProvider time,
     ILogger<IngressService> log) : IHostedLifecycleService, IIngressStatus, IDisposable
 {
@@ -28,6 +30,7 @@ internal sealed partial class IngressService(
 
     private readonly CancellationTokenSource _stopping = new();
     private Task _loop = Task.CompletedTask;
+    private Task _refresh = Task.CompletedTask;
     private volatile bool _accepting;
 
     public bool IsAccepting => _accepting;
@@ -80,6 +83,7 @@ internal sealed partial class IngressService(
                 if (tick % RefreshEvery != 0) continue;
                 Guarded(policy.Refresh);
                 Guarded(certificate.Refresh);
+                if (_refresh.IsCompleted) _refresh = accounts.RefreshAsync();
             }
         }
         catch (OperationCanceledException) when (_stopping.IsCancellationRequested)

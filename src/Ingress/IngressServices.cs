@@ -7,6 +7,7 @@ using Angarium.Ingress.Listening;
 using Angarium.Ingress.Overload;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
 using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
@@ -48,6 +49,10 @@ public static class IngressServices
         services.AddSingleton<IAdmission>(provider => provider.GetRequiredService<MemoryGuard>());
         services.AddSingleton<RelayPolicy>();
         services.AddSingleton<ConnectionRegistry>();
+        services.AddSingleton<TenantAccounts>();
+        services.AddSingleton<ITenantLogins, TenantLogins>();
+        services.AddSingleton<LoginFailures>();
+        services.AddSingleton<MessageSigner>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(
             provider, new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>())));
         services.AddSingleton<IngressService>();
@@ -67,18 +72,23 @@ public static class IngressServices
     /// <summary>The listeners that the settings ask for; they have been validated.</summary>
     public static IEnumerable<SmtpListener> Listeners(this IngressOptions options)
     {
-        foreach (var text in options.SmtpListen)
-            if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener("Ingress:Smtp:Listen", endPoint, false);
-        foreach (var text in options.SmtpsListen)
-            if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener("Ingress:Smtps:Listen", endPoint, true);
+        foreach (var (setting, entries, implicitTls, isSubmission) in new[]
+                 {
+                     ("Ingress:Smtp:Listen", options.SmtpListen, false, false), ("Ingress:Smtps:Listen", options.SmtpsListen, true, false),
+                     ("Ingress:Submission:Listen", options.SubmissionListen, false, true), ("Ingress:Submissions:Listen", options.SubmissionsListen, true, true),
+                 })
+        {
+            foreach (var text in entries)
+                if (ListenAddress.TryParse(text, out var endPoint)) yield return new SmtpListener(setting, endPoint, implicitTls, isSubmission);
+        }
     }
 
     /// <summary>Serves SMTP on one listener. Nothing else is served there.</summary>
-    public static ListenOptions UseSmtp(this ListenOptions listen, bool implicitTls)
+    public static ListenOptions UseSmtp(this ListenOptions listen, bool implicitTls, bool isSubmission)
     {
         var services = listen.ApplicationServices;
         SmtpServer? server = null;
-        listen.Run(connection => SmtpConnectionHandler.RunAsync(server ??= services.GetRequiredService<SmtpServer>(), connection, implicitTls));
+        listen.Run(connection => SmtpConnectionHandler.RunAsync(server ??= services.GetRequiredService<SmtpServer>(), connection, implicitTls, isSubmission));
         return listen;
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Angarium.Ingress;
+using Angarium.Ingress.Listening;
 
 namespace Angarium.Host.Configuration;
 
@@ -22,12 +23,12 @@ internal static class ListenerClashes
     }
 
     /// <summary>Every listener that the settings ask for.</summary>
-    public static IEnumerable<(string Setting, IPEndPoint EndPoint, bool ImplicitTls)> Wanted(RelayOptions options, IngressOptions ingress)
+    public static IEnumerable<SmtpListener> Wanted(RelayOptions options, IngressOptions ingress)
     {
         foreach (var (setting, text) in new[] { ("Http:Listen", options.HttpListen), ("Admin:Listen", options.AdminListen), ("Sink:Listen", options.SinkListen) })
-            if (RelayOptions.TryParseEndPoint(text, out var endPoint)) yield return (setting, endPoint, false);
+            if (RelayOptions.TryParseEndPoint(text, out var endPoint)) yield return new SmtpListener(setting, endPoint, false, false);
         if (!options.Runs("ingress")) yield break;
-        foreach (var listener in ingress.Listeners()) yield return (listener.Setting, listener.EndPoint, listener.ImplicitTls);
+        foreach (var listener in ingress.Listeners()) yield return listener;
     }
 
     // [::] is both families; port 0 is any that is free.

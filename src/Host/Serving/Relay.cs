@@ -134,14 +134,14 @@ internal sealed class Relay
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = MaxRequestBody;
-            foreach (var (setting, endPoint, implicitTls) in wanted)
+            foreach (var (setting, endPoint, implicitTls, isSubmission) in wanted)
             {
                 listeners.Listen(kestrel, setting, endPoint, listener => _ = setting switch
                 {
                     "Http:Listen" => listener.As(Surface.Pages),
                     "Admin:Listen" => listener.As(Surface.Admin),
                     "Sink:Listen" => listener.UseHandler(new SinkConnectionHandler(sink, options.Hostname)),
-                    _ => listener.UseSmtp(implicitTls),
+                    _ => listener.UseSmtp(implicitTls, isSubmission),
                 });
             }
 

@@ -19,6 +19,7 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
 
     private readonly GatherBudget _budget;
     private readonly IScratchFolder _folder;
+    private readonly Octets? _reader;
     private byte[] _buffer = [];
     private int _count, _reserved;
     private bool _isDiscarding, _isLarge;
@@ -26,7 +27,10 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     private IScratchWriter? _writer;
     private ScratchContent? _scratch;
 
-    private ContentGatherer(GatherBudget budget, IScratchFolder folder) => (_budget, _folder) = (budget, folder);
+    private ContentGatherer(GatherBudget budget, IScratchFolder folder, Octets? reader) => (_budget, _folder, _reader) = (budget, folder, reader);
+
+    /// <summary>Reads the content along, in order, before it goes to disk or is complete.</summary>
+    public delegate void Octets(ReadOnlySpan<byte> content);
 
     private int MostInMemory => _isLarge ? ScratchWindow : MaxInMemory;
 
@@ -40,9 +44,9 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     public ScratchContent? Scratch => _scratch;
 
     /// <summary>Begins a message of about <paramref name="expected"/> octets (what the client declared; 0 = unknown); null when the memory is taken.</summary>
-    public static ContentGatherer? TryCreate(GatherBudget budget, IScratchFolder folder, long expected)
+    public static ContentGatherer? TryCreate(GatherBudget budget, IScratchFolder folder, long expected, Octets? reader = null)
     {
-        var gatherer = new ContentGatherer(budget, folder) { _isLarge = expected > MaxInMemory };
+        var gatherer = new ContentGatherer(budget, folder, reader) { _isLarge = expected > MaxInMemory };
         var size = gatherer._isLarge ? ScratchWindow : (int)Math.Clamp(expected, Window, MaxInMemory);
         if (gatherer.TryResize(size) || size > Window && gatherer.TryResize(Window)) return gatherer;
         return null;
@@ -82,7 +86,12 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
     /// <summary>Ends the gathering; false when the disk has no room for the rest.</summary>
     public async ValueTask<bool> CompleteAsync(CancellationToken cancellationToken)
     {
-        if (_writer is null) return true;
+        if (_writer is null)
+        {
+            _reader?.Invoke(_buffer.AsSpan(0, _count));
+            return true;
+        }
+
         if (_count > 0 && !await SpillAsync(cancellationToken)) return false;
         _scratch = _writer.Complete();
         return true;
@@ -105,6 +114,7 @@ internal sealed class ContentGatherer : IBufferWriter<byte>, IDisposable
         if (!_budget.TryTakeScratch(_count)) return false;
         _scratchReserved += _count;
         _writer ??= _folder.TryCreate();
+        _reader?.Invoke(_buffer.AsSpan(0, _count));
         if (_writer is null || !await _writer.AppendAsync(_buffer.AsMemory(0, _count), cancellationToken)) return false;
         _count = 0;
         if (_buffer.Length > ScratchWindow) TryResize(ScratchWindow);

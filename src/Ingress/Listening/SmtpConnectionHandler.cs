@@ -9,11 +9,11 @@ internal static class SmtpConnectionHandler
 {
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(1);
 
-    public static Task RunAsync(SmtpServer server, ConnectionContext connection, bool implicitTls)
+    public static Task RunAsync(SmtpServer server, ConnectionContext connection, bool implicitTls, bool isSubmission)
     {
         // Without an address there is no telling who it is: a closed socket, or a transport that this role is not meant for.
         if (connection.RemoteEndPoint is not IPEndPoint remote) return Task.CompletedTask;
-        return server.RunAsync(connection.Transport, new ConnectionFacts { Remote = remote, ImplicitTls = implicitTls, Abort = () => Abort(connection), Linger = Linger });
+        return server.RunAsync(connection.Transport, new ConnectionFacts { Remote = remote, ImplicitTls = implicitTls, IsSubmission = isSubmission, Abort = () => Abort(connection), Linger = Linger });
     }
 
     private static void Abort(ConnectionContext connection) => connection.Abort(new ConnectionAbortedException("the session was ended"));

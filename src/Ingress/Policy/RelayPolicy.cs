@@ -9,10 +9,13 @@ using Microsoft.Extensions.Logging;
 
 namespace Angarium.Ingress.Policy;
 
-/// <summary>What a client may do: relay anywhere for its tenant, or send to the configured domains only.</summary>
-internal readonly record struct ClientStanding(bool IsTrusted, string Tenant)
+/// <summary>What a client may do: relay anywhere for its tenant, or send to the configured domains only. One that is trusted is spared the limits; one that logged in is not.</summary>
+internal readonly record struct ClientStanding(bool IsTrusted, string Tenant, bool HasLoggedIn = false)
 {
     public static ClientStanding Outsider => new(false, "default");
+
+    /// <summary>To any domain; and notices go to whom it names as the sender.</summary>
+    public bool MayRelay => IsTrusted || HasLoggedIn;
 }
 
 /// <summary>What becomes of one RCPT: a refusal, or the address for the envelope and the domain of its queue.</summary>
@@ -75,17 +78,17 @@ internal sealed partial class RelayPolicy : IDisposable
         // RFC 5321 §4.5.1: a relay takes mail for its postmaster, with and without the domain.
         if (recipient is null)
         {
-            var home = rules.PostmasterDomain ?? (client.IsTrusted && QueueDomain.TryParse(_settings.Current.Hostname, out var host) ? host.Value : null);
+            var home = rules.PostmasterDomain ?? (client.MayRelay && QueueDomain.TryParse(_settings.Current.Hostname, out var host) ? host.Value : null);
             return home is null ? new(RelayDenied, "", "") : new(null, "postmaster@" + home, home);
         }
 
         var domain = recipient.QueueDomain.Value;
         if (!rules.Domains.TryGetValue(domain, out var list))
-            return client.IsTrusted ? new(null, recipient.ToString(), domain) : new(RelayDenied, "", "");
+            return client.MayRelay ? new(null, recipient.ToString(), domain) : new(RelayDenied, "", "");
         var mailbox = recipient.Mailbox;
         if (mailbox.Equals("postmaster", StringComparison.OrdinalIgnoreCase)) return new(null, recipient.ToString(), domain);
         // `user%other@here`, `other!user@here` and `"user@other"@here` ask the next hop to send on what it trusts from us: only names in the list may look so.
-        if (!client.IsTrusted && mailbox.AsSpan().ContainsAny('@', '%', '!') && !list.NamesExpressly(mailbox)) return new(RelayDenied, "", "");
+        if (!client.MayRelay && mailbox.AsSpan().ContainsAny('@', '%', '!') && !list.NamesExpressly(mailbox)) return new(RelayDenied, "", "");
         // The list says who exists, to trusted clients too: what can be refused here makes no notice later.
         return list.Names(mailbox) ? new(null, recipient.ToString(), domain) : new(NoSuchUser, "", "");
     }

@@ -10,6 +10,9 @@ internal sealed record ConnectionFacts
     /// <summary>TLS from the first octet.</summary>
     public bool ImplicitTls { get; init; }
 
+    /// <summary>Message submission (RFC 6409): who sends must log in.</summary>
+    public bool IsSubmission { get; init; }
+
     /// <summary>Cuts the connection, from any thread.</summary>
     public Action Abort { get; init; } = static () => { };
 

@@ -38,6 +38,8 @@ internal static class SmtpGrammar
     public static readonly Reply HelloFirst = new(503, MailStatus.InvalidCommand, "Send EHLO first");
     public static readonly Reply MailFirst = new(503, MailStatus.InvalidCommand, "Send MAIL first");
     public static readonly Reply Nested = new(503, MailStatus.InvalidCommand, "A transaction is open already");
+    /// <summary>RFC 4954 §4: not during a transaction.</summary>
+    public static readonly Reply NoAuthNow = new(503, MailStatus.InvalidCommand, "Not during a transaction");
     public static readonly Reply InChunks = new(503, MailStatus.InvalidCommand, "Not between the chunks of a message");
     public static readonly Reply NotOffered = new(502, MailStatus.InvalidCommand, "Command not implemented");
 
@@ -61,6 +63,7 @@ internal static class SmtpGrammar
         rules[(int)SmtpVerb.Ehlo] = new(SessionState.Any, SessionState.Greeted, true, NotOffered);
         rules[(int)SmtpVerb.Helo] = new(SessionState.Any, SessionState.Greeted, true, NotOffered);
         rules[(int)SmtpVerb.StartTls] = new(SessionState.Greeted, SessionState.Start, true, Nested);
+        rules[(int)SmtpVerb.Auth] = new(SessionState.Greeted, null, true, NoAuthNow);
         rules[(int)SmtpVerb.Mail] = new(SessionState.Greeted, SessionState.Mail, false, Nested);
         rules[(int)SmtpVerb.Rcpt] = new(SessionState.Mail | SessionState.Recipients, SessionState.Recipients, false, MailFirst);
         rules[(int)SmtpVerb.Data] = new(SessionState.Mail | SessionState.Recipients, null, true, MailFirst);

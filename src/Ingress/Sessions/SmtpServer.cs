@@ -3,6 +3,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Policy;
+using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
 using Angarium.Mail.Content;
 using Angarium.Mail.Replies;
@@ -24,6 +25,9 @@ internal sealed class SmtpServer(
     IAdmission admission,
     IStoreClock clock,
     ServerCertificate certificate,
+    ITenantLogins logins,
+    LoginFailures failures,
+    MessageSigner signer,
     TimeProvider time,
     ILogger<SmtpSession> log)
 {
@@ -47,6 +51,12 @@ internal sealed class SmtpServer(
 
     public ServerCertificate Certificate => certificate;
 
+    public ITenantLogins Logins => logins;
+
+    public LoginFailures LoginFailures => failures;
+
+    public MessageSigner Signer => signer;
+
     public TimeProvider Time => time;
 
     public ILogger<SmtpSession> Log => log;
@@ -55,7 +65,7 @@ internal sealed class SmtpServer(
     public ContentLimits ContentLimits => DerivedNow.Limits;
 
     /// <summary>The reply to EHLO under the settings in force.</summary>
-    public byte[] EhloReply(bool offersTls) => offersTls ? DerivedNow.EhloWithTls : DerivedNow.Ehlo;
+    public byte[] EhloReply(bool offersTls, bool offersAuth) => offersTls ? DerivedNow.EhloWithTls : offersAuth ? DerivedNow.EhloWithAuth : DerivedNow.Ehlo;
 
     private Derived DerivedNow
     {
@@ -97,13 +107,15 @@ internal sealed class SmtpServer(
         }
     }
 
-    private sealed record Derived(IngressOptions Options, ContentLimits Limits, byte[] Ehlo, byte[] EhloWithTls)
+    private sealed record Derived(IngressOptions Options, ContentLimits Limits, byte[] Ehlo, byte[] EhloWithTls, byte[] EhloWithAuth)
     {
         public static Derived Of(IngressOptions options)
         {
             var limits = new ContentLimits { MaxOctets = options.MaxSize, MaxLine = options.MaxTextLine, MaxHeader = options.MaxHeader, MaxHops = options.MaxHops };
             var keywords = $"{options.Hostname}\nPIPELINING\nSIZE {options.MaxSize}\n8BITMIME\nSMTPUTF8\nCHUNKING\nDSN\nENHANCEDSTATUSCODES";
-            return new Derived(options, limits, ReplyWriter.Encode(new(250, default, keywords)), ReplyWriter.Encode(new(250, default, keywords + "\nSTARTTLS")));
+            return new Derived(options, limits, Encode(keywords), Encode(keywords + "\nSTARTTLS"), Encode(keywords + "\nAUTH " + SaslDialog.Mechanisms));
+
+            static byte[] Encode(string text) => ReplyWriter.Encode(new(250, default, text));
         }
     }
 }

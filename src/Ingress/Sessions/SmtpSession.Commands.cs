@@ -41,6 +41,7 @@ internal sealed partial class SmtpSession
             HelloCommand hello => Hello(hello),
             MailCommand mail => Mail(mail),
             RcptCommand rcpt => Rcpt(rcpt),
+            AuthCommand auth => Auth(auth),
             BdatCommand => Step.Bdat,
             _ => command.Verb switch
             {
@@ -63,7 +64,7 @@ internal sealed partial class SmtpSession
         // RFC 5321 §4.1.4: a second EHLO is an RSET too.
         EndTransaction();
         (_hello, _isExtended, _state) = (hello.Name, hello.IsExtended, SessionState.Greeted);
-        if (hello.IsExtended) return Junk(_server.EhloReply(OffersTls));
+        if (hello.IsExtended) return Junk(_server.EhloReply(OffersTls, OffersAuth));
         Answer(new Reply(250, default, _server.Options.Hostname));
         return Step.GoOn;
     }
@@ -83,6 +84,7 @@ internal sealed partial class SmtpSession
             return Step.Read;
         }
 
+        if (_facts.IsSubmission && JudgeSender(mail) is { } unfit) return Refuse(unfit, Rejection.Sender);
         if (_server.Admission.Refusal is { } refusal) return Postpone(refusal, Rejection.Admission);
         // RFC 1870 §6.1.
         if (mail.Size > options.MaxSize) return Refuse(ContentViolation.TooLarge.Reply(), Rejection.Limit);
@@ -90,6 +92,7 @@ internal sealed partial class SmtpSession
         // Lists of their own for each message: the spool keeps them for as long as it likes.
         (_recipients, _domains, _refusedRecipients) = ([], [], false);
         _state = SessionState.Mail;
+        if (_account is not null) return Step.Admit;
         Answer(SenderOk);
         return Step.GoOn;
     }
@@ -97,7 +100,8 @@ internal sealed partial class SmtpSession
     private Step Rcpt(RcptCommand rcpt)
     {
         // RFC 5321 §4.5.3.1.10.
-        if (_recipients.Count >= _server.Options.MaxRecipients) return Postpone(TooManyRecipients, Rejection.Limit);
+        var most = _account?.Facts.MaxRecipients is > 0 and var own ? Math.Min(own, _server.Options.MaxRecipients) : _server.Options.MaxRecipients;
+        if (_recipients.Count >= most) return Postpone(TooManyRecipients, Rejection.Limit);
         if (rcpt.Address is { IsAscii: false } && !_mail!.SmtpUtf8) return RefuseRecipient(CommandReplies.NeedsSmtpUtf8, Rejection.Syntax);
         var verdict = _server.Policy.Judge(_client, rcpt.Address);
         if (verdict.Refusal is { } refusal) return RefuseRecipient(refusal, ReferenceEquals(refusal, Policy.RelayPolicy.NoSuchUser) ? Rejection.Recipient : Rejection.Relay);
@@ -147,7 +151,8 @@ internal sealed partial class SmtpSession
     private void EndTransaction()
     {
         _gatherer?.Dispose();
-        _gatherer = null;
+        _submitted?.Dispose();
+        (_gatherer, _submitted) = (null, null);
         _mail = null;
         (_recipients, _domains) = ([], []);
         if (_state != SessionState.Start) _state = SessionState.Greeted;

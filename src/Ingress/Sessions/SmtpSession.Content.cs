@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Text;
 using Angarium.Ingress.Content;
+using Angarium.Ingress.Submission;
 using Angarium.Mail;
 using Angarium.Mail.Commands;
 using Angarium.Mail.Content;
@@ -19,10 +21,12 @@ internal sealed partial class SmtpSession
     private static readonly byte[] SendContent = ReplyWriter.Encode(new Reply(354, default, "End data with <CR><LF>.<CR><LF>"));
     private static readonly byte[] ChunkOk = ReplyWriter.Encode(new Reply(250, MailStatus.Ok, "Chunk received"));
     private static readonly Reply NoRoom = new(452, MailStatus.SystemFull, "Insufficient storage, try again later");
+    private static readonly Reply CannotSign = new(451, MailStatus.SystemTrouble, "Cannot sign the message now, try again later");
     private static readonly Reply SpoolDown = new(451, MailStatus.SystemTrouble, "Cannot store the message now, try again later");
 
     private readonly ArrayBufferWriter<byte> _trace = new(512);
     private ContentGatherer? _gatherer;
+    private SubmittedContent? _submitted;
     private EndOfDataScanner? _scanner;
     private bool _isFull;
 
@@ -130,7 +134,8 @@ internal sealed partial class SmtpSession
 
     private bool BeginContent(ContentFraming framing, long expected)
     {
-        _gatherer = ContentGatherer.TryCreate(_server.Budget, _server.Scratch, expected);
+        _submitted = _account is null ? null : new SubmittedContent();
+        _gatherer = ContentGatherer.TryCreate(_server.Budget, _server.Scratch, expected, _submitted is null ? null : _submitted.Append);
         if (_gatherer is null) return false;
         _scanner = new EndOfDataScanner(_server.ContentLimits, framing);
         _isFull = false;
@@ -185,7 +190,27 @@ internal sealed partial class SmtpSession
     private async ValueTask CommitAsync(ContentGatherer content)
     {
         var began = _server.Time.GetTimestamp();
-        var message = BuildMessage(content);
+        var accepted = _server.Clock.Now;
+        string signatures = "", added = "";
+        if (_submitted is { } submitted)
+        {
+            (var refusal, var domain, added) = submitted.Finish(_account!.Facts, accepted.ToDateTimeOffset());
+            if (refusal is not null)
+            {
+                Refuse(refusal, Rejection.Sender);
+                return;
+            }
+
+            if (await _server.Signer.SignAsync(_account, domain!.Name, submitted.Prepare(domain, added, accepted.ToDateTimeOffset())) is not { } made)
+            {
+                Postpone(CannotSign, Rejection.Storage);
+                return;
+            }
+
+            signatures = made;
+        }
+
+        var message = BuildMessage(content, accepted, signatures, added);
         CommitReceipt receipt;
         try
         {
@@ -225,12 +250,11 @@ internal sealed partial class SmtpSession
         MessageAccepted(text, message, elapsed.TotalSeconds);
     }
 
-    private NewMessage BuildMessage(ContentGatherer content)
+    private NewMessage BuildMessage(ContentGatherer content, StoreTime accepted, string signatures, string added)
     {
         var mail = _mail!;
-        var accepted = _server.Clock.Now;
         _trace.ResetWrittenCount();
-        var idOffset = new ReceivedField
+        var idOffset = (int)Encoding.ASCII.GetBytes(signatures, _trace) + new ReceivedField
         {
             Hello = _hello,
             Client = _facts.Remote.Address,
@@ -238,10 +262,12 @@ internal sealed partial class SmtpSession
             Time = accepted.ToDateTimeOffset(),
             IsExtended = _isExtended,
             IsTls = _tls is not null,
+            IsAuthenticated = _account is not null,
             IsSmtpUtf8 = mail.SmtpUtf8,
             Tls = _tls is null ? null : $"{_tls.Protocol} {_tls.Cipher}",
             For = _recipients.Count == 1 ? _recipients[0].Address : null,
         }.Write(_trace);
+        Encoding.ASCII.GetBytes(added, _trace);
         return new NewMessage
         {
             Envelope = new Envelope
@@ -253,7 +279,7 @@ internal sealed partial class SmtpSession
                 EnvelopeId = mail.EnvelopeId,
                 Tenant = _client.Tenant,
                 Accepted = accepted,
-                NoticesAllowed = _client.IsTrusted,
+                NoticesAllowed = _client.MayRelay,
                 Recipients = _recipients,
             },
             Domains = _domains,

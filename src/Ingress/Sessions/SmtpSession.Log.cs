@@ -17,6 +17,8 @@ internal sealed partial class SmtpSession
         MessageAccepted(Log, id, message.Envelope.ReversePath, named, recipients.Count, _facts.Remote.Address, _tls?.Protocol ?? "", message.ContentLength, _client.Tenant, Math.Round(seconds, 3));
     }
 
+    private void LoginWrong(IPAddress client) => LoginWrong(Log, client);
+
     private void CommitFailed(Exception exception, IPAddress client) => CommitFailed(Log, exception, client);
 
     [LoggerMessage(3001, LogLevel.Information, "Accepted message={MessageId} sender={Sender} recipient={Recipient} recipients={Recipients} remote={RemoteHost} reply=\"250\" tls={Tls} octets={Octets} tenant={Tenant} took={Took}s")]
@@ -24,4 +26,8 @@ internal sealed partial class SmtpSession
 
     [LoggerMessage(3002, LogLevel.Error, "A message from {Client} could not be stored and was answered 451")]
     private static partial void CommitFailed(ILogger logger, Exception exception, IPAddress client);
+
+    /// <summary>Without the name: people type a password where the name belongs.</summary>
+    [LoggerMessage(3003, LogLevel.Information, "A login of {Client} failed")]
+    private static partial void LoginWrong(ILogger logger, IPAddress client);
 }

@@ -38,7 +38,7 @@ internal sealed partial class SmtpSession : IAsyncDisposable
 
     private readonly SmtpServer _server;
     private readonly ConnectionWatch _watch;
-    private readonly ClientStanding _client;
+    private ClientStanding _client;
     private readonly ConnectionFacts _facts;
     private IDuplexPipe _pipe;
     private TlsPipe? _tls;
@@ -52,7 +52,7 @@ internal sealed partial class SmtpSession : IAsyncDisposable
         (_server, _watch, _client, _facts, _pipe) = (server, watch, client, facts, pipe);
 
     /// <summary>What the command loop is to do next.</summary>
-    private enum Step : byte { GoOn, Read, Flush, Data, Bdat, StartTls }
+    private enum Step : byte { GoOn, Read, Flush, Data, Bdat, StartTls, Auth, Admit }
 
     public async Task RunAsync()
     {
@@ -85,6 +85,12 @@ internal sealed partial class SmtpSession : IAsyncDisposable
                 case Step.StartTls:
                     await StartTlsAsync();
                     break;
+                case Step.Auth:
+                    await AuthAsync();
+                    break;
+                case Step.Admit:
+                    await AdmitAsync();
+                    break;
             }
         }
 
@@ -95,6 +101,7 @@ internal sealed partial class SmtpSession : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         EndTransaction();
+        _account?.Leave();
         if (_tls is not null) await _tls.DisposeAsync();
     }
 

@@ -29,4 +29,7 @@ public static class CommandReplies
 
     /// <summary>RFC 6531 §3.5: an address beyond ASCII in a transaction without SMTPUTF8.</summary>
     public static readonly Reply NeedsSmtpUtf8 = new(553, MailStatus.NonAsciiAddress, "Address needs SMTPUTF8");
+
+    /// <summary>RFC 4954 §4: what cannot be decoded.</summary>
+    public static readonly Reply BadBase64 = new(501, MailStatus.SyntaxError, "Cannot decode that");
 }

@@ -13,7 +13,6 @@ public record SmtpCommand(SmtpVerb Verb)
     internal static readonly SmtpCommand Expn = new(SmtpVerb.Expn);
     internal static readonly SmtpCommand Help = new(SmtpVerb.Help);
     internal static readonly SmtpCommand StartTls = new(SmtpVerb.StartTls);
-    internal static readonly SmtpCommand Auth = new(SmtpVerb.Auth);
 }
 
 /// <summary>EHLO or HELO, RFC 5321 §4.1.1.1.</summary>
@@ -57,3 +56,8 @@ public sealed record RcptCommand() : SmtpCommand(SmtpVerb.Rcpt)
 
 /// <summary>BDAT, RFC 3030 §2: so many octets follow the line end at once.</summary>
 public sealed record BdatCommand(long Size, bool IsLast) : SmtpCommand(SmtpVerb.Bdat);
+
+/// <summary>AUTH, RFC 4954 §4.</summary>
+/// <param name="Mechanism">In upper case; whether it is offered is the session's to see.</param>
+/// <param name="Initial">The initial response, decoded; null = none was sent, which is not an empty one.</param>
+public sealed record AuthCommand(string Mechanism, byte[]? Initial) : SmtpCommand(SmtpVerb.Auth);

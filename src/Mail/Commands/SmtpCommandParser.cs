@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using Angarium.Mail.Addresses;
+using Angarium.Mail.Sasl;
 using Angarium.Mail.Status;
 
 namespace Angarium.Mail.Commands;
@@ -14,8 +15,19 @@ public static class SmtpCommandParser
     /// <summary>RFC 5321 §4.5.3.1.4: 512 octets with CRLF, for a verb without extensions that lengthen it.</summary>
     public const int MaxLine = 512;
 
-    /// <summary>MAIL grows by 26 for SIZE (RFC 1870 §3), 17 for BODY (RFC 6152 §2), 10 for SMTPUTF8 (RFC 6531 §3.1), and 9 + 107 for RET and ENVID (RFC 3461 §4).</summary>
+    /// <summary>
+    /// MAIL grows by 26 for SIZE (RFC 1870 §3), 17 for BODY (RFC 6152 §2), 10 for SMTPUTF8 (RFC 6531 §3.1), and 9 + 107 for RET and ENVID (RFC 3461 §4). The 500 of AUTH= (RFC 4954 §3) come in
+    /// where it is taken: nothing longer than RCPT is read.
+    /// </summary>
     public const int MaxMailLine = MaxLine + 26 + 17 + 10 + 9 + 107;
+
+    /// <summary>RFC 4954 §4: what a mechanism needs. PLAIN with the greatest parts of RFC 4616 §2 takes 1,035 octets; the others are shorter.</summary>
+    public const int MaxAuthLine = MaxRcptLine;
+
+    private const int MaxMechanism = 20;
+
+    /// <summary>RFC 4954 §3.</summary>
+    private const int MaxAuthor = 500;
 
     /// <summary>RCPT grows by 28 for NOTIFY and 507 for ORCPT (RFC 3461 §4). The longest of all: a reader may give up beyond it.</summary>
     public const int MaxRcptLine = MaxLine + 28 + 507;
@@ -28,7 +40,7 @@ public static class SmtpCommandParser
         var text = line.TrimEnd(" \t"u8);
         var space = text.IndexOf((byte)' ');
         var verb = VerbOf(space < 0 ? text : text[..space]);
-        var limit = verb switch { SmtpVerb.Mail => MaxMailLine, SmtpVerb.Rcpt => MaxRcptLine, _ => MaxLine };
+        var limit = verb switch { SmtpVerb.Mail => MaxMailLine, SmtpVerb.Rcpt => MaxRcptLine, SmtpVerb.Auth => MaxAuthLine, _ => MaxLine };
         if (line.Length > limit - 2) return new(verb, CommandReplies.LineTooLong);
         var arguments = space < 0 ? default : text[(space + 1)..].TrimStart((byte)' ');
         if (verb == SmtpVerb.Unknown) return new(verb, CommandReplies.Unrecognised);
@@ -48,7 +60,7 @@ public static class SmtpCommandParser
             SmtpVerb.Help => new(SmtpCommand.Help),
             SmtpVerb.Vrfy => arguments.IsEmpty ? new(verb, CommandReplies.BadArguments) : new(SmtpCommand.Vrfy),
             SmtpVerb.Expn => arguments.IsEmpty ? new(verb, CommandReplies.BadArguments) : new(SmtpCommand.Expn),
-            _ => new(SmtpCommand.Auth),
+            _ => Auth(arguments),
         };
     }
 
@@ -82,6 +94,20 @@ public static class SmtpCommandParser
         return rest[0] == (byte)' ' && Is(rest.Trim((byte)' '), "LAST"u8) ? new(new BdatCommand((long)size, true)) : new(SmtpVerb.Bdat, CommandReplies.BadArguments);
     }
 
+    private static ParsedCommand Auth(ReadOnlySpan<byte> arguments)
+    {
+        var space = arguments.IndexOf((byte)' ');
+        var mechanism = space < 0 ? arguments : arguments[..space];
+        // RFC 4422 §3.1: 1 to 20 letters, digits, hyphens and underscores.
+        if (mechanism.Length is 0 or > MaxMechanism) return new(SmtpVerb.Auth, CommandReplies.BadArguments);
+        foreach (var c in mechanism)
+            if (!char.IsAsciiLetterOrDigit((char)c) && c is not ((byte)'-' or (byte)'_')) return new(SmtpVerb.Auth, CommandReplies.BadArguments);
+        var name = Encoding.ASCII.GetString(mechanism).ToUpperInvariant();
+        if (space < 0) return new(new AuthCommand(name, null));
+        var initial = arguments[(space + 1)..];
+        return SaslLine.TryDecode(initial, out var octets) ? new(new AuthCommand(name, octets)) : new(SmtpVerb.Auth, CommandReplies.BadBase64);
+    }
+
     private static ParsedCommand Mail(ReadOnlySpan<byte> arguments)
     {
         if (!TryPath(ref arguments, "FROM:"u8, out var path)) return new(SmtpVerb.Mail, CommandReplies.BadSender);
@@ -92,6 +118,7 @@ public static class SmtpCommandParser
         var utf8 = false;
         var ret = DsnReturn.Unspecified;
         string? envelopeId = null;
+        var author = false;
         while (NextParameter(ref arguments, out var keyword, out var value, out var hasValue))
         {
             Reply? refusal = null;
@@ -124,6 +151,13 @@ public static class SmtpCommandParser
             {
                 if (envelopeId is not null) refusal = CommandReplies.RepeatedParameter;
                 else if (!TryText(value, DsnParameters.MaxEnvelopeId, out envelopeId) || !DsnParameters.IsEnvelopeId(envelopeId)) refusal = CommandReplies.BadParameter;
+            }
+            else if (Is(keyword, "AUTH"u8))
+            {
+                // RFC 4954 §5: who is said to have sent it first. It is read and not believed, which a server must be able to; nothing is passed on.
+                if (author) refusal = CommandReplies.RepeatedParameter;
+                else if (!TryText(value, MaxAuthor, out var who) || who != "<>" && Xtext.Decode(who) is null) refusal = CommandReplies.BadParameter;
+                author = true;
             }
             else
             {

@@ -30,7 +30,9 @@ public sealed class DkimSignature
     private const int LineWidth = 76;
     private readonly string _field;
 
-    private DkimSignature(string field, byte[] digest) => (_field, Digest) = (field, digest);
+    private DkimSignature(DkimSigner signer, string field, byte[] digest) => (Signer, _field, Digest) = (signer, field, digest);
+
+    public DkimSigner Signer { get; }
 
     /// <summary>SHA-256 of the signed fields and of this one: what is signed (RSASSA-PKCS1-v1_5 over it as the hash; Ed25519 over it as the message, RFC 8463 §3).</summary>
     public ReadOnlyMemory<byte> Digest { get; }
@@ -45,7 +47,7 @@ public sealed class DkimSignature
         Fold(field, names);
         field.Append(";\r\n\tbh=").Append(Convert.ToBase64String(bodyHash)).Append(";\r\n\tb=");
         var text = field.ToString();
-        return new DkimSignature(text, Hash(fields, names, text));
+        return new DkimSignature(signer, text, Hash(fields, names, text));
     }
 
     /// <summary>The field, with its CRLF, once it is signed.</summary>

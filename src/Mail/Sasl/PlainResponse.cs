@@ -15,6 +15,9 @@ public sealed record PlainResponse(string User, string Password)
         if (!Utf8.TryRead(message, out var text) || text.Split('\0') is not [var actsFor, { Length: > 0 and <= MaxPart } user, { Length: > 0 and <= MaxPart } password]) return null;
         return actsFor.Length == 0 || actsFor == user ? new PlainResponse(user, password) : null;
     }
+
+    /// <summary>A name or a password alone, as LOGIN sends them.</summary>
+    public static bool TryPart(ReadOnlySpan<byte> octets, out string part) => Utf8.TryRead(octets, out part) && part.Length is > 0 and <= MaxPart && !part.Contains('\0');
 }
 
 /// <summary>Strict UTF-8. Pure.</summary>

@@ -1,0 +1,96 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Angarium.Contracts.Tenants;
+using Angarium.Mail;
+using Angarium.Mail.Addresses;
+using Angarium.Mail.Dkim;
+using Angarium.Mail.Status;
+using MimeKit;
+
+namespace Angarium.Ingress.Submission;
+
+/// <summary>
+/// A submitted message's content, read along while it gathers: keeps the header section, hashes the body (RFC 6376 §3.4.4), and at the end says who wrote it and what is missing (RFC 6409 §8).
+/// One per message, on its session's thread.
+/// </summary>
+internal sealed class SubmittedContent : IDisposable
+{
+    public static readonly Reply NoFrom = new(550, MailStatus.BadContent, "A message has one From field (RFC 5322 3.6)");
+
+    private readonly ArrayBufferWriter<byte> _section = new(1024);
+    private readonly DkimBodyHash _hash = new();
+    private HeaderFields? _fields;
+
+    public static Reply NotYours(string domain) => new(550, MailStatus.NotAuthorised, $"{domain} is not a verified domain of this tenant");
+
+    /// <summary>The next octets of the content, as they are stored.</summary>
+    public void Append(ReadOnlySpan<byte> content)
+    {
+        if (_fields is not null)
+        {
+            _hash.Append(content);
+            return;
+        }
+
+        var from = Math.Max(0, _section.WrittenCount - 3);
+        _section.Write(content);
+        var text = _section.WrittenSpan;
+        if (text.StartsWith("\r\n"u8) || text[from..].IndexOf("\r\n\r\n"u8) >= 0) EndSection();
+    }
+
+    /// <summary>The content is complete. The domain that the message is signed for, and the fields that it lacks; or why it is refused.</summary>
+    public (Reply? Refusal, SendingDomain? Domain, string Added) Finish(TenantFacts tenant, DateTimeOffset now)
+    {
+        if (_fields is null) EndSection();
+        if (Authors() is not { Count: > 0 } authors) return (NoFrom, null, "");
+        SendingDomain? first = null;
+        foreach (var author in authors)
+        {
+            if (!QueueDomain.TryParse(author.Domain, out var domain)) return (NoFrom, null, "");
+            if (tenant.Find(domain.Value) is not { } known) return (NotYours(domain.Value), null, "");
+            first ??= known;
+        }
+
+        var added = new StringBuilder();
+        if (!_fields!.Has("date"u8)) added.Append("Date: ").Append(now.ToString("ddd, dd MMM yyyy HH:mm:ss +0000", CultureInfo.InvariantCulture)).Append("\r\n");
+        if (!_fields.Has("message-id"u8)) added.Append("Message-ID: <").Append(RandomNumberGenerator.GetHexString(32, lowercase: true)).Append('@').Append(first!.Name).Append(">\r\n");
+        return (null, first, added.ToString());
+    }
+
+    /// <summary>What the keys of the domain have to sign, one for each.</summary>
+    public DkimSignature[] Prepare(SendingDomain domain, string added, DateTimeOffset now)
+    {
+        Span<byte> bodyHash = stackalloc byte[32];
+        _hash.Finish(bodyHash);
+        var fields = added.Length == 0 ? _fields! : new HeaderFields((byte[])[.. Encoding.ASCII.GetBytes(added), .. _section.WrittenSpan]);
+        var signatures = new DkimSignature[domain.Keys.Length];
+        for (var i = 0; i < signatures.Length; i++)
+            signatures[i] = DkimSignature.Prepare(fields, bodyHash, new DkimSigner(domain.Name, domain.Keys[i].Selector, domain.Keys[i].Algorithm), now);
+        return signatures;
+    }
+
+    public void Dispose() => _hash.Dispose();
+
+    private void EndSection()
+    {
+        _fields = new HeaderFields(_section.WrittenMemory);
+        // What is no field ends the section: the rest of it is body already.
+        _hash.Append(_section.WrittenSpan[_fields.BodyStart..]);
+    }
+
+    /// <summary>Who wrote it; null = there is not one From field that says so.</summary>
+    private List<MailboxAddress>? Authors()
+    {
+        var found = -1;
+        for (var i = 0; i < _fields!.Count; i++)
+        {
+            if (!Ascii.EqualsIgnoreCase(_fields.Name(i), "from"u8)) continue;
+            if (found >= 0) return null;
+            found = i;
+        }
+
+        return found >= 0 && InternetAddressList.TryParse(_fields.Body(found).ToArray(), out var list) ? [.. list.Mailboxes] : null;
+    }
+}
