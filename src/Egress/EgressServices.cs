@@ -17,6 +17,7 @@ public static class EgressServices
     /// <summary>Where mail goes, without sending any: silos need it to name sites.</summary>
     public static IServiceCollection AddRouting(this IServiceCollection services) => services
         .AddSingleton<IDnsSource, DnsClientSource>()
+        .AddSingleton<IRecordSource, DnsRecordSource>()
         .AddSingleton(provider => new RouteResolver(
             provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<IDnsSource>(), provider.GetRequiredService<TimeProvider>()))
         .AddSingleton<IRouteResolver>(provider => provider.GetRequiredService<RouteResolver>());

@@ -8,6 +8,7 @@ using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Sites;
 using Angarium.Grains.Sweep;
+using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Grains.Waker;
 using Angarium.Spool.Documents;
@@ -92,6 +93,7 @@ public static class GrainsServices
         {
             Concurrency = Math.Clamp(Environment.ProcessorCount, 2, 8),
         });
+        services.AddTenants();
         services.AddSingleton<PackCleaner>();
         services.AddHostedService<CleanerService>();
         services.AddHostedService<SweepService>();
@@ -99,6 +101,19 @@ public static class GrainsServices
         services.AddSingleton<DomainWaker>();
         services.AddHostedService<WakerService>();
         return services;
+    }
+
+    /// <summary>Tenants and their keys. Expects the record source of Egress and, for keys, a <see cref="MasterKey"/>.</summary>
+    private static void AddTenants(this IServiceCollection services)
+    {
+        services.AddSingleton(s => new DkimKeys(s.GetRequiredService<IDocumentStore>(), () => s.GetService<MasterKey>()));
+        services.AddSingleton(s =>
+        {
+            // What a name that does not exist seems to have must be the same on every silo: of the master key, where there is one.
+            var decoy = s.GetService<MasterKey>()?.Derive("decoy") ?? RandomNumberGenerator.GetBytes(32);
+            var (documents, options, time) = (s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ISettings<TenantsOptions>>(), s.GetRequiredService<TimeProvider>());
+            return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time));
+        });
     }
 
     private static ulong Draw()

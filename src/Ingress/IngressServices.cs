@@ -52,7 +52,8 @@ public static class IngressServices
         services.AddSingleton<TenantAccounts>();
         services.AddSingleton<ITenantLogins, TenantLogins>();
         services.AddSingleton<LoginFailures>();
-        services.AddSingleton<MessageSigner>();
+        services.AddSingleton<IMessageSigner, MessageSigner>();
+        services.AddSingleton<Submissions>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(
             provider, new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>())));
         services.AddSingleton<IngressService>();

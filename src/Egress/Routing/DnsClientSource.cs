@@ -32,7 +32,7 @@ internal sealed class DnsClientSource : IDnsSource
         limit.CancelAfter(longest);
         try
         {
-            var type = kind switch { DnsKind.Mx => QueryType.MX, DnsKind.A => QueryType.A, _ => QueryType.AAAA };
+            var type = kind switch { DnsKind.Mx => QueryType.MX, DnsKind.A => QueryType.A, DnsKind.Txt => QueryType.TXT, _ => QueryType.AAAA };
             var response = await client.QueryAsync(name + ".", type, QueryClass.IN, limit.Token);
             return response.Header.ResponseCode switch
             {
@@ -64,19 +64,23 @@ internal sealed class DnsClientSource : IDnsSource
     {
         var mx = new List<(int, string?)>();
         var addresses = new List<IPAddress>();
+        var texts = new List<string>();
         string? alias = null;
         var ttl = int.MaxValue;
         foreach (var record in response.Answers)
         {
-            if (mx.Count + addresses.Count >= DnsAnswer.MaxRecords) break;
+            if (mx.Count + addresses.Count + texts.Count >= DnsAnswer.MaxRecords) break;
             switch (record)
             {
                 case MxRecord exchange when kind == DnsKind.Mx:
                     var host = exchange.Exchange.Value;
                     mx.Add((exchange.Preference, host is "." or "" ? "" : DnsName.Normalize(host)));
                     break;
-                case AddressRecord address when kind != DnsKind.Mx && (address.Address.AddressFamily == AddressFamily.InterNetwork) == (kind == DnsKind.A):
+                case AddressRecord address when kind is DnsKind.A or DnsKind.Aaaa && (address.Address.AddressFamily == AddressFamily.InterNetwork) == (kind == DnsKind.A):
                     addresses.Add(address.Address);
+                    break;
+                case TxtRecord text when kind == DnsKind.Txt:
+                    texts.Add(string.Concat(text.Text));
                     break;
                 case CNameRecord name:
                     alias = DnsName.Normalize(name.CanonicalName.Value);
@@ -88,10 +92,10 @@ internal sealed class DnsClientSource : IDnsSource
             ttl = Math.Min(ttl, record.InitialTimeToLive);
         }
 
-        var empty = mx.Count + addresses.Count == 0;
+        var empty = mx.Count + addresses.Count + texts.Count == 0;
         return new DnsAnswer
         {
-            Mx = mx, Addresses = addresses, Alias = empty ? alias : null, TimeToLive = empty ? NegativeTimeToLive(response) : TimeSpan.FromSeconds(Math.Max(0, ttl)),
+            Mx = mx, Addresses = addresses, Texts = texts, Alias = empty ? alias : null, TimeToLive = empty ? NegativeTimeToLive(response) : TimeSpan.FromSeconds(Math.Max(0, ttl)),
         };
     }
 

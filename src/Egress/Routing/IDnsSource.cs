@@ -11,8 +11,8 @@ internal interface IDnsSource
     Task<IReadOnlyList<IPAddress>> SystemAddressesAsync(string name, CancellationToken cancellationToken);
 }
 
-/// <summary>The records that routing asks for.</summary>
-internal enum DnsKind : byte { Mx, A, Aaaa }
+/// <summary>The records that are asked for: those of routing, and what tenants publish.</summary>
+internal enum DnsKind : byte { Mx, A, Aaaa, Txt }
 
 /// <summary>What came of a question to DNS.</summary>
 internal enum DnsStatus : byte
@@ -39,6 +39,9 @@ internal sealed record DnsAnswer
     public IReadOnlyList<(int Preference, string? Host)> Mx { get; init; } = [];
 
     public IReadOnlyList<IPAddress> Addresses { get; init; } = [];
+
+    /// <summary>Each TXT record with its strings joined, as far as they are ASCII.</summary>
+    public IReadOnlyList<string> Texts { get; init; } = [];
 
     /// <summary>An alias that the server did not follow.</summary>
     public string? Alias { get; init; }

@@ -14,8 +14,16 @@ internal sealed class MasterKey : IDisposable
     private const byte Format = 1;
     private const int NonceSize = 12, TagSize = 16;
     private readonly AesGcm _aes;
+    private readonly byte[] _root;
 
-    public MasterKey(ReadOnlySpan<byte> key) => _aes = new AesGcm(key, TagSize);
+    public MasterKey(ReadOnlySpan<byte> key)
+    {
+        _aes = new AesGcm(HKDF.DeriveKey(HashAlgorithmName.SHA256, key.ToArray(), Size, info: "seal"u8.ToArray()), TagSize);
+        _root = key.ToArray();
+    }
+
+    /// <summary>A key for something else, which tells nothing of this one.</summary>
+    public byte[] Derive(string purpose) => HKDF.DeriveKey(HashAlgorithmName.SHA256, _root, Size, info: Encoding.UTF8.GetBytes(purpose));
 
     /// <summary>The key that a file holds in base64, or why it holds none.</summary>
     public static byte[]? Parse(string text, out string error)

@@ -51,7 +51,11 @@ internal abstract class PrivateKey : IDisposable
 
         public override byte[] Sign(byte[] digest) => rsa.SignHash(digest, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
 
-        public override void Dispose() => rsa.Dispose();
+        public override void Dispose()
+        {
+            rsa.Dispose();
+            base.Dispose();
+        }
     }
 
     private sealed class EdKey(Ed25519PrivateKeyParameters key) : PrivateKey

@@ -23,7 +23,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     /// <summary>A domain whose records never came is given up; one whose records went is so after a day.</summary>
     private static readonly TimeSpan s_pendingFor = TimeSpan.FromDays(14), s_warnsFor = TimeSpan.FromHours(24);
 
-    private readonly SemaphoreSlim _turn = new(1);
+    private Task _changed = Task.CompletedTask;
     private TenantRecord? _record;
     private string? _tag;
     private bool _isLoaded;
@@ -119,20 +119,15 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         if (!TenantName.IsTenant(id)) return NotFound();
         if (!IsName(draft.Name)) return BadName("name");
         if (draft.Domain is { } name && !TryDomain(name, out _)) return BadDomain("domain");
-        await _turn.WaitAsync(cancellationToken);
-        try
+        var made = await InTurnAsync(async () =>
         {
             if (_record is not null) return Problem(ProblemKind.Conflict, "id", "This id is taken.");
             var record = new TenantRecord { Id = id, Name = draft.Name, Created = Now };
             if (await documents.WriteAsync(Name, record.ToJson(), null, cancellationToken) is not { } tag) throw new IOException($"The document of tenant {id} was made by another.");
             (_record, _tag) = (record, tag);
-        }
-        finally
-        {
-            _turn.Release();
-        }
-
-        return draft.Domain is { } first ? await AddDomainAsync(first, cancellationToken) : Read();
+            return Read();
+        });
+        return made.Problem is null && draft.Domain is { } first ? await AddDomainAsync(first, cancellationToken) : made;
     }
 
     public Task<TenantResult> ChangeAsync(TenantChange change, CancellationToken cancellationToken) => ChangeAsync(record =>
@@ -314,39 +309,38 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         record => record.Domains.All(d => d.Name != name) ? (null, NotFound("domain")) : (record with { Domains = [.. record.Domains.Select(d => d.Name == name ? change(d) : d)] }, null), cancellationToken);
 
     /// <summary>One change by compare-and-swap: what another activation changed meanwhile is read and changed in turn.</summary>
-    private async Task<TenantResult> ChangeAsync(Func<TenantRecord, (TenantRecord? After, TenantResult? Problem)> change, CancellationToken cancellationToken)
+    private Task<TenantResult> ChangeAsync(Func<TenantRecord, (TenantRecord? After, TenantResult? Problem)> change, CancellationToken cancellationToken) => InTurnAsync(async () =>
     {
-        await _turn.WaitAsync(cancellationToken);
+        for (var attempt = 0; attempt < MaxAttempts; attempt++)
+        {
+            if (!_isLoaded) await LoadAsync(cancellationToken);
+            if (Record is not { } record) return NotFound();
+            var (after, problem) = change(record);
+            if (after is null) return problem!;
+            after = after with { Changes = record.Changes + 1 };
+            // Until it is answered nobody knows whether it was written: then what is there counts.
+            _isLoaded = false;
+            if (await documents.WriteAsync(Name, after.ToJson(), _tag, cancellationToken) is not { } tag) continue;
+            (_record, _tag, _isLoaded) = (after, tag, true);
+            return new TenantResult { Tenant = View(after) };
+        }
+
+        throw new IOException($"The document of tenant {id} was changed by others {MaxAttempts} times in a row.");
+    });
+
+    private async Task<TenantResult> InTurnAsync(Func<Task<TenantResult>> work)
+    {
+        var before = _changed;
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _changed = mine.Task;
+        await before;
         try
         {
-            for (var attempt = 0; attempt < MaxAttempts; attempt++)
-            {
-                if (Record is not { } record) return NotFound();
-                var (after, problem) = change(record);
-                if (after is null) return problem!;
-                after = after with { Changes = record.Changes + 1 };
-                if (await documents.WriteAsync(Name, after.ToJson(), _tag, cancellationToken) is { } tag)
-                {
-                    (_record, _tag) = (after, tag);
-                    return new TenantResult { Tenant = View(after) };
-                }
-
-                _isLoaded = false;
-                await LoadAsync(cancellationToken);
-            }
-
-            throw new IOException($"The document of tenant {id} was changed by others {MaxAttempts} times in a row.");
-        }
-        catch (IOException)
-        {
-            // Written or not, nobody knows: what is there now is what counts.
-            _isLoaded = false;
-            await LoadAsync(cancellationToken);
-            throw;
+            return await work();
         }
         finally
         {
-            _turn.Release();
+            mine.SetResult();
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Tenants;
 
 namespace Angarium.Host.Cluster;
 
@@ -19,6 +20,9 @@ internal static class RoleTable
         [typeof(IDomainQueueExchange)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
+        [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 

@@ -25,9 +25,7 @@ internal sealed class SmtpServer(
     IAdmission admission,
     IStoreClock clock,
     ServerCertificate certificate,
-    ITenantLogins logins,
-    LoginFailures failures,
-    MessageSigner signer,
+    Submissions submissions,
     TimeProvider time,
     ILogger<SmtpSession> log)
 {
@@ -51,11 +49,7 @@ internal sealed class SmtpServer(
 
     public ServerCertificate Certificate => certificate;
 
-    public ITenantLogins Logins => logins;
-
-    public LoginFailures LoginFailures => failures;
-
-    public MessageSigner Signer => signer;
+    public Submissions Submissions => submissions;
 
     public TimeProvider Time => time;
 

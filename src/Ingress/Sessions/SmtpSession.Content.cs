@@ -201,7 +201,7 @@ internal sealed partial class SmtpSession
                 return;
             }
 
-            if (await _server.Signer.SignAsync(_account, domain!.Name, submitted.Prepare(domain, added, accepted.ToDateTimeOffset())) is not { } made)
+            if (await _server.Submissions.Signer.SignAsync(_account, domain!.Name, submitted.Prepare(domain, added, accepted.ToDateTimeOffset())) is not { } made)
             {
                 Postpone(CannotSign, Rejection.Storage);
                 return;

@@ -1,7 +1,9 @@
 using System.Buffers;
+using Angarium.Ingress.Policy;
 using Angarium.Ingress.Submission;
 using Angarium.Mail;
 using Angarium.Mail.Commands;
+using Angarium.Mail.Content;
 using Angarium.Mail.Replies;
 using Angarium.Mail.Sasl;
 using Angarium.Mail.Status;
@@ -42,13 +44,13 @@ internal sealed partial class SmtpSession
     {
         var auth = _auth!;
         _auth = null;
-        if (!_server.LoginFailures.MayTry(_watch.Client))
+        if (!_server.Submissions.Failures.MayTry(_watch.Client))
         {
             EndWith(LoginFailures.TooMany, Rejection.Login);
             return;
         }
 
-        var dialog = new SaslDialog(_server.Logins);
+        var dialog = new SaslDialog(_server.Submissions.Logins);
         var step = await dialog.BeginAsync(auth.Mechanism, auth.Initial);
         while (step.Challenge is { } challenge)
         {
@@ -79,7 +81,7 @@ internal sealed partial class SmtpSession
         if (ReferenceEquals(refusal, SaslDialog.Wrong))
         {
             LoginWrong(_facts.Remote.Address);
-            await Task.Delay(_server.LoginFailures.Failed(_watch.Client), _server.Time);
+            await Task.Delay(_server.Submissions.Failures.Failed(_watch.Client), _server.Time);
             if (++_failedLogins >= MaxFailedLogins)
             {
                 EndWith(TooManyLogins, Rejection.Login);
@@ -126,7 +128,7 @@ internal sealed partial class SmtpSession
     private Reply? JudgeSender(MailCommand mail)
     {
         if (_account is not { } account) return _tls is null ? TlsFirst : LogInFirst;
-        if (account.Facts is { MaxSize: > 0 } facts && mail.Size > facts.MaxSize) return Mail.Content.ContentViolation.TooLarge.Reply();
+        if (account.Facts is { MaxSize: > 0 } facts && mail.Size > facts.MaxSize) return ContentViolation.TooLarge.Reply();
         // The null reverse-path is nobody's domain: who wrote the message is judged by its From field.
         return mail.ReversePath is { } sender && account.Facts.Find(sender.QueueDomain.Value) is null ? SubmittedContent.NotYours(sender.QueueDomain.Value) : null;
     }

@@ -5,18 +5,24 @@ using Microsoft.Extensions.Logging;
 
 namespace Angarium.Ingress.Submission;
 
+/// <summary>The seam through which sessions have their messages signed. Any thread.</summary>
+internal interface IMessageSigner
+{
+    /// <summary>The fields to put before the message; null = they cannot be had now.</summary>
+    ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures);
+}
+
 /// <summary>
 /// Has digests signed by the tenant whose keys they need (design, promise 10): one call per tenant is under way, and what comes meanwhile goes together with the next. Any thread; nothing
 /// survives: a message without its signatures was not answered 250.
 /// </summary>
-internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<MessageSigner> log)
+internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<MessageSigner> log) : IMessageSigner
 {
     /// <summary>Digests of one call.</summary>
     private const int Most = 256;
 
     private readonly ConcurrentDictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
 
-    /// <summary>The fields to put before the message; null = they cannot be had now.</summary>
     public async ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures)
     {
         if (signatures.Length == 0) return "";

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 
 namespace Angarium.Mail.Tenants;
@@ -23,6 +24,8 @@ public static class TenantName
     // No vowels, and nothing that looks like another: nobody reads a word into it, and it can be read aloud.
     private const string Letters = "23456789bcdfghjkmnpqrstvwxyz";
 
+    private static readonly SearchValues<char> s_letters = SearchValues.Create(Letters);
+
     /// <summary>Draws the name of a tenant.</summary>
     public static string NewTenant() => "t" + RandomNumberGenerator.GetString(Letters, IdLength - 1);
 
@@ -31,7 +34,7 @@ public static class TenantName
 
     public static string NewSecret() => RandomNumberGenerator.GetString("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", SecretLength);
 
-    public static bool IsTenant(ReadOnlySpan<char> text) => text.Length == IdLength && text[0] == 't' && text[1..].IndexOfAnyExcept(Letters) < 0;
+    public static bool IsTenant(ReadOnlySpan<char> text) => text.Length == IdLength && text[0] == 't' && text[1..].IndexOfAnyExcept(s_letters) < 0;
 
     /// <summary>Of `name@tenant`; <see cref="Nobody"/> for what is not so.</summary>
     public static string OfUser(string user)

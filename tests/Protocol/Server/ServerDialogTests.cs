@@ -7,7 +7,7 @@ namespace Angarium.Protocol.Server;
 
 /// <summary>
 /// Every dialog of this folder against the real server, with the client's octets whole, by line and by byte. Head of a script: `trusted` (else an outsider), `tls` (there is a certificate),
-/// `smtps` (TLS from the first octet), `set NAME VALUE` (a setting), `spool Full|Unavailable`, `queues full`, `together` (the server sees each write group at once
+/// `smtps` (TLS from the first octet), `submission` (port 587 or, with smtps, 465), `quota` (the tenant's is used up), `set NAME VALUE` (a setting), `spool Full|Unavailable`, `queues full`, `together` (the server sees each write group at once
 /// however it is sliced), `committed …` (each message that was stored, in order, as <see cref="ServerUnderTest.Committed"/> has it), `trace TEXT` (each message's trace fields contain it).
 /// The steps are those of <see cref="ScriptedClient"/>.
 /// </summary>
@@ -27,12 +27,13 @@ public sealed class ServerDialogTests
     [MemberData(nameof(Dialogs))]
     public async Task Dialog_AsWritten_EndsAsWritten(string name, Slicing slicing)
     {
-        var script = DialogScript.Read(Path.Combine(Folder, name), "trusted", "tls", "smtps", "set", "spool", "queues", "together", "committed", "trace");
+        var script = DialogScript.Read(Path.Combine(Folder, name), "trusted", "tls", "smtps", "submission", "quota", "set", "spool", "queues", "together", "committed", "trace");
         var options = ServerUnderTest.Options;
         foreach (var (_, text) in script.Head.Where(line => line.Word == "set")) options = ServerUnderTest.With(options, text.Split(' ')[0], text.Split(' ')[1]);
         using var server = new ServerUnderTest(options, hasTls: Has("tls") || Has("smtps"))
         {
             Answer = Of("spool").Select(Enum.Parse<CommitStatus>).FirstOrDefault(),
+            IsOverQuota = Has("quota"),
             Refusal = Has("queues") ? new Reply(451, MailStatus.NotAccepting, "Queues are full") : null,
         };
         var connection = new MemoryConnection();
@@ -40,7 +41,7 @@ public sealed class ServerDialogTests
 
         // Steps before the first that expects a reply are the client's talk before the greeting: it is there when the server begins.
         var session = Task.CompletedTask;
-        var mismatch = await client.PlayAsync(script.Steps, () => session = server.RunAsync(connection, Has("trusted") ? ServerUnderTest.Trusted : ServerUnderTest.Outsider, Has("smtps")), TestContext.Current.CancellationToken);
+        var mismatch = await client.PlayAsync(script.Steps, () => session = server.RunAsync(connection, Has("trusted") ? ServerUnderTest.Trusted : ServerUnderTest.Outsider, Has("smtps"), isSubmission: Has("submission")), TestContext.Current.CancellationToken);
 
         await session.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
         Assert.Null(mismatch);

@@ -5,12 +5,15 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Tenants;
 using Angarium.Ingress;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
 using Angarium.Mail;
+using Angarium.Mail.Dkim;
 using Angarium.Mail.Status;
 using Angarium.Spool.Packs;
 using Angarium.TestKit.Dialogs;
@@ -21,9 +24,9 @@ namespace Angarium.Protocol.Server;
 
 /// <summary>
 /// The real <see cref="SmtpServer"/> over a spool that keeps what it is given, or refuses. It is `mx.example.net`; takes mail for anyone at example.org, for anna and
-/// bob+tag at list.example, and from 10.1.0.0/16 (tenant acme) to everywhere.
+/// bob+tag at list.example, and from 10.1.0.0/16 (tenant acme) to everywhere. `app@t23456789bcdfghj` with the password `secret` may submit as anyone at tenant.example.
 /// </summary>
-internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
+internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins, IMessageSigner, IDisposable
 {
     public static readonly IngressOptions Options = new()
     {
@@ -33,7 +36,10 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
 
     private static readonly Lazy<(string Certificate, string Key)> Pem = new(MakeCertificate);
 
+    private static readonly TenantFacts s_facts = new() { Id = "t23456789bcdfghj", Domains = [new SendingDomain { Name = "tenant.example" }], MaxRecipients = 3 };
+
     private readonly RelayPolicy _policy;
+    private readonly TenantAccount _tenant;
 
     public ServerUnderTest(IngressOptions options, bool hasTls = false, IScratchFolder? scratch = null, TimeProvider? time = null)
     {
@@ -42,8 +48,9 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
         Budget = new GatherBudget(options.MaxMemory, options.MaxScratch);
         _policy = new RelayPolicy(settings, NullLogger<RelayPolicy>.Instance);
         var certificate = hasTls ? Pem.Value : ("", "");
+        _tenant = new TenantAccount(s_facts, "ingress", _ => Task.FromResult(new AdmitAnswer { Messages = IsOverQuota ? 0 : 1, Lasts = TimeSpan.FromSeconds(1), Connections = IsOverQuota ? 0 : 1 }), time);
         Server = new SmtpServer(settings, _policy, new ConnectionRegistry(settings, Budget, time), Budget, scratch ?? new NoScratch(), this, this, new PlainClock(time),
-            new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), time, NullLogger<SmtpSession>.Instance);
+            new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), new Submissions(this, new LoginFailures(time), this), time, NullLogger<SmtpSession>.Instance);
     }
 
     public static string Outsider => "192.0.2.1";
@@ -59,6 +66,9 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
 
     /// <summary>What the queues answer to MAIL.</summary>
     public Reply? Refusal { get; init; }
+
+    /// <summary>The tenant has a quota, and has used it up.</summary>
+    public bool IsOverQuota { get; init; }
 
     /// <summary>Sees each message before the spool answers.</summary>
     public Func<NewMessage, Task>? OnCommit { get; init; }
@@ -92,8 +102,22 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, IDisposable
         return new CommitReceipt(Answer, Id);
     }
 
-    public Task RunAsync(MemoryConnection connection, string client, bool implicitTls = false, Action? abort = null) => connection.ServeAsync(pipe =>
-        Server.RunAsync(pipe, new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025), ImplicitTls = implicitTls, Abort = abort ?? (() => { }) }));
+    public ValueTask<LoginVerdict> PasswordAsync(string user, string password)
+    {
+        if (IsOverQuota) _tenant.Hear(s_facts with { Version = 1, IsMetered = true });
+        return new(new LoginVerdict(user == "app@t23456789bcdfghj" && password == "secret" ? _tenant : null, user == "unreachable"));
+    }
+
+    public ValueTask<LoginSalt?> SaltAsync(string user) => new((LoginSalt?)null);
+
+    public ValueTask<(LoginVerdict Verdict, byte[] Signature)> ProofAsync(string user, string message, byte[] proof) => throw new NotSupportedException("The nonce is drawn: no script can answer it.");
+
+    public ValueTask<LoginVerdict> KeyAsync(string key) => throw new NotSupportedException("Not over SMTP.");
+
+    public ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures) => new($"Signed-For: {domain}\r\n");
+
+    public Task RunAsync(MemoryConnection connection, string client, bool implicitTls = false, Action? abort = null, bool isSubmission = false) => connection.ServeAsync(pipe =>
+        Server.RunAsync(pipe, new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025), ImplicitTls = implicitTls, IsSubmission = isSubmission, Abort = abort ?? (() => { }) }));
 
     public void Dispose() => _policy.Dispose();
 

@@ -6,6 +6,7 @@ using Angarium.Ingress;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
+using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
 using Angarium.Mail;
 using Angarium.Spool.Packs;
@@ -111,7 +112,7 @@ public sealed class SmtpSessionTests
         using var policy = new RelayPolicy(settings, NullLogger<RelayPolicy>.Instance);
         var spool = new FakeSpool(status);
         var server = new SmtpServer(settings, policy, new ConnectionRegistry(settings, budget, TimeProvider.System), budget, new NoScratch(), spool,
-            new Admission([], null), new Clock(), new ServerCertificate("", "", NullLogger<ServerCertificate>.Instance), TimeProvider.System, NullLogger<SmtpSession>.Instance);
+            new Admission([], null), new Clock(), new ServerCertificate("", "", NullLogger<ServerCertificate>.Instance), new Submissions(null!, new LoginFailures(TimeProvider.System), null!), TimeProvider.System, NullLogger<SmtpSession>.Instance);
         var toServer = new Pipe();
         var toClient = new Pipe();
         var session = server.RunAsync(new Duplex(toServer.Reader, toClient.Writer), new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025) });
