@@ -7,7 +7,7 @@ namespace Angarium.Grains.Tenants;
 /// The key under which private keys are stored (AES-256-GCM): `Keys:Master`, in silos and nowhere else (design, promise 10). What is sealed is bound to its name, so that no document can be
 /// put in the place of another. Any thread.
 /// </summary>
-internal sealed class MasterKey : IDisposable
+public sealed class MasterKey : IDisposable
 {
     public const int Size = 32;
 

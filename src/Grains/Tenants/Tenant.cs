@@ -134,7 +134,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     {
         if (change.IfVersion is { } version && version != record.Changes) return (null, Stale);
         if (change.Name is { } name && !IsName(name)) return (null, BadName("name"));
-        if (change.Pool is { } pool && !options().Pools.ContainsKey(pool) && pool != "default") return (null, Problem(ProblemKind.Invalid, "pool", "There is no pool of this name; see Egress:Pools."));
+        if (change.Pool is { } pool && pool != "default") return (null, Problem(ProblemKind.Invalid, "pool", "There is no pool of this name."));
         if (change.Quota is { } quota && Negative(quota) is { } field) return (null, Problem(ProblemKind.Invalid, "quota." + field, "It is a number from 0 (no limit) up."));
         return (record with
         {

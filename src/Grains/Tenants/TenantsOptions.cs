@@ -12,8 +12,6 @@ public sealed record TenantsOptions : IValidates
     [Setting("Tenants:SpfInclude", "Name of the SPF record with the addresses that mail is sent from: tenants are told to include it.", DefaultText = "none: no SPF record is asked of them", Reloads = true)]
     public string SpfInclude { get; init; } = "";
 
-    [Setting("Egress:Pools:*", "Pools that a tenant's mail can go out by: source addresses and the name said in EHLO, as `192.0.2.1,192.0.2.2=mta1.example.org`.", DefaultText = "none", Reloads = true)]
-    public IReadOnlyDictionary<string, string> Pools { get; init; } = new Dictionary<string, string>();
 
     public IEnumerable<string> Validate()
     {

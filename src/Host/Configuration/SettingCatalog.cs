@@ -1,4 +1,5 @@
 using System.Reflection;
+using Angarium.Api;
 using Angarium.Contracts.Configuration;
 using Angarium.Egress;
 using Angarium.Grains;
@@ -14,7 +15,7 @@ internal sealed class SettingCatalog
 {
     /// <summary>Where the roles of this executable keep their options and metrics.</summary>
     public static IReadOnlyList<Assembly> Assemblies { get; } =
-        [typeof(SpoolOptions).Assembly, typeof(IngressOptions).Assembly, typeof(GrainsServices).Assembly, typeof(EgressOptions).Assembly, typeof(SettingCatalog).Assembly];
+        [typeof(SpoolOptions).Assembly, typeof(IngressOptions).Assembly, typeof(GrainsServices).Assembly, typeof(EgressOptions).Assembly, typeof(ApiOptions).Assembly, typeof(SettingCatalog).Assembly];
 
     /// <summary>The records of all the roles in this executable.</summary>
     public static SettingCatalog All { get; } = new(Assemblies.SelectMany(assembly => assembly.GetTypes()));

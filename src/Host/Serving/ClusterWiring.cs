@@ -30,11 +30,12 @@ internal static class ClusterWiring
         if (!plan.IsSilo) builder.Services.AddSingleton<IQueueDirectory, RemoteQueueDirectory>();
     }
 
-    public static void AddGrains(this IHostApplicationBuilder builder, ProcessPlan plan, OpenStores stores, RedisOptions redis)
+    public static void AddGrains(this IHostApplicationBuilder builder, ProcessPlan plan, OpenStores stores, RedisOptions redis, TenantsOptions tenants)
     {
         if (plan.IsAlone) builder.Services.AddMemoryIndex();
         else builder.Services.AddRedisIndex(redis, plan.Cluster.Id).AddClusterSilos();
         builder.Services.AddQueues(_ => stores.Ledger!.Writer, (_, writer) => !stores.IsEarlier(writer), LedgerReader.Decode);
+        if (TenantKeys.Load(plan, tenants) is { } key) builder.Services.AddSingleton(key);
         // Notices are committed here, whether mail is or not.
         builder.Services.AddHandOver();
     }

@@ -10,7 +10,7 @@ internal static class Greeting
     public static string FirstMail(IPEndPoint relay) =>
         $"printf 'Subject: Hello\\n\\nMy first message.\\n' | {Self()} sendmail --server {relay} -f me@example.org you@example.net";
 
-    public static string Text(Listeners listeners, RelayOptions options)
+    public static string Text(Listeners listeners, RelayOptions options, string? administrator)
     {
         var text = new StringBuilder("\nAngarium is ready. Nothing leaves this machine.\n");
         void Row(string name, IPEndPoint? endPoint, string shown)
@@ -21,6 +21,8 @@ internal static class Greeting
         var relay = listeners.Find("Ingress:Smtp:Listen");
         Row("relay", relay, "smtp://{}");
         Row("sink", listeners.Find("Sink:Listen") is null ? null : listeners.Find("Http:Listen"), "http://{}/  what is delivered appears here");
+        Row("submit", listeners.Find("Ingress:Submission:Listen"), "smtp://{}  for tenants: STARTTLS, then AUTH");
+        if (administrator is not null) Row("api", listeners.Find("Http:Listen"), $"http://{{}}/v1  Authorization: Bearer {administrator}");
         Row("metrics", listeners.Find("Admin:Listen"), "http://{}/metrics");
         text.Append($"  {"data",-9}{Path.GetFullPath(options.Data)}\n");
         if (relay is not null) text.Append($"\nPaste this in another terminal to send a first message:\n\n  {FirstMail(Listeners.Reachable(relay))}\n");

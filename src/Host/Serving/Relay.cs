@@ -10,8 +10,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
+using Angarium.Api;
 using Angarium.Egress;
 using Angarium.Contracts.Admin;
+using Angarium.Grains;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
 using Angarium.Grains.View;
@@ -20,6 +22,7 @@ using Angarium.Host.Control;
 using Angarium.Host.Logging;
 using Angarium.Host.Sink;
 using Angarium.Ingress;
+using Angarium.Mail.Tenants;
 using Angarium.Spool.Files;
 using Angarium.Spool.Ledger;
 
@@ -118,9 +121,11 @@ internal sealed class Relay
         stores.AddTo(builder.Services);
         builder.AddCluster(plan, stores.Stores);
         if (plan.IsSilo || plan.RunsEgress) EgressServices.AddRouting(builder.Services);
-        if (plan.IsSilo) builder.AddGrains(plan, stores, live.Of<RedisOptions>().Current);
+        if (plan.IsSilo) builder.AddGrains(plan, stores, live.Of<RedisOptions>().Current, live.Of<TenantsOptions>().Current);
         if (plan.RunsEgress) builder.Services.AddEgress();
         if (plan.RunsIngress) builder.Services.AddIngress();
+        var administrator = sources.Development ? TenantName.AdministratorPrefix + TenantName.NewSecret() : null;
+        if (plan.RunsApi) builder.Services.AddApi(administrator);
 
         var wanted = ListenerClashes.Wanted(options, ingress).ToList();
         Listeners.Probe([.. wanted.Select(one => (one.Setting, one.EndPoint)), .. plan.SiloListeners()]);
@@ -164,6 +169,7 @@ internal sealed class Relay
         });
         Map(app, Surface.Pages, endpoints =>
         {
+            if (plan.RunsApi) endpoints.MapApi();
             if (options.SinkListen.Length > 0)
                 endpoints.MapSink(sink, () => listeners.Find("Ingress:Smtp:Listen") is { } relay ? Greeting.FirstMail(Listeners.Reachable(relay)) : "");
         });

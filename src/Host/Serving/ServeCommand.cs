@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Angarium.Api.Callers;
 using Angarium.Host.Configuration;
 using Angarium.Ingress;
 
@@ -34,7 +35,7 @@ internal static class ServeCommand
             var log = relay.Services.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Host");
             WarnOfRelayingNothing(log, bound);
             ServeLog.Ready(log, string.Join(", ", relay.Listeners.Bound.Select(one => $"{one.Setting} {one.EndPoint}")), Path.GetFullPath(bound.Get<RelayOptions>().Data));
-            if (sources.Development) await Console.Out.WriteLineAsync(Greeting.Text(relay.Listeners, bound.Get<RelayOptions>()));
+            if (sources.Development) await Console.Out.WriteLineAsync(Greeting.Text(relay.Listeners, bound.Get<RelayOptions>(), relay.Services.GetService<DrawnKey>()?.Key));
             await relay.WaitForEndAsync();
             return 0;
         }

@@ -1,0 +1,45 @@
+using Angarium.Api.Callers;
+using Angarium.Api.Problems;
+using Angarium.Api.Tenants;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Angarium.Api;
+
+/// <summary>How the process puts the API in: its services, and its routes.</summary>
+public static class ApiServices
+{
+    /// <summary>Needs ISettings&lt;ApiOptions&gt; and an Orleans grain factory from the host.</summary>
+    /// <param name="services">Where to register.</param>
+    /// <param name="drawn">The administrator's key of this start, in development.</param>
+    public static IServiceCollection AddApi(this IServiceCollection services, string? drawn)
+    {
+        services.AddSingleton(new DrawnKey(drawn));
+        services.AddSingleton<Callers.Callers>();
+        services.AddSingleton<Guard>();
+        services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info.Title = "Angarium";
+            document.Info.Version = "1";
+            document.Servers?.Clear();
+            return Task.CompletedTask;
+        }));
+        services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.UnmappedMemberHandling = Body.Json.UnmappedMemberHandling;
+            options.SerializerOptions.NumberHandling = Body.Json.NumberHandling;
+        });
+        return services;
+    }
+
+    /// <summary>The routes of the API. What is none is answered as a problem too.</summary>
+    public static void MapApi(this IEndpointRouteBuilder endpoints)
+    {
+        var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>());
+        guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
+        endpoints.MapOpenApi("/openapi/{documentName}.json");
+        endpoints.MapFallback("/v1/{**rest}", () => ApiProblem.NotFound()).ExcludeFromDescription();
+    }
+}
