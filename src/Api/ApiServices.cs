@@ -1,4 +1,5 @@
 using Angarium.Api.Callers;
+using Angarium.Api.Messages;
 using Angarium.Api.Problems;
 using Angarium.Api.Tenants;
 using Microsoft.AspNetCore.Builder;
@@ -34,7 +35,14 @@ public static class ApiServices
         return services;
     }
 
-    /// <summary>The routes of the API. What is none is answered as a problem too.</summary>
+    /// <summary>Sending alone: what a process of the role `ingress` serves.</summary>
+    /// <param name="endpoints">Where.</param>
+    /// <param name="maxSize">Octets of a message.</param>
+    public static void MapSending(this IEndpointRouteBuilder endpoints, Func<long> maxSize) =>
+        // Base64 takes four thirds, and JSON some more.
+        endpoints.MapMessages(endpoints.ServiceProvider.GetRequiredService<Contracts.Intake.IMessageIntake>(), () => Math.Max(Body.Max, maxSize() / 2 * 3));
+
+    /// <summary>The routes of the role `api`. What is none is answered as a problem too.</summary>
     public static void MapApi(this IEndpointRouteBuilder endpoints)
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>());

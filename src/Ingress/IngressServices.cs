@@ -54,8 +54,10 @@ public static class IngressServices
         services.AddSingleton<LoginFailures>();
         services.AddSingleton<IMessageSigner, MessageSigner>();
         services.AddSingleton<Submissions>();
+        services.AddSingleton(provider => new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>()));
+        services.AddSingleton<IMessageIntake, MessageIntake>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(
-            provider, new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>())));
+            provider, provider.GetRequiredService<Admission>()));
         services.AddSingleton<IngressService>();
         services.AddSingleton<IIngressStatus>(provider => provider.GetRequiredService<IngressService>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<IngressService>());

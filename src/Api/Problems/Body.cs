@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Angarium.Api.Problems;
 
@@ -17,14 +18,13 @@ internal static class Body
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
-    public static async Task<(T? Value, IResult? Refusal)> ReadAsync<T>(HttpRequest request) where T : class
+    public static async Task<(T? Value, IResult? Refusal)> ReadAsync<T>(HttpRequest request, long max = Max) where T : class
     {
         if (!request.HasJsonContentType()) return (null, ApiProblem.Of(StatusCodes.Status415UnsupportedMediaType, "media-type", "Send JSON, as `application/json`."));
-        if (request.ContentLength > Max) return (null, TooLarge);
         try
         {
-            var read = await ReadBoundedAsync(request);
-            if (read is null) return (null, TooLarge);
+            var (read, refusal) = await ReadOctetsAsync(request, max);
+            if (read is null) return (null, refusal);
             var value = JsonSerializer.Deserialize<T>(read, Json);
             return value is null ? (null, ApiProblem.Invalid("", "The body is `null`.")) : (value, null);
         }
@@ -32,24 +32,25 @@ internal static class Body
         {
             return (null, ApiProblem.Of(StatusCodes.Status400BadRequest, "malformed", e.Path is null or "$" ? "The body is not the JSON that is asked for here." : "This member is not what is asked for here.", (e.Path ?? "").TrimStart('$').TrimStart('.')));
         }
+    }
+
+    /// <summary>The body as it is.</summary>
+    public static async Task<(byte[]? Octets, IResult? Refusal)> ReadOctetsAsync(HttpRequest request, long max)
+    {
+        if (request.ContentLength > max) return (null, TooLarge(max));
+        // This route's own limit stands in the place of the listener's.
+        if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = max;
+        try
+        {
+            using var content = new MemoryStream();
+            await request.Body.CopyToAsync(content, request.HttpContext.RequestAborted);
+            return (content.ToArray(), null);
+        }
         catch (BadHttpRequestException e)
         {
-            return (null, ApiProblem.Of(e.StatusCode, "malformed", "The body did not come as it was announced."));
+            return (null, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(max) : ApiProblem.Of(e.StatusCode, "malformed", "The body did not come as it was announced."));
         }
     }
 
-    private static IResult TooLarge => ApiProblem.Of(StatusCodes.Status413PayloadTooLarge, "too-large", $"At most {Max} octets.");
-
-    private static async Task<byte[]?> ReadBoundedAsync(HttpRequest request)
-    {
-        using var content = new MemoryStream();
-        var buffer = new byte[4096];
-        for (int read; (read = await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted)) > 0;)
-        {
-            if (content.Length + read > Max) return null;
-            content.Write(buffer, 0, read);
-        }
-
-        return content.ToArray();
-    }
+    private static IResult TooLarge(long max) => ApiProblem.Of(StatusCodes.Status413PayloadTooLarge, "too-large", $"At most {max} octets.");
 }

@@ -169,6 +169,7 @@ internal sealed class Relay
         });
         Map(app, Surface.Pages, endpoints =>
         {
+            if (plan.RunsIngress) endpoints.MapSending(() => live.Of<IngressOptions>().Current.MaxSize);
             if (plan.RunsApi) endpoints.MapApi();
             if (options.SinkListen.Length > 0)
                 endpoints.MapSink(sink, () => listeners.Find("Ingress:Smtp:Listen") is { } relay ? Greeting.FirstMail(Listeners.Reachable(relay)) : "");

@@ -1,3 +1,4 @@
+using Angarium.Contracts.Intake;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail;
 using Angarium.Mail.Status;
@@ -8,7 +9,7 @@ namespace Angarium.Ingress.Submission;
 /// One tenant as this process knows it: what is true of it, the messages leased from its quota, its connections here. Asks the tenant for more when it runs out, in one call for all who wait
 /// at the time. Any thread; a crash loses what was leased and not used, which nobody else gets.
 /// </summary>
-internal sealed class TenantAccount(TenantFacts facts, string ingress, Func<AdmitRequest, Task<AdmitAnswer>> admit, TimeProvider time)
+internal sealed class TenantAccount(TenantFacts facts, string ingress, Func<AdmitRequest, Task<AdmitAnswer>> admit, TimeProvider time) : IIntakeTenant
 {
     public static readonly Reply Paused = new(450, new EnhancedStatus(4, 7, 1), "This tenant is paused");
     public static readonly Reply OverQuota = new(452, new EnhancedStatus(4, 7, 1), "Quota of this tenant is used up, try again later");
@@ -29,6 +30,8 @@ internal sealed class TenantAccount(TenantFacts facts, string ingress, Func<Admi
     public TenantFacts Facts => _facts;
 
     public string Id => _facts.Id;
+
+    public int MaxRecipients => _facts.MaxRecipients;
 
     /// <summary>Somebody uses it, or did within the last minute: it is to be kept up to date.</summary>
     public bool IsInUse

@@ -36,6 +36,9 @@ public sealed record ReceivedField
 
     public bool IsSmtpUtf8 { get; init; }
 
+    /// <summary>It came over HTTP, and nothing else is said of how.</summary>
+    public bool IsHttp { get; init; }
+
     /// <summary>Such as `TLSv1.3 TLS_AES_256_GCM_SHA384`; null = none.</summary>
     public string? Tls { get; init; }
 
@@ -43,7 +46,7 @@ public sealed record ReceivedField
     public string? For { get; init; }
 
     /// <summary>RFC 5321 §4.4, RFC 3848 and RFC 6531 §4.3.</summary>
-    public string With => !IsExtended ? "SMTP" : (IsSmtpUtf8 ? "UTF8SMTP" : "ESMTP") + (IsTls ? "S" : "") + (IsAuthenticated ? "A" : "");
+    public string With => IsHttp ? "HTTP" : !IsExtended ? "SMTP" : (IsSmtpUtf8 ? "UTF8SMTP" : "ESMTP") + (IsTls ? "S" : "") + (IsAuthenticated ? "A" : "");
 
     /// <summary>Writes the folded field with its CRLF; the answer is the offset of the id in what was written.</summary>
     public int Write(IBufferWriter<byte> output)
