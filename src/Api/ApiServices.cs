@@ -20,13 +20,17 @@ public static class ApiServices
         services.AddSingleton(new DrawnKey(drawn));
         services.AddSingleton<Callers.Callers>();
         services.AddSingleton<Guard>();
-        services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
+        services.AddOpenApi("v1", options =>
         {
-            document.Info.Title = "Angarium";
-            document.Info.Version = "1";
-            document.Servers?.Clear();
-            return Task.CompletedTask;
-        }));
+            options.ShouldInclude = route => route.RelativePath?.StartsWith("v1/", StringComparison.Ordinal) == true;
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                document.Info.Title = "Angarium";
+                document.Info.Version = "1";
+                document.Servers?.Clear();
+                return Task.CompletedTask;
+            });
+        });
         services.ConfigureHttpJsonOptions(options =>
         {
             options.SerializerOptions.UnmappedMemberHandling = Body.Json.UnmappedMemberHandling;
@@ -34,6 +38,21 @@ public static class ApiServices
         });
         return services;
     }
+
+    /// <summary>What no route takes (no such path, another method, another type of content) is answered as a problem too. Before routing.</summary>
+    public static void UseApiProblems(this IApplicationBuilder app) => app.Use(async (context, next) =>
+    {
+        await next(context);
+        if (context.Response is not { HasStarted: false, StatusCode: >= 400 } || context.Response.ContentType is not null || !context.Request.Path.StartsWithSegments("/v1")) return;
+        var status = context.Response.StatusCode;
+        await (status switch
+        {
+            StatusCodes.Status404NotFound => ApiProblem.NotFound(),
+            StatusCodes.Status405MethodNotAllowed => ApiProblem.Of(status, "method", "This path does not take that method; see `Allow`."),
+            StatusCodes.Status415UnsupportedMediaType => ApiProblem.Of(status, "media-type", "This path does not take that type of content."),
+            _ => ApiProblem.Of(status, "malformed", "The request is not what is asked for here."),
+        }).ExecuteAsync(context);
+    });
 
     /// <summary>Sending alone: what a process of the role `ingress` serves.</summary>
     /// <param name="endpoints">Where.</param>
@@ -48,6 +67,5 @@ public static class ApiServices
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
-        endpoints.MapFallback("/v1/{**rest}", () => ApiProblem.NotFound()).ExcludeFromDescription();
     }
 }

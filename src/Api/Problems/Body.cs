@@ -15,6 +15,8 @@ internal static class Body
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, MaxDepth = 16, NumberHandling = JsonNumberHandling.Strict, PropertyNameCaseInsensitive = false, RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, AllowDuplicateProperties = false,
+        // What is shown once is to be pasted: `+` and quotation marks stay what they are. Nothing of it is put into a page.
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 

@@ -25,6 +25,9 @@ internal sealed record SettingSources
     /// <summary>`Name=value` pairs of the command line.</summary>
     public IReadOnlyList<string> CommandLine { get; init; } = [];
 
+    /// <summary>Defaults that were made for this start.</summary>
+    public IReadOnlyDictionary<string, string> Made { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The sources of this process.</summary>
     public static SettingSources OfProcess(string? file, IReadOnlyList<string> commandLine)
     {
@@ -59,6 +62,7 @@ internal sealed record SettingSources
             else values.Mistakes.Add($"--set {pair}: write it as Name=value, for example `--set Hostname=mx.example.org`.");
         }
 
+        foreach (var (name, text) in Made) values.SetDefault(name, text);
         Defaults.Apply(values, Development);
         return values;
     }

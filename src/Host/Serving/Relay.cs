@@ -179,6 +179,7 @@ internal sealed class Relay
 
     private static void Map(WebApplication app, Surface surface, Action<IEndpointRouteBuilder> map) => app.MapWhen(context => context.CameBy(surface), branch =>
     {
+        if (surface == Surface.Pages) branch.UseApiProblems();
         branch.UseRouting();
         branch.UseEndpoints(map);
     });

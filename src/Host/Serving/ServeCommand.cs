@@ -18,6 +18,7 @@ internal static class ServeCommand
 
     public static async Task<int> RunAsync(SettingSources sources, CancellationToken cancellationToken)
     {
+        if (sources.Development) sources = sources with { Made = DevelopmentCertificate.Settings(sources.Read()) };
         var bound = SettingBinder.Bind(SettingCatalog.All, sources.Read());
         if (bound.Mistakes.Count > 0)
         {
