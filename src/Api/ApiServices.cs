@@ -1,4 +1,5 @@
 using Angarium.Api.Callers;
+using Angarium.Api.Events;
 using Angarium.Api.Messages;
 using Angarium.Api.Problems;
 using Angarium.Api.Tenants;
@@ -62,9 +63,12 @@ public static class ApiServices
         endpoints.MapMessages(endpoints.ServiceProvider.GetRequiredService<Contracts.Intake.IMessageIntake>(), () => Math.Max(Body.Max, maxSize() / 2 * 3));
 
     /// <summary>The routes of the role `api`. What is none is answered as a problem too.</summary>
-    public static void MapApi(this IEndpointRouteBuilder endpoints)
+    /// <param name="endpoints">Where.</param>
+    /// <param name="ledger">What events are read from.</param>
+    public static void MapApi(this IEndpointRouteBuilder endpoints, Spool.Ledger.ILedgerStore ledger)
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>());
+        guarded.MapEvents(ledger);
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
     }

@@ -132,8 +132,8 @@ internal sealed partial class DomainQueue
     private static LedgerRecord[] Records(LedgerKind kind, AttemptOutcome outcome, RecipientKey[] keys, int attempt, StoreTime due, StoreTime now)
     {
         var records = new LedgerRecord[keys.Length];
-        // The first record of a recipient carries the envelope, and so does the last: trace outlives the pack whichever process wrote the first.
-        var withSummary = outcome.Summaries is not null && (attempt == 1 || kind != LedgerKind.Deferred);
+        // Each carries the envelope: trace outlives the pack, and whoever follows the ledger knows whose it is without having read what was before.
+        var withSummary = outcome.Summaries is not null;
         for (var i = 0; i < keys.Length; i++)
         {
             var at = withSummary ? Array.IndexOf(outcome.Keys, keys[i]) : -1;

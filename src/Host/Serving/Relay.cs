@@ -170,7 +170,7 @@ internal sealed class Relay
         Map(app, Surface.Pages, endpoints =>
         {
             if (plan.RunsIngress) endpoints.MapSending(() => live.Of<IngressOptions>().Current.MaxSize);
-            if (plan.RunsApi) endpoints.MapApi();
+            if (plan.RunsApi) endpoints.MapApi(stores.Stores.LedgerStore);
             if (options.SinkListen.Length > 0)
                 endpoints.MapSink(sink, () => listeners.Find("Ingress:Smtp:Listen") is { } relay ? Greeting.FirstMail(Listeners.Reachable(relay)) : "");
         });
