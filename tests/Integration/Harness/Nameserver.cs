@@ -15,10 +15,11 @@ internal sealed class Nameserver : IDisposable
 
     public int Port { get; }
 
-    public static async Task<Nameserver> StartAsync(Namespace? within, params string[] records)
+    public static Task<Nameserver> StartAsync(Namespace? within, params string[] records) => StartAsync(within, Ports.Free(), records);
+
+    public static async Task<Nameserver> StartAsync(Namespace? within, int port, params string[] records)
     {
         var folder = Directory.CreateTempSubdirectory("angarium-dns-").FullName;
-        var port = Ports.Free();
         var file = Path.Combine(folder, "unbound.conf");
         await File.WriteAllTextAsync(file, $"""
             server:
