@@ -84,6 +84,7 @@ internal sealed partial class SmtpSession
             return Step.Read;
         }
 
+        if (mail.NamesAuthor && !_facts.IsSubmission) return Refuse(CommandReplies.UnknownParameter, Rejection.Syntax);
         if (_facts.IsSubmission && JudgeSender(mail) is { } unfit) return Refuse(unfit, Rejection.Sender);
         if (_server.Admission.Refusal is { } refusal) return Postpone(refusal, Rejection.Admission);
         // RFC 1870 §6.1.

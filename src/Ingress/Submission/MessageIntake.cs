@@ -129,9 +129,9 @@ internal sealed partial class MessageIntake(
         public void Dispose() => budget.ReturnMemory(Interlocked.Exchange(ref _octets, 0));
     }
 
-    [LoggerMessage(3042, LogLevel.Information, "Accepted message={MessageId} sender={Sender} recipients={Recipients} remote={RemoteHost} octets={Octets} tenant={Tenant} over HTTP")]
+    [LoggerMessage(3052, LogLevel.Information, "Accepted message={MessageId} sender={Sender} recipients={Recipients} remote={RemoteHost} octets={Octets} tenant={Tenant} over HTTP")]
     private partial void Accepted(string messageId, string sender, int recipients, System.Net.IPAddress remoteHost, int octets, string tenant);
 
-    [LoggerMessage(3043, LogLevel.Error, "A message of tenant {Tenant} could not be stored and was refused for now")]
+    [LoggerMessage(3053, LogLevel.Error, "A message of tenant {Tenant} could not be stored and was refused for now")]
     private partial void CommitFailed(Exception exception, string tenant);
 }

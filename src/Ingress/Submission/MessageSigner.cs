@@ -104,6 +104,6 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
         public TaskCompletionSource<byte[]?> Signature { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    [LoggerMessage(3041, LogLevel.Warning, "{Count} digests of tenant {Tenant} cannot be signed: {Reason}")]
+    [LoggerMessage(3051, LogLevel.Warning, "{Count} digests of tenant {Tenant} cannot be signed: {Reason}")]
     private partial void CannotSign(string tenant, int count, string reason);
 }

@@ -86,6 +86,6 @@ internal sealed partial class TenantLogins(IGrainFactory grains, TenantAccounts 
 
     private readonly record struct Known(TenantAccount Account, long Revocations, long At);
 
-    [LoggerMessage(3040, LogLevel.Warning, "A credential cannot be checked: {Reason}")]
+    [LoggerMessage(3050, LogLevel.Warning, "A credential cannot be checked: {Reason}")]
     private partial void CannotAsk(string reason);
 }

@@ -39,6 +39,9 @@ public sealed record MailCommand() : SmtpCommand(SmtpVerb.Mail)
 
     /// <summary>Still in xtext; null = none.</summary>
     public string? EnvelopeId { get; init; }
+
+    /// <summary>AUTH= was given (RFC 4954 §5): only where AUTH is offered; what it says is not believed.</summary>
+    public bool NamesAuthor { get; init; }
 }
 
 /// <summary>RCPT, RFC 5321 §4.1.1.3, with NOTIFY and ORCPT (RFC 3461).</summary>

@@ -168,7 +168,7 @@ public static class SmtpCommandParser
         }
 
         if (address is { IsAscii: false } && !utf8) return new(SmtpVerb.Mail, CommandReplies.NeedsSmtpUtf8);
-        return new(new MailCommand { ReversePath = address, Size = size, Body = body ?? BodyType.SevenBit, SmtpUtf8 = utf8, Return = ret, EnvelopeId = envelopeId });
+        return new(new MailCommand { ReversePath = address, Size = size, Body = body ?? BodyType.SevenBit, SmtpUtf8 = utf8, Return = ret, EnvelopeId = envelopeId, NamesAuthor = author });
     }
 
     private static ParsedCommand Rcpt(ReadOnlySpan<byte> arguments)

@@ -4,7 +4,7 @@ using Angarium.TestKit;
 
 namespace Angarium.Unit.Layering;
 
-/// <summary>Arrows point one way: Host → {Ingress, Grains, Egress} → {Contracts, Spool} → Mail. A project exists only where it forbids a reference.</summary>
+/// <summary>Arrows point one way: Host → {Ingress, Grains, Egress, Api} → {Contracts, Spool} → Mail. A project exists only where it forbids a reference.</summary>
 public partial class ReferenceTests
 {
     private static readonly Dictionary<string, string[]> Allowed = new()
@@ -15,7 +15,8 @@ public partial class ReferenceTests
         ["Ingress"] = ["Contracts", "Spool", "Mail"],
         ["Grains"] = ["Contracts", "Spool", "Mail"],
         ["Egress"] = ["Contracts", "Spool", "Mail"],
-        ["Host"] = ["Ingress", "Grains", "Egress", "Contracts", "Spool", "Mail"],
+        ["Api"] = ["Contracts", "Spool", "Mail"],
+        ["Host"] = ["Ingress", "Grains", "Egress", "Api", "Contracts", "Spool", "Mail"],
     };
 
     /// <summary>Packages that only the named projects may know.</summary>
@@ -24,7 +25,7 @@ public partial class ReferenceTests
         ["StackExchange.Redis"] = ["Grains"],
         ["Azure.Storage.Blobs"] = ["Spool"],
         ["DnsClient"] = ["Egress"],
-        ["MimeKit"] = ["Grains"],
+        ["MimeKit"] = ["Grains", "Ingress", "Api"],
         ["Microsoft.Orleans.Sdk"] = ["Contracts"],
         ["Microsoft.Orleans.Server"] = ["Grains", "Host"],
         ["System.CommandLine"] = ["Host"],

@@ -36,7 +36,6 @@ public sealed class SmtpCommandParserTests
     [InlineData("HELP MAIL", SmtpVerb.Help)]
     [InlineData("VRFY someone", SmtpVerb.Vrfy)]
     [InlineData("EXPN list", SmtpVerb.Expn)]
-    [InlineData("AUTH PLAIN AGEAYg==", SmtpVerb.Auth)]
     public void Parse_PlainVerb_IsItself(string line, SmtpVerb verb) => Assert.Equal(verb, Take<SmtpCommand>(line).Verb);
 
     [Theory]
@@ -58,6 +57,34 @@ public sealed class SmtpCommandParserTests
     [InlineData("EHLO bücher.example", "501 5.5.4")]
     [InlineData("EHLO a\tb", "501 5.5.4")]
     public void Parse_BadLine_IsRefused(string line, string reply) => Assert.Equal(reply, Refusal(line));
+
+    /// <summary>RFC 4954 §4.</summary>
+    [Theory]
+    [InlineData("AUTH PLAIN AGEAYg==", "PLAIN", "006100 62")]
+    [InlineData("auth scram-sha-256", "SCRAM-SHA-256", null)]
+    [InlineData("AUTH PLAIN =", "PLAIN", "")]
+    public void Parse_Auth_KeepsTheInitialResponse(string line, string mechanism, string? initial)
+    {
+        var auth = Take<AuthCommand>(line);
+        Assert.Equal(mechanism, auth.Mechanism);
+        Assert.Equal(initial?.Replace(" ", "", StringComparison.Ordinal), auth.Initial is null ? null : Convert.ToHexString(auth.Initial));
+    }
+
+    [Theory]
+    [InlineData("AUTH", "501 5.5.4")]
+    [InlineData("AUTH A$B", "501 5.5.4")]
+    [InlineData("AUTH ABCDEFGHIJKLMNOPQRSTU", "501 5.5.4")]
+    [InlineData("AUTH PLAIN AGEAYg", "501 5.5.2")]
+    [InlineData("AUTH PLAIN AGEA Yg==", "501 5.5.2")]
+    public void Parse_BadAuth_IsRefused(string line, string reply) => Assert.Equal(reply, Refusal(line));
+
+    [Fact]
+    public void Parse_Author_IsReadAndNotBelieved()
+    {
+        Assert.True(Take<MailCommand>("MAIL FROM:<> AUTH=<>").NamesAuthor);
+        Assert.True(Take<MailCommand>("MAIL FROM:<> AUTH=e+3Dmc2@example.com").NamesAuthor);
+        Assert.False(Take<MailCommand>("MAIL FROM:<>").NamesAuthor);
+    }
 
     [Theory]
     [InlineData("EHLO client.example", true, "client.example")]
@@ -116,7 +143,9 @@ public sealed class SmtpCommandParserTests
     [InlineData("MAIL FROM:<user@bücher.example>", "553 5.6.7")]
     [InlineData("MAIL FROM:<> FOO", "555 5.5.4")]
     [InlineData("MAIL FROM:<> FOO=BAR", "555 5.5.4")]
-    [InlineData("MAIL FROM:<> AUTH=<>", "555 5.5.4")]
+    [InlineData("MAIL FROM:<> AUTH=<> AUTH=<>", "501 5.5.4")]
+    [InlineData("MAIL FROM:<> AUTH=a+b", "501 5.5.4")]
+    [InlineData("MAIL FROM:<> AUTH", "501 5.5.4")]
     [InlineData("MAIL FROM:<> NOTIFY=NEVER", "555 5.5.4")]
     [InlineData("MAIL FROM:<> SIZE", "501 5.5.4")]
     [InlineData("MAIL FROM:<> SIZE=", "501 5.5.4")]

@@ -1,6 +1,7 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Tenants;
 using Angarium.Grains.Sites;
 using Angarium.Host.Cluster;
 using Orleans;
@@ -64,6 +65,9 @@ public sealed class RoleSecretsTests
             [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
             [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
+            [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));
