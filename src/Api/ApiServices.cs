@@ -2,6 +2,7 @@ using Angarium.Api.Callers;
 using Angarium.Api.Events;
 using Angarium.Api.Messages;
 using Angarium.Api.Problems;
+using Angarium.Api.Requests;
 using Angarium.Api.Tenants;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -21,6 +22,7 @@ public static class ApiServices
         services.AddSingleton(new DrawnKey(drawn));
         services.AddSingleton<Callers.Callers>();
         services.AddSingleton<Guard>();
+        services.AddSingleton<Idempotent>();
         services.AddOpenApi("v1", options =>
         {
             options.ShouldInclude = route => route.RelativePath?.StartsWith("v1/", StringComparison.Ordinal) == true;
@@ -60,14 +62,14 @@ public static class ApiServices
     /// <param name="maxSize">Octets of a message.</param>
     public static void MapSending(this IEndpointRouteBuilder endpoints, Func<long> maxSize) =>
         // Base64 takes four thirds, and JSON some more.
-        endpoints.MapMessages(endpoints.ServiceProvider.GetRequiredService<Contracts.Intake.IMessageIntake>(), () => Math.Max(Body.Max, maxSize() / 2 * 3));
+        endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>()).MapMessages(endpoints.ServiceProvider.GetRequiredService<Contracts.Intake.IMessageIntake>(), () => Math.Max(Body.Max, maxSize() / 2 * 3));
 
     /// <summary>The routes of the role `api`. What is none is answered as a problem too.</summary>
     /// <param name="endpoints">Where.</param>
     /// <param name="ledger">What events are read from.</param>
     public static void MapApi(this IEndpointRouteBuilder endpoints, Spool.Ledger.ILedgerStore ledger)
     {
-        var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>());
+        var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>()).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>());
         guarded.MapEvents(ledger);
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");

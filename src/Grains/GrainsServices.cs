@@ -6,6 +6,7 @@ using Angarium.Grains.Cleaner;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
+using Angarium.Grains.Requests;
 using Angarium.Grains.Sites;
 using Angarium.Grains.Sweep;
 using Angarium.Grains.Tenants;
@@ -106,6 +107,8 @@ public static class GrainsServices
     /// <summary>Tenants and their keys. Expects the record source of Egress and, for keys, a <see cref="MasterKey"/>.</summary>
     private static void AddTenants(this IServiceCollection services)
     {
+        services.AddSingleton(s => new RequestSeal(s.GetService<MasterKey>()));
+        services.AddHostedService<RequestsTidier>();
         services.AddSingleton(s => new DkimKeys(s.GetRequiredService<IDocumentStore>(), () => s.GetService<MasterKey>()));
         services.AddSingleton(s =>
         {

@@ -163,6 +163,51 @@ public sealed class When_a_tenant_is_onboarded : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, hidden.StatusCode);
     }
 
+    [Fact]
+    public async Task Should_carry_a_named_request_out_once()
+    {
+        var tenant = await VerifiedAsync("acme.test");
+        using var key = Http(tenant.Key);
+        async Task<(int Status, string Body, bool IsReplay)> SendAsync(string name, string text)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/v1/messages", UriKind.Relative)) { Content = JsonContent.Create(new { from = new { email = "me@acme.test" }, to = new[] { new { email = "b@elsewhere.test" } }, text }) };
+            request.Headers.Add("Idempotency-Key", name);
+            using var response = await key.SendAsync(request);
+            return ((int)response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Contains("Idempotency-Replayed"));
+        }
+
+        var first = await SendAsync("one", "x");
+        Assert.Equal((202, false), (first.Status, first.IsReplay));
+        Assert.Equal((202, first.Body, true), await SendAsync("one", "x"));
+        Assert.Equal(422, (await SendAsync("one", "y")).Status);
+        Assert.NotEqual(first.Body, (await SendAsync("two", "x")).Body);
+        // Also by the process that follows.
+        await relay.KillAsync();
+        await relay.StartAsync();
+        Assert.Equal((202, first.Body, true), await SendAsync("one", "x"));
+        await sink.CountAsync(2);
+        Assert.Equal(2, sink.All.Count);
+
+        // A secret that was shown once is shown again to who has the same key and name, and lies nowhere in the clear.
+        using var make = new HttpRequestMessage(HttpMethod.Post, new Uri($"/v1/tenants/{tenant.Id}/credentials", UriKind.Relative)) { Content = JsonContent.Create(new { name = "app" }) };
+        make.Headers.Add("Idempotency-Key", "three");
+        using var made = await key.SendAsync(make);
+        var password = JsonNode.Parse(await made.Content.ReadAsStringAsync())!["password"]!.GetValue<string>();
+        Assert.DoesNotContain(Directory.GetFiles(relay.Data, "*", SearchOption.AllDirectories), f => Holds(f, password));
+
+        static bool Holds(string file, string text)
+        {
+            try
+            {
+                return File.ReadAllText(file).Contains(text, StringComparison.Ordinal);
+            }
+            catch (IOException)
+            {
+                return false;
+            }
+        }
+    }
+
     [Theory]
     [InlineData("""{"to":[{"email":"a@b.test"}],"text":"x"}""", "")]
     [InlineData("""{"from":{"email":"me@acme.test"},"text":"x"}""", "to")]

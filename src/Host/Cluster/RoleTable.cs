@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
 
 namespace Angarium.Host.Cluster;
@@ -23,6 +24,7 @@ internal static class RoleTable
         [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
         [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 

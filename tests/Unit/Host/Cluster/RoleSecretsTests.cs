@@ -1,6 +1,7 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
 using Angarium.Grains.Sites;
 using Angarium.Host.Cluster;
@@ -65,6 +66,7 @@ public sealed class RoleSecretsTests
             [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
             [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
             [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
