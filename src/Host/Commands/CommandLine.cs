@@ -49,6 +49,7 @@ internal static class CommandLine
     {
         var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
         var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Spool(), Storage(), Settings(), Metrics() };
+        foreach (var command in TenantCommands.Build(s_json)) root.Subcommands.Add(command);
         foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
         root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
         root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });

@@ -110,7 +110,7 @@ internal static class QueueCommands
     }
 
     /// <summary>Columns as wide as their longest text, two blanks between them: never cut, never wrapped, so that scripts can read them too.</summary>
-    private static void Table(IReadOnlyList<string[]> rows)
+    internal static void Table(IReadOnlyList<string[]> rows)
     {
         var widths = Enumerable.Range(0, rows[0].Length).Select(column => rows.Max(row => row[column].Length)).ToArray();
         foreach (var row in rows) Console.Out.WriteLine(string.Join("  ", row.Select((text, column) => text.PadRight(widths[column]))).TrimEnd());

@@ -13,7 +13,7 @@ internal sealed record SettingSources
     private const int MaxFileOctets = 4 << 20;
 
     /// <summary>Not settings, but read from the environment under the same prefix.</summary>
-    private static readonly string[] s_reserved = ["CONFIG"];
+    private static readonly string[] s_reserved = ["CONFIG", "API_URL", "API_KEY"];
 
     public required bool Development { get; init; }
 
