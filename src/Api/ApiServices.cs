@@ -4,10 +4,12 @@ using Angarium.Api.Messages;
 using Angarium.Api.Problems;
 using Angarium.Api.Requests;
 using Angarium.Api.Tenants;
+using Angarium.Contracts.Intake;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Angarium.Api;
 
@@ -22,7 +24,7 @@ public static class ApiServices
         services.AddSingleton(new DrawnKey(drawn));
         services.AddSingleton<Callers.Callers>();
         services.AddSingleton<Guard>();
-        services.AddSingleton<Idempotent>();
+        services.AddSending();
         services.AddOpenApi("v1", options =>
         {
             options.ShouldInclude = route => route.RelativePath?.StartsWith("v1/", StringComparison.Ordinal) == true;
@@ -39,6 +41,13 @@ public static class ApiServices
             options.SerializerOptions.UnmappedMemberHandling = Body.Json.UnmappedMemberHandling;
             options.SerializerOptions.NumberHandling = Body.Json.NumberHandling;
         });
+        return services;
+    }
+
+    /// <summary>What sending alone needs. Needs an Orleans grain factory from the host.</summary>
+    public static IServiceCollection AddSending(this IServiceCollection services)
+    {
+        services.TryAddSingleton<Idempotent>();
         return services;
     }
 
@@ -60,9 +69,12 @@ public static class ApiServices
     /// <summary>Sending alone: what a process of the role `ingress` serves.</summary>
     /// <param name="endpoints">Where.</param>
     /// <param name="maxSize">Octets of a message.</param>
-    public static void MapSending(this IEndpointRouteBuilder endpoints, Func<long> maxSize) =>
+    public static void MapSending(this IEndpointRouteBuilder endpoints, Func<long> maxSize)
+    {
+        var intake = endpoints.ServiceProvider.GetRequiredService<IMessageIntake>();
         // Base64 takes four thirds, and JSON some more.
-        endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>()).MapMessages(endpoints.ServiceProvider.GetRequiredService<Contracts.Intake.IMessageIntake>(), () => Math.Max(Body.Max, maxSize() / 2 * 3));
+        endpoints.MapGroup("").AddEndpointFilter(new SenderLogin(intake)).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>()).MapMessages(intake, () => Math.Max(Body.Max, maxSize() / 2 * 3));
+    }
 
     /// <summary>The routes of the role `api`. What is none is answered as a problem too.</summary>
     /// <param name="endpoints">Where.</param>

@@ -1,3 +1,5 @@
+using Angarium.Mail.Tenants;
+
 namespace Angarium.Mail;
 
 /// <summary>
@@ -6,6 +8,9 @@ namespace Angarium.Mail;
 /// </summary>
 public sealed record Envelope
 {
+    public const int MaxLabels = 2_000;
+
+
     /// <summary>Reverse-path without angle brackets; empty = the null reverse-path (RFC 5321 §4.5.5).</summary>
     public required string ReversePath { get; init; }
 
@@ -35,6 +40,12 @@ public sealed record Envelope
 
     /// <summary>It came from a trusted network or a credential: a notice may be owed. Strangers' mail never makes one (promise 9).</summary>
     public bool NoticesAllowed { get; init; }
+
+    /// <summary>Each recipient has a return path of its own, in a transaction of its own; null = <see cref="ReversePath"/> for all.</summary>
+    public ReturnTag? ReturnTag { get; init; }
+
+    /// <summary>What the sender wants to find it by: tags and metadata, as it was given them, in JSON; null = nothing. At most <see cref="MaxLabels"/> characters.</summary>
+    public string? Labels { get; init; }
 
     /// <summary>The recipients, in the order of their ordinals.</summary>
     public required IReadOnlyList<EnvelopeRecipient> Recipients { get; init; }

@@ -28,6 +28,12 @@ internal sealed record MessageBody
     [Description("Further fields of the header, such as `List-Unsubscribe`.")]
     public Dictionary<string, string> Headers { get; init; } = [];
 
+    [Description("What events are found by: at most 10, of up to 64 characters.")]
+    public string[] Tags { get; init; } = [];
+
+    [Description("What events carry: at most 20 names with values.")]
+    public Dictionary<string, string> Metadata { get; init; } = [];
+
     [Description("No attempt before it; at most 30 days ahead.")]
     public DateTimeOffset? SendAt { get; init; }
 
@@ -63,6 +69,17 @@ internal sealed record AttachmentBody
 internal sealed record MessageAnswer
 {
     public required AcceptedBody[] Recipients { get; init; }
+
+    [Description("With 207: those that nothing was taken for, and why. Send it to these alone again.")]
+    public RefusedBody[]? Refused { get; init; }
+}
+
+/// <summary>A recipient that nothing was taken for.</summary>
+internal sealed record RefusedBody
+{
+    public required string Email { get; init; }
+
+    public required string Reason { get; init; }
 }
 
 /// <summary>A recipient that mail was taken for.</summary>

@@ -16,22 +16,22 @@ internal static class MessageEndpoints
     /// <summary>A message as it came, decoded, and as it is stored.</summary>
     private const int Copies = 3;
 
-    private const string Scheme = "Bearer ";
     /// <summary>Letters of one request that are built and committed together.</summary>
     private const int AtOnce = 16;
 
     private static readonly TimeSpan s_farthest = TimeSpan.FromDays(30);
 
+    /// <param name="routes">Where; behind <see cref="SenderLogin"/>.</param>
+    /// <param name="intake">Where messages go.</param>
     /// <param name="maxBody">Octets of a request.</param>
     public static void MapMessages(this IEndpointRouteBuilder routes, IMessageIntake intake, Func<long> maxBody) =>
         routes.MapPost("/v1/messages", (HttpRequest request) => SendAsync(request.HttpContext, intake, maxBody())).WithTags("Messages").WithName("sendMessage")
             .WithSummary("Sends a message: as JSON, or with `message/rfc822` as it is, its envelope in `from` and `to` of the query.")
-            .Accepts<MessageBody>("application/json", "message/rfc822").Produces<MessageAnswer>(StatusCodes.Status202Accepted).WithMetadata(new Callers.Admits(Contracts.Tenants.KeyScopes.Send));
+            .Accepts<MessageBody>("application/json", "message/rfc822").Produces<MessageAnswer>(StatusCodes.Status202Accepted).Produces<MessageAnswer>(StatusCodes.Status207MultiStatus).WithMetadata(new Callers.Admits(Contracts.Tenants.KeyScopes.Send));
 
     private static async Task<IResult> SendAsync(HttpContext context, IMessageIntake intake, long maxBody)
     {
-        var (tenant, refused) = await LoginAsync(context, intake);
-        if (refused is not null) return refused;
+        var tenant = SenderLogin.Of(context);
         // What has no length is counted as if it were as long as it may be.
         using var memory = intake.TryReserve(Copies * Math.Min(context.Request.ContentLength ?? maxBody, maxBody));
         if (memory is null) return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Memory for messages that are arriving is taken, try again in a moment.");
@@ -42,6 +42,8 @@ internal static class MessageEndpoints
         if (body is null) return refusal!;
         if (body.Class is not ("transactional" or "bulk")) return ApiProblem.Invalid("class", "`transactional` or `bulk`.");
         if (body.SendAt is { } at && at - DateTimeOffset.UtcNow > s_farthest) return ApiProblem.Invalid("sendAt", "At most 30 days ahead.");
+        var (labels, unkept) = MessageLabels.Of(body.Tags, body.Metadata);
+        if (unkept is not null) return unkept;
         var (drafts, unfit) = MessageDraft.Of(body);
         if (unfit is not null) return unfit;
         if (tenant.MaxRecipients is > 0 and var most && body.To.Length + body.Cc.Length + body.Bcc.Length > most) return ApiProblem.Invalid("to", $"This tenant has {most} recipients a message at most.");
@@ -55,7 +57,7 @@ internal static class MessageEndpoints
             return (draft.Recipients, await intake.SubmitAsync(new IntakeMessage
             {
                 Tenant = tenant, ReversePath = draft.From, Recipients = draft.Recipients, Content = draft.Content, Class = body.Class == "bulk" ? MessageClass.Bulk : MessageClass.Transactional,
-                NotBefore = body.SendAt, Client = client,
+                NotBefore = body.SendAt, Labels = labels, Client = client,
             }));
         }
     }
@@ -73,37 +75,32 @@ internal static class MessageEndpoints
 
         if (recipients.Count is 0 or > MessageDraft.MaxRecipients) return ApiProblem.Invalid("to", $"1 to {MessageDraft.MaxRecipients} addresses in the query.");
         if (tenant.MaxRecipients is > 0 and var most && recipients.Count > most) return ApiProblem.Invalid("to", $"This tenant has {most} recipients a message at most.");
+        var (labels, unkept) = MessageLabels.Of([.. query["tag"].Select(tag => tag ?? "")], []);
+        if (unkept is not null) return unkept;
         var (content, refusal) = await Body.ReadOctetsAsync(context.Request, maxBody);
         if (content is null) return refusal!;
-        var answer = await intake.SubmitAsync(new IntakeMessage { Tenant = tenant, ReversePath = from, Recipients = recipients, Content = content, Client = client });
+        var answer = await intake.SubmitAsync(new IntakeMessage { Tenant = tenant, ReversePath = from, Recipients = recipients, Content = content, Labels = labels, Client = client });
         return Answer(context, [(recipients, answer)]);
-    }
-
-    private static async ValueTask<(IIntakeTenant Tenant, IResult? Refusal)> LoginAsync(HttpContext context, IMessageIntake intake)
-    {
-        if (context.Request.Headers.Authorization is [{ } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
-        {
-            var login = await intake.LoginAsync(header[Scheme.Length..].Trim());
-            if (login.Tenant is { } tenant) return (tenant, null);
-            if (login.IsUnreachable) return (null!, ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "The key cannot be checked now, try again in a moment."));
-        }
-
-        context.Response.Headers.WWWAuthenticate = "Bearer";
-        return (null!, ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key that may send."));
     }
 
     /// <summary>All or, of letters to many, as many as were taken: what was not is named with its reason.</summary>
     private static IResult Answer(HttpContext context, IEnumerable<(IReadOnlyList<MailAddress> Recipients, IntakeAnswer Answer)> parts)
     {
-        var accepted = new List<AcceptedBody>();
+        var (accepted, left) = (new List<AcceptedBody>(), new List<RefusedBody>());
         IntakeAnswer? refused = null;
         foreach (var (recipients, answer) in parts)
         {
-            if (answer.Refusal is not null) refused ??= answer;
+            if (answer.Refusal is { } refusal)
+            {
+                refused ??= answer;
+                left.AddRange(recipients.Select(recipient => new RefusedBody { Email = recipient.ToString(), Reason = $"{refusal.Code} {refusal.Status} {refusal.Text}" }));
+            }
+
             for (var i = 0; i < answer.Keys.Length; i++) accepted.Add(new AcceptedBody { Email = recipients[i].ToString(), Message = new MessageId(answer.Keys.Min()).ToString(), Id = answer.Keys[i].ToString() });
         }
 
-        if (refused is null || accepted.Count > 0) return Results.Json(new MessageAnswer { Recipients = [.. accepted] }, Body.Json, statusCode: refused is null ? StatusCodes.Status202Accepted : StatusCodes.Status207MultiStatus);
+        if (refused is null) return Results.Json(new MessageAnswer { Recipients = [.. accepted] }, Body.Json, statusCode: StatusCodes.Status202Accepted);
+        if (accepted.Count > 0) return Results.Json(new MessageAnswer { Recipients = [.. accepted], Refused = [.. left] }, Body.Json, statusCode: StatusCodes.Status207MultiStatus);
         var reply = refused.Refusal!;
         if (refused.RetryAfter > TimeSpan.Zero) context.Response.Headers.RetryAfter = Math.Ceiling(refused.RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         var status = reply.Code / 100 == 5 ? StatusCodes.Status422UnprocessableEntity : reply.Status is { Class: 4, Subject: 7, Detail: 1 } ? StatusCodes.Status429TooManyRequests : StatusCodes.Status503ServiceUnavailable;

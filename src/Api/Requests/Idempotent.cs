@@ -7,8 +7,8 @@ using Microsoft.AspNetCore.Http;
 namespace Angarium.Api.Requests;
 
 /// <summary>
-/// `Idempotency-Key` on every POST: the same request of the same caller under the same name is carried out once within a day, and answered alike each time. What was refused for now, or broke,
-/// is not remembered. Before the route; any thread.
+/// `Idempotency-Key` on every POST: the same request of the same caller under the same name is carried out once within a day, and answered alike each time. What was refused, or broke,
+/// is not remembered: it is judged again. Before the route and behind who calls, so that strangers leave nothing; any thread.
 /// </summary>
 internal sealed class Idempotent(IGrainFactory grains) : IEndpointFilter
 {
@@ -38,7 +38,7 @@ internal sealed class Idempotent(IGrainFactory grains) : IEndpointFilter
         try
         {
             var answer = await CaptureAsync(http, await next(context));
-            if (answer is { Status: < 500 and not StatusCodes.Status429TooManyRequests, Body.Length: <= MaxAnswer })
+            if (answer is { Status: < 300, Body.Length: <= MaxAnswer })
             {
                 await grain.Complete(memory.Ticket, answer);
                 isRemembered = true;

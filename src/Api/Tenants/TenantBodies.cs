@@ -150,7 +150,7 @@ internal sealed record DomainBody
 /// <summary>A record of the DNS: what is expected, and after a look what was found.</summary>
 internal sealed record RecordBody
 {
-    [Description("`ownership`, `dkim`, `spf` or `dmarc`.")]
+    [Description("`ownership`, `dkim`, `spf`, `return-path` or `dmarc`.")]
     public required string Purpose { get; init; }
 
     [Description("Without it the domain is not verified.")]

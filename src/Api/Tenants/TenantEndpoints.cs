@@ -170,7 +170,8 @@ internal static class TenantEndpoints
     }
 
     /// <summary>A line of a zone file: strings of a TXT record have 255 octets at most (RFC 1035 §3.3).</summary>
-    private static string Zone(DomainRecord record) => $"{record.Name}. IN {record.Type} {string.Join(' ', record.Value.Chunk(255).Select(part => $"\"{new string(part)}\""))}";
+    private static string Zone(DomainRecord record) =>
+        $"{record.Name}. IN {record.Type} {(record.Type == "TXT" ? string.Join(' ', record.Value.Chunk(255).Select(part => $"\"{new string(part)}\"")) : record.Value + ".")}";
 
     private static string[] Scopes(KeyScopes scopes) => [.. new[] { KeyScopes.Send, KeyScopes.Read, KeyScopes.Manage }.Where(one => (scopes & one) != 0).Select(one => one.ToString().ToLowerInvariant())];
 }

@@ -107,6 +107,9 @@ public sealed record RecipientSummary
     [Id(4)] public StoreTime Accepted { get; init; }
 
     [Id(5)] public long Size { get; init; }
+
+    /// <summary>As of the envelope; null = nothing.</summary>
+    [Id(6)] public string? Labels { get; init; }
 }
 
 /// <summary>What the session shall do next.</summary>

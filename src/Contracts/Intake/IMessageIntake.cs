@@ -49,6 +49,9 @@ public sealed record IntakeMessage
     /// <summary>No attempt before it; null = at once.</summary>
     public DateTimeOffset? NotBefore { get; init; }
 
+    /// <summary>Tags and metadata in JSON (<see cref="Envelope.MaxLabels"/>); null = none.</summary>
+    public string? Labels { get; init; }
+
     /// <summary>Whom it came from.</summary>
     public required IPAddress Client { get; init; }
 }

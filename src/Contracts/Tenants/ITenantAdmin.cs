@@ -222,7 +222,7 @@ public sealed record DomainView
 [GenerateSerializer, Immutable, Alias("angarium.DomainRecord")]
 public sealed record DomainRecord
 {
-    /// <summary>ownership, dkim, spf or dmarc.</summary>
+    /// <summary>ownership, dkim, spf, return-path or dmarc.</summary>
     [Id(0)] public required string Purpose { get; init; }
 
     [Id(1)] public required string Type { get; init; }

@@ -29,7 +29,7 @@ public interface ITenantAdmission : IGrainWithStringKey
     [Alias("Admit")]
     Task<AdmitAnswer> Admit(AdmitRequest request);
 
-    /// <summary>Signs digests with the keys of the tenant's verified domains; of a commit's messages together.</summary>
+    /// <summary>Signs digests with the keys of the tenant's verified domains, and makes keys for return paths; of a commit's messages together.</summary>
     [Alias("Sign")]
     Task<SignAnswer> Sign(SignRequest request);
 }
@@ -98,9 +98,6 @@ public sealed record TenantFacts
     /// <summary>Whether its messages and connections are counted: otherwise nothing is to be leased.</summary>
     [Id(7)] public bool IsMetered { get; init; }
 
-    /// <summary>A return path of its own for each recipient (VERP).</summary>
-    [Id(8)] public bool Verp { get; init; }
-
     public SendingDomain? Find(string domain) => Array.Find(Domains, one => one.Name == domain);
 }
 
@@ -113,6 +110,9 @@ public sealed record SendingDomain
 
     /// <summary>The keys to sign with, one signature each.</summary>
     [Id(1)] public SigningKey[] Keys { get; init; } = [];
+
+    /// <summary>Where bounces come back to us; null = nowhere (yet): its messages keep the return path that they came with.</summary>
+    [Id(2)] public string? ReturnDomain { get; init; }
 }
 
 /// <summary>The public side of a DKIM key. A value.</summary>
@@ -160,6 +160,9 @@ public sealed record AdmitAnswer
 public sealed record SignRequest
 {
     [Id(0)] public required SignItem[] Items { get; init; }
+
+    /// <summary>Messages that want keys for return paths of their own.</summary>
+    [Id(1)] public int Returns { get; init; }
 }
 
 /// <summary>One digest and the key to sign it with. A value.</summary>
@@ -175,4 +178,11 @@ public sealed record SignAnswer
 
     /// <summary>What is true now, where a signature is missing.</summary>
     [Id(1)] public TenantFacts? Tenant { get; init; }
+
+    /// <summary>As many as were asked for; none = there can be none.</summary>
+    [Id(2)] public ReturnKey[] Returns { get; init; } = [];
 }
+
+/// <summary>What one message's return paths are signed with (<see cref="Mail.Tenants.ReturnTag"/>); of no use for any other. A value.</summary>
+[GenerateSerializer, Immutable, Alias("angarium.ReturnKey")]
+public readonly record struct ReturnKey([property: Id(0)] ulong Nonce, [property: Id(1)] UInt128 Key);

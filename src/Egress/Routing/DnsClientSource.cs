@@ -32,7 +32,7 @@ internal sealed class DnsClientSource : IDnsSource
         limit.CancelAfter(longest);
         try
         {
-            var type = kind switch { DnsKind.Mx => QueryType.MX, DnsKind.A => QueryType.A, DnsKind.Txt => QueryType.TXT, _ => QueryType.AAAA };
+            var type = kind switch { DnsKind.Mx => QueryType.MX, DnsKind.A => QueryType.A, DnsKind.Txt => QueryType.TXT, DnsKind.Cname => QueryType.CNAME, _ => QueryType.AAAA };
             var response = await client.QueryAsync(name + ".", type, QueryClass.IN, limit.Token);
             return response.Header.ResponseCode switch
             {

@@ -10,4 +10,13 @@ internal sealed class DnsRecordSource(IDnsSource dns) : IRecordSource
         var answer = await dns.QueryAsync(name, DnsKind.Txt, cancellationToken);
         return answer.Status == DnsStatus.Trouble ? null : answer.Texts;
     }
+
+    public async Task<IReadOnlyList<string>?> MailHostsAsync(string name, CancellationToken cancellationToken)
+    {
+        var alias = await dns.QueryAsync(name, DnsKind.Cname, cancellationToken);
+        if (alias.Status == DnsStatus.Trouble) return null;
+        if (alias.Alias is { } target) return [target];
+        var hosts = await dns.QueryAsync(name, DnsKind.Mx, cancellationToken);
+        return hosts.Status == DnsStatus.Trouble ? null : [.. hosts.Mx.OrderBy(one => one.Preference).Select(one => one.Host).OfType<string>().Where(host => host.Length > 0)];
+    }
 }

@@ -12,7 +12,7 @@ internal interface IDnsSource
 }
 
 /// <summary>The records that are asked for: those of routing, and what tenants publish.</summary>
-internal enum DnsKind : byte { Mx, A, Aaaa, Txt }
+internal enum DnsKind : byte { Mx, A, Aaaa, Txt, Cname }
 
 /// <summary>What came of a question to DNS.</summary>
 internal enum DnsStatus : byte

@@ -17,6 +17,9 @@ internal sealed class MailTransaction(HeldGrant held, SpooledEntry entry, List<i
     /// <summary>Recipients in hand (indexes into the envelope's), in the order of their RCPT.</summary>
     public List<int> Recipients { get; } = recipients;
 
+    /// <summary>The reverse-path to give: the message's, or its one recipient's own. A message that has none has none for anybody.</summary>
+    public string ReversePath { get; } = entry.Envelope is { ReturnTag: { } tag, ReversePath.Length: > 0 } && recipients.Count == 1 ? tag.For(entry.Keys[recipients[0]]) : entry.Envelope.ReversePath;
+
     /// <summary>Those whose RCPT was accepted.</summary>
     public List<int> Accepted { get; } = [];
 
@@ -31,7 +34,7 @@ internal sealed class MailTransaction(HeldGrant held, SpooledEntry entry, List<i
     public bool IsAnnounced { get; set; }
 
     /// <summary>Nothing in the envelope could end a command early. Acceptance saw to it; a pack that says otherwise is damaged.</summary>
-    public bool IsWellFormed => IsClean(Envelope.ReversePath) && IsClean(Envelope.EnvelopeId)
+    public bool IsWellFormed => IsClean(ReversePath) && IsClean(Envelope.EnvelopeId)
         && Recipients.TrueForAll(i => IsClean(Envelope.Recipients[i].Address) && IsClean(Envelope.Recipients[i].OriginalRecipient));
 
     public void Dispose() => Entry.Dispose();

@@ -274,7 +274,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
             : peer.MaxSize > 0 && entry.ContentLength > peer.MaxSize
                 ? DeliveryVerdict.Unfit(VerdictScope.Message, 3, 4, string.Create(CultureInfo.InvariantCulture, $"the message has {entry.ContentLength} octets, {Connection.Remote} takes {peer.MaxSize}"))
             // RFC 6531 §3.5: to a peer without SMTPUTF8 neither addresses nor header may be other than ASCII.
-            : !peer.SmtpUtf8 && (!Ascii.IsValid(envelope.ReversePath) || (envelope.SmtpUtf8 && entry.ContentIsEightBit))
+            : !peer.SmtpUtf8 && (!Ascii.IsValid(transaction.ReversePath) || (envelope.SmtpUtf8 && entry.ContentIsEightBit))
                 ? DeliveryVerdict.Unfit(VerdictScope.Message, 6, 7, $"{Connection.Remote} does not take internationalized mail (SMTPUTF8)")
             // RFC 6152 §3.
             : !peer.EightBitMime && entry.ContentIsEightBit
@@ -538,7 +538,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
     {
         var envelope = transaction.Envelope;
         var output = Connection.Output;
-        Write("MAIL FROM:<"u8, envelope.ReversePath);
+        Write("MAIL FROM:<"u8, transaction.ReversePath);
         output.Write(">"u8);
         if (peer.Size)
         {
@@ -549,7 +549,7 @@ internal sealed class SmtpClientSession(SmtpConnection connection, EgressOptions
         }
 
         if (peer.EightBitMime && (transaction.Entry.ContentIsEightBit || envelope.Body == BodyType.EightBitMime)) output.Write(" BODY=8BITMIME"u8);
-        if (peer.SmtpUtf8 && (envelope.SmtpUtf8 || !Ascii.IsValid(envelope.ReversePath) || transaction.Recipients.Exists(i => !Ascii.IsValid(envelope.Recipients[i].Address))))
+        if (peer.SmtpUtf8 && (envelope.SmtpUtf8 || !Ascii.IsValid(transaction.ReversePath) || transaction.Recipients.Exists(i => !Ascii.IsValid(envelope.Recipients[i].Address))))
         {
             output.Write(" SMTPUTF8"u8);
         }

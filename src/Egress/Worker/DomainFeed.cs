@@ -217,7 +217,7 @@ internal sealed partial class DomainFeed : ITransactionFeed
             summaries[i] = new RecipientSummary
             {
                 Message = entry.Message.First, ReversePath = envelope.ReversePath, Recipient = envelope.Recipients[recipients[i]].Address, Tenant = envelope.Tenant,
-                Accepted = envelope.Accepted, Size = entry.ContentLength,
+                Accepted = envelope.Accepted, Size = entry.ContentLength, Labels = envelope.Labels,
             };
         }
 
@@ -307,9 +307,22 @@ internal sealed partial class DomainFeed : ITransactionFeed
         }
 
         if (strangers is not null) Add(held, strangers.ToArray(), NotFound, false, null);
+        if (recipients.Count > 1 && entry.Envelope.ReturnTag is not null) Split(held, entry, recipients);
         if (recipients.Count > 0) return new MailTransaction(held, entry, recipients);
         entry.Dispose();
         return null;
+    }
+
+    /// <summary>A return path of one's own is a transaction of one's own: all but the first come next, before anything else.</summary>
+    private void Split(HeldGrant held, SpooledEntry entry, List<int> recipients)
+    {
+        lock (gate)
+        {
+            foreach (var recipient in recipients.Skip(1)) again.Enqueue((held, [entry.Keys[recipient]]));
+            if (state == FeedState.Stopped && ReturnUnsent()) Call();
+        }
+
+        recipients.RemoveRange(1, recipients.Count - 1);
     }
 
     private static DeliveryVerdict NotFound { get; } =

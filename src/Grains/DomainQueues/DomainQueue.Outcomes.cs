@@ -144,7 +144,7 @@ internal sealed partial class DomainQueue
                 PossibleDuplicate = outcome.PossibleDuplicate, Due = due, Summary = summary is null ? null : new EnvelopeSummary
                 {
                     Message = new MessageId(summary.Message), ReversePath = summary.ReversePath, Recipient = summary.Recipient, Tenant = summary.Tenant,
-                    Accepted = summary.Accepted, Size = summary.Size,
+                    Accepted = summary.Accepted, Size = summary.Size, Labels = summary.Labels,
                 },
             };
         }

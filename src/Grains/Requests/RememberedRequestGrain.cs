@@ -106,11 +106,11 @@ internal static class RememberedRequests
 
     public static string Name(StoreTime day, string key) => $"{Prefix}{Day(day)}/{key}";
 
-    /// <summary>Deletes those of the days before yesterday; at most so many at a time.</summary>
-    public static async Task TidyAsync(IDocumentStore documents, StoreTime now, int most, CancellationToken cancellationToken)
+    /// <summary>Deletes those of the days before yesterday.</summary>
+    public static async Task TidyAsync(IDocumentStore documents, StoreTime now, CancellationToken cancellationToken)
     {
         var oldest = Day(now - TimeSpan.FromDays(1));
-        foreach (var name in (await documents.ListAsync(Prefix, cancellationToken)).Where(name => string.CompareOrdinal(name, Prefix.Length, oldest, 0, oldest.Length) < 0).Take(most))
+        foreach (var name in (await documents.ListAsync(Prefix, cancellationToken)).Where(name => string.CompareOrdinal(name, Prefix.Length, oldest, 0, oldest.Length) < 0))
             await documents.DeleteAsync(name, cancellationToken);
     }
 

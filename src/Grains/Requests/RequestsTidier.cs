@@ -9,8 +9,6 @@ namespace Angarium.Grains.Requests;
 /// <summary>Deletes remembered requests that are over, on one silo of all. A background service; no state that a crash could lose.</summary>
 internal sealed partial class RequestsTidier(IDocumentStore documents, IStoreClock clock, ISilos silos, TimeProvider time, ILogger<RequestsTidier> log) : BackgroundService
 {
-    private const int MostAtATime = 100_000;
-
     /// <summary>Any number: which silo it falls to is all that matters.</summary>
     private const ulong Item = 0x7265717565737473;
 
@@ -21,7 +19,7 @@ internal sealed partial class RequestsTidier(IDocumentStore documents, IStoreClo
         {
             try
             {
-                if (silos.IsMine(Item) && clock.IsSettled) await RememberedRequests.TidyAsync(documents, clock.Now, MostAtATime, stoppingToken);
+                if (silos.IsMine(Item) && clock.IsSettled) await RememberedRequests.TidyAsync(documents, clock.Now, stoppingToken);
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {

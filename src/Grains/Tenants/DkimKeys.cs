@@ -19,6 +19,9 @@ internal sealed class DkimKeys(IDocumentStore documents, Func<MasterKey?> master
 
     public bool IsAvailable => master() is not null;
 
+    /// <summary>What a tenant's return paths are signed with; null = there is no master key.</summary>
+    public byte[]? ReturnKeyOf(string tenant) => master()?.Derive("return " + tenant);
+
     /// <summary>Makes a key and stores it; the answer is its public side.</summary>
     /// <exception cref="InvalidOperationException">`Keys:Master` is not set.</exception>
     public async Task<DomainKey> CreateAsync(string tenant, string domain, string selector, DkimAlgorithm algorithm, DateTimeOffset now, CancellationToken cancellationToken)

@@ -8,8 +8,17 @@ internal static class DomainRecords
 {
     private const string OwnershipLabel = "_angarium.", OwnershipTag = "angarium-domain=", SpfTag = "v=spf1", DmarcTag = "v=DMARC1", DkimTag = "v=DKIM1";
 
+    public const string ReturnPath = "return-path";
+
+    private const string ReturnLabel = "bounce.";
+
+    /// <summary>Where a domain's return paths are.</summary>
+    public static string ReturnDomain(string domain) => ReturnLabel + domain;
+
+    /// <param name="domain">Whose.</param>
     /// <param name="include">The name with our sending addresses; empty = none is to be included.</param>
-    public static DomainRecord[] Of(TenantDomain domain, string include)
+    /// <param name="returnHost">The host that takes bounces; empty = there is none.</param>
+    public static DomainRecord[] Of(TenantDomain domain, string include, string returnHost)
     {
         var records = new List<DomainRecord>
         {
@@ -18,11 +27,12 @@ internal static class DomainRecords
         foreach (var key in domain.Keys)
             records.Add(new() { Purpose = "dkim", Type = "TXT", Name = $"{key.Selector}._domainkey.{domain.Name}", Value = $"{DkimTag}; k={(key.Algorithm == DkimAlgorithm.RsaSha256 ? "rsa" : "ed25519")}; p={key.Public}", IsRequired = true });
         if (include.Length > 0) records.Add(new() { Purpose = "spf", Type = "TXT", Name = domain.Name, Value = $"{SpfTag} include:{include} ~all" });
+        if (returnHost.Length > 0) records.Add(new() { Purpose = ReturnPath, Type = "CNAME", Name = ReturnDomain(domain.Name), Value = returnHost.ToLowerInvariant() });
         records.Add(new() { Purpose = "dmarc", Type = "TXT", Name = "_dmarc." + domain.Name, Value = $"{DmarcTag}; p=none" });
         return [.. records];
     }
 
-    /// <summary>Judges one record by all TXT records of its name; null = the DNS did not answer.</summary>
+    /// <summary>Judges one record by all of its name: TXT records, or where mail for it goes; null = the DNS did not answer.</summary>
     public static RecordCheck Check(DomainRecord expected, IReadOnlyList<string>? found)
     {
         if (found is null) return new RecordCheck { Expected = expected, State = RecordState.Unknown };
@@ -42,6 +52,7 @@ internal static class DomainRecords
     private static bool Says(DomainRecord expected, string text) => expected.Purpose switch
     {
         "ownership" => text.Trim() == expected.Value,
+        ReturnPath => text == expected.Value,
         "dkim" => HasKey(text, expected.Value),
         // Whatever else the domain allows, and whatever it says of the rest.
         "spf" => text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Contains(expected.Value.Split(' ')[1], StringComparer.OrdinalIgnoreCase),

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Angarium.Contracts.Routing;
@@ -19,6 +20,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     private const int MaxName = 200;
     private const int MaxAttempts = 10;
     private const int SaltSize = 16;
+    private const int MaxReturns = 1_024;
 
     /// <summary>A domain whose records never came is given up; one whose records went is so after a day.</summary>
     private static readonly TimeSpan s_pendingFor = TimeSpan.FromDays(14), s_warnsFor = TimeSpan.FromHours(24);
@@ -56,11 +58,14 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         Version = record.Changes,
         Revocations = record.Revocations,
         IsPaused = record.IsPaused,
-        Domains = [.. record.Domains.Where(MaySend).Select(domain => new SendingDomain { Name = domain.Name, Keys = [.. domain.Keys.Where(key => key.IsActive).Select(key => new SigningKey(key.Selector, key.Algorithm))] })],
+        Domains = [.. record.Domains.Where(MaySend).Select(domain => new SendingDomain
+        {
+            Name = domain.Name, Keys = [.. domain.Keys.Where(key => key.IsActive).Select(key => new SigningKey(key.Selector, key.Algorithm))],
+            ReturnDomain = record.Verp && domain.HasReturnPath && options().ReturnHost.Length > 0 ? DomainRecords.ReturnDomain(domain.Name) : null,
+        })],
         MaxRecipients = record.Quota.Recipients,
         MaxSize = record.Quota.Size,
         IsMetered = record.Quota.IsMetered,
-        Verp = record.Verp,
     };
 
     public TenantQuota Quota => Record?.Quota ?? new TenantQuota();
@@ -111,7 +116,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         }
 
         await Task.Run(() => Parallel.ForEach(work, one => signatures[one.Index] = one.Key.Sign(one.Digest)), cancellationToken);
-        return new SignAnswer { Signatures = signatures, Tenant = Array.IndexOf(signatures, null) >= 0 ? Facts : null };
+        return new SignAnswer { Signatures = signatures, Tenant = Array.IndexOf(signatures, null) >= 0 ? Facts : null, Returns = record is null ? [] : Returns(Math.Clamp(request.Returns, 0, MaxReturns)) };
     }
 
     public async Task<TenantResult> CreateAsync(TenantDraft draft, CancellationToken cancellationToken)
@@ -135,6 +140,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         if (change.IfVersion is { } version && version != record.Changes) return (null, Stale);
         if (change.Name is { } name && !IsName(name)) return (null, BadName("name"));
         if (change.Pool is { } pool && pool != "default") return (null, Problem(ProblemKind.Invalid, "pool", "There is no pool of this name."));
+        if (change.Verp == true && options().ReturnHost.Length == 0) return (null, Problem(ProblemKind.Unavailable, "verp", "Tenants:ReturnHost is not set on the silos: there is nowhere for bounces to come back to."));
         if (change.Quota is { } quota && Negative(quota) is { } field) return (null, Problem(ProblemKind.Invalid, "quota." + field, "It is a number from 0 (no limit) up."));
         return (record with
         {
@@ -189,8 +195,8 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     public async Task<TenantResult> VerifyDomainAsync(string name, CancellationToken cancellationToken)
     {
         if (Find(name) is not { } domain) return NotFound("domain");
-        var records = DomainRecords.Of(domain, options().SpfInclude);
-        var checks = await Task.WhenAll(records.Select(async record => DomainRecords.Check(record, await dns.TextAsync(record.Name, cancellationToken))));
+        var checks = await Task.WhenAll(Records(domain).Select(async record =>
+            DomainRecords.Check(record, record.Purpose == DomainRecords.ReturnPath ? await dns.MailHostsAsync(record.Name, cancellationToken) : await dns.TextAsync(record.Name, cancellationToken))));
         var result = await ChangeDomainAsync(domain.Name, d => Judged(d, checks, Now), cancellationToken);
         return result with { Checks = checks };
     }
@@ -242,6 +248,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         var ownership = checks.First(c => c.Expected.Purpose == "ownership").State;
         bool Seen(DomainKey key) => checks.Any(c => c.Expected.Purpose == "dkim" && c.State == RecordState.Ok && c.Expected.Name.StartsWith(key.Selector + "._domainkey.", StringComparison.Ordinal));
         domain = domain with { Checked = now };
+        if (checks.FirstOrDefault(c => c.Expected.Purpose == DomainRecords.ReturnPath) is { State: not RecordState.Unknown } returns) domain = domain with { HasReturnPath = returns.State == RecordState.Ok };
         // New keys sign as soon as all of them are seen; then the old ones are done. Their records should stay for as long as mail is on its way.
         var waiting = domain.Keys.Where(key => !key.IsActive).ToArray();
         if (waiting.Length > 0 && waiting.All(Seen)) domain = domain with { Keys = [.. waiting.Select(key => key with { IsActive = true })] };
@@ -303,6 +310,21 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
             await keys.CreateAsync(id, domain, stem + "r", DkimAlgorithm.RsaSha256, Now, cancellationToken),
             await keys.CreateAsync(id, domain, stem + "e", DkimAlgorithm.Ed25519Sha256, Now, cancellationToken),
         ];
+    }
+
+    private DomainRecord[] Records(TenantDomain domain) => DomainRecords.Of(domain, options().SpfInclude, options().ReturnHost);
+
+    private ReturnKey[] Returns(int count)
+    {
+        if (count == 0 || keys.ReturnKeyOf(id) is not { } key) return [];
+        var made = new ReturnKey[count];
+        for (var i = 0; i < count; i++)
+        {
+            var nonce = BinaryPrimitives.ReadUInt64BigEndian(RandomNumberGenerator.GetBytes(sizeof(ulong)));
+            made[i] = new ReturnKey(nonce, ReturnTag.Of(key, nonce, "").Key);
+        }
+
+        return made;
     }
 
     private Task<TenantResult> ChangeDomainAsync(string name, Func<TenantDomain, TenantDomain> change, CancellationToken cancellationToken) => ChangeAsync(
@@ -369,7 +391,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
             },
             Domains = [.. record.Domains.Select(d => new DomainView
             {
-                Name = d.Name, Status = d.Status.ToString().ToLowerInvariant(), Since = d.Since, Checked = d.Checked, Records = DomainRecords.Of(d, options().SpfInclude),
+                Name = d.Name, Status = d.Status.ToString().ToLowerInvariant(), Since = d.Since, Checked = d.Checked, Records = Records(d),
             })],
             Credentials = [.. record.Credentials.Select(c => new NamedView { Id = $"{c.Id}@{id}", Name = c.Name, Created = c.Created })],
             Keys = [.. record.Keys.Select(k => new NamedView { Id = k.Id, Name = k.Name, Created = k.Created, Scopes = k.Scopes })],

@@ -124,6 +124,9 @@ internal sealed record TenantDomain
 
     public DateTimeOffset? Checked { get; init; }
 
+    /// <summary>Its return path was seen to lead to us.</summary>
+    public bool HasReturnPath { get; init; }
+
     public DomainKey[] Keys { get; init; } = [];
 }
 

@@ -1,5 +1,6 @@
 using Angarium.Contracts.Configuration;
 using Angarium.Grains.Tenants;
+using Angarium.Mail.Addresses;
 
 namespace Angarium.Grains;
 
@@ -12,9 +13,13 @@ public sealed record TenantsOptions : IValidates
     [Setting("Tenants:SpfInclude", "Name of the SPF record with the addresses that mail is sent from: tenants are told to include it.", DefaultText = "none: no SPF record is asked of them", Reloads = true)]
     public string SpfInclude { get; init; } = "";
 
+    [Setting("Tenants:ReturnHost", "Name of the host that takes bounces: tenants are told to make `bounce.` of their domains an alias of it, which gives their messages return paths that lead here. Its own MX is to be this relay, and its SPF record is to have the addresses that mail is sent from.", DefaultText = "none: messages keep the return path that they came with", Reloads = true)]
+    public string ReturnHost { get; init; } = "";
 
     public IEnumerable<string> Validate()
     {
+        foreach (var (setting, name) in new[] { ("Tenants:SpfInclude", SpfInclude), ("Tenants:ReturnHost", ReturnHost) })
+            if (name.Length > 0 && !QueueDomain.TryParse(name, out _)) yield return $"{setting}: {name} is no name of a host; give one such as mail.example.org";
         if (MasterKey.Length == 0) yield break;
         var error = "";
         try

@@ -125,6 +125,7 @@ internal sealed class Relay
         if (plan.RunsEgress) builder.Services.AddEgress();
         if (plan.RunsIngress) builder.Services.AddIngress();
         var administrator = sources.Development ? TenantName.AdministratorPrefix + TenantName.NewSecret() : null;
+        if (plan.RunsIngress) builder.Services.AddSending();
         if (plan.RunsApi) builder.Services.AddApi(administrator);
 
         var wanted = ListenerClashes.Wanted(options, ingress).ToList();

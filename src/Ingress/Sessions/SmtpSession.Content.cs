@@ -191,7 +191,7 @@ internal sealed partial class SmtpSession
     {
         var began = _server.Time.GetTimestamp();
         var accepted = _server.Clock.Now;
-        string signatures = "", added = "";
+        var (signed, added) = (new SignedMessage("", null), "");
         if (_submitted is { } submitted)
         {
             (var refusal, var domain, added) = submitted.Finish(_account!.Facts, accepted.ToDateTimeOffset());
@@ -201,16 +201,16 @@ internal sealed partial class SmtpSession
                 return;
             }
 
-            if (await _server.Submissions.Signer.SignAsync(_account, domain!.Name, submitted.Prepare(domain, added, accepted.ToDateTimeOffset())) is not { } made)
+            if (await _server.Submissions.Signer.SignAsync(_account, domain!, submitted.Prepare(domain!, added, accepted.ToDateTimeOffset()), _mail!.ReversePath is not null) is not { } made)
             {
                 Postpone(CannotSign, Rejection.Storage);
                 return;
             }
 
-            signatures = made;
+            signed = made;
         }
 
-        var message = BuildMessage(content, accepted, signatures, added);
+        var message = BuildMessage(content, accepted, signed, added);
         CommitReceipt receipt;
         try
         {
@@ -250,11 +250,11 @@ internal sealed partial class SmtpSession
         MessageAccepted(text, message, elapsed.TotalSeconds);
     }
 
-    private NewMessage BuildMessage(ContentGatherer content, StoreTime accepted, string signatures, string added)
+    private NewMessage BuildMessage(ContentGatherer content, StoreTime accepted, SignedMessage signed, string added)
     {
         var mail = _mail!;
         _trace.ResetWrittenCount();
-        var idOffset = (int)Encoding.ASCII.GetBytes(signatures, _trace) + new ReceivedField
+        var idOffset = (int)Encoding.ASCII.GetBytes(signed.Fields, _trace) + new ReceivedField
         {
             Hello = _hello,
             Client = _facts.Remote.Address,
@@ -280,6 +280,7 @@ internal sealed partial class SmtpSession
                 Tenant = _client.Tenant,
                 Accepted = accepted,
                 NoticesAllowed = _client.MayRelay,
+                ReturnTag = signed.ReturnTag,
                 Recipients = _recipients,
             },
             Domains = _domains,

@@ -50,8 +50,8 @@ internal sealed partial class MessageIntake(
         // Counted last: what is refused for what it is costs no quota.
         var (over, retryAfter) = await account.TakeAsync();
         if (over is not null) return new IntakeAnswer(over, retryAfter, []);
-        if (await submissions.Signer.SignAsync(account, domain!.Name, submitted.Prepare(domain, added, accepted.ToDateTimeOffset())) is not { } signatures) return Refuse(CannotSign);
-        return await CommitAsync(message, account, domains, accepted, signatures, added);
+        if (await submissions.Signer.SignAsync(account, domain!, submitted.Prepare(domain!, added, accepted.ToDateTimeOffset()), message.ReversePath is not null) is not { } signed) return Refuse(CannotSign);
+        return await CommitAsync(message, account, domains, accepted, signed, added);
     }
 
     private static IntakeAnswer Refuse(Reply reply) => new(reply, TimeSpan.Zero, []);
@@ -79,10 +79,10 @@ internal sealed partial class MessageIntake(
         return null;
     }
 
-    private async ValueTask<IntakeAnswer> CommitAsync(IntakeMessage message, TenantAccount account, string[] domains, StoreTime accepted, string signatures, string added)
+    private async ValueTask<IntakeAnswer> CommitAsync(IntakeMessage message, TenantAccount account, string[] domains, StoreTime accepted, SignedMessage signed, string added)
     {
         var trace = new ArrayBufferWriter<byte>(512);
-        var idOffset = (int)Encoding.ASCII.GetBytes(signatures, trace);
+        var idOffset = (int)Encoding.ASCII.GetBytes(signed.Fields, trace);
         idOffset += new ReceivedField
         {
             Hello = "http", Client = message.Client, Host = settings.Current.Hostname, Time = accepted.ToDateTimeOffset(), IsHttp = true, For = domains.Length == 1 ? message.Recipients[0].ToString() : null,
@@ -98,7 +98,7 @@ internal sealed partial class MessageIntake(
                 {
                     ReversePath = message.ReversePath?.ToString() ?? "", Body = Ascii.IsValid(message.Content.Span) ? BodyType.SevenBit : BodyType.EightBitMime,
                     SmtpUtf8 = message.Recipients.Append(message.ReversePath).Any(address => address is { IsAscii: false }), Tenant = account.Id, Class = message.Class, Accepted = accepted,
-                    NotBefore = message.NotBefore is { } at ? StoreTime.FromDateTimeOffset(at) : default, NoticesAllowed = true,
+                    NotBefore = message.NotBefore is { } at ? StoreTime.FromDateTimeOffset(at) : default, NoticesAllowed = true, ReturnTag = signed.ReturnTag, Labels = message.Labels,
                     Recipients = [.. message.Recipients.Select(address => new EnvelopeRecipient(address.ToString()))],
                 },
                 Domains = domains, Trace = trace.WrittenMemory, IdOffset = idOffset, Content = message.Content,

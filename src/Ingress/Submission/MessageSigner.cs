@@ -1,15 +1,25 @@
 using System.Collections.Concurrent;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail.Dkim;
+using Angarium.Mail.Tenants;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Ingress.Submission;
 
+/// <summary>What a message gets of its tenant's keys. A value.</summary>
+/// <param name="Fields">To put before it.</param>
+/// <param name="ReturnTag">Null = its recipients have no return paths of their own.</param>
+internal readonly record struct SignedMessage(string Fields, ReturnTag? ReturnTag);
+
 /// <summary>The seam through which sessions have their messages signed. Any thread.</summary>
 internal interface IMessageSigner
 {
-    /// <summary>The fields to put before the message; null = they cannot be had now.</summary>
-    ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures);
+    /// <param name="account">Whose message it is.</param>
+    /// <param name="domain">Whose keys.</param>
+    /// <param name="signatures">What they have to sign.</param>
+    /// <param name="hasReturnPath">It has a return path, which may be one of its recipients' own.</param>
+    /// <returns>Null = it cannot be had now.</returns>
+    ValueTask<SignedMessage?> SignAsync(TenantAccount account, SendingDomain domain, DkimSignature[] signatures, bool hasReturnPath);
 }
 
 /// <summary>
@@ -23,20 +33,15 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
 
     private readonly ConcurrentDictionary<string, Lane> _lanes = new(StringComparer.Ordinal);
 
-    public async ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures)
+    public async ValueTask<SignedMessage?> SignAsync(TenantAccount account, SendingDomain domain, DkimSignature[] signatures, bool hasReturnPath)
     {
-        if (signatures.Length == 0) return "";
+        var returnDomain = hasReturnPath ? domain.ReturnDomain : null;
+        if (signatures.Length == 0 && returnDomain is null) return new SignedMessage("", null);
         var lane = _lanes.GetOrAdd(account.Id, static _ => new Lane());
-        var tasks = new Task<byte[]?>[signatures.Length];
+        var waiting = new Waiting(account, [.. signatures.Select(s => new SignItem(domain.Name, s.Signer.Selector, s.Digest.ToArray()))], returnDomain is not null);
         lock (lane)
         {
-            for (var i = 0; i < tasks.Length; i++)
-            {
-                var waiting = new Waiting(new SignItem(domain, signatures[i].Signer.Selector, signatures[i].Digest.ToArray()), account);
-                lane.Queue.Enqueue(waiting);
-                tasks[i] = waiting.Signature.Task;
-            }
-
+            lane.Queue.Enqueue(waiting);
             if (!lane.IsBusy)
             {
                 lane.IsBusy = true;
@@ -44,15 +49,10 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
             }
         }
 
-        var made = await Task.WhenAll(tasks);
+        if (await waiting.Made.Task is not { } made) return null;
         var fields = "";
-        for (var i = 0; i < made.Length; i++)
-        {
-            if (made[i] is not { } signature) return null;
-            fields += signatures[i].Complete(signature);
-        }
-
-        return fields;
+        for (var i = 0; i < signatures.Length; i++) fields += signatures[i].Complete(made.Signatures[i]);
+        return new SignedMessage(fields, returnDomain is null ? null : new ReturnTag(returnDomain, made.Return.Nonce, made.Return.Key));
     }
 
     private async Task RunAsync(string tenant, Lane lane)
@@ -62,7 +62,7 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
             var some = new List<Waiting>();
             lock (lane)
             {
-                while (some.Count < Most && lane.Queue.TryDequeue(out var next)) some.Add(next);
+                for (var digests = 0; digests < Most && lane.Queue.TryDequeue(out var next); digests += next.Items.Length) some.Add(next);
                 if (some.Count == 0)
                 {
                     lane.IsBusy = false;
@@ -76,20 +76,26 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
 
     private async Task SignAsync(string tenant, List<Waiting> some)
     {
-        byte[]?[] signatures;
         try
         {
-            var answer = await grains.GetGrain<ITenantAdmission>(tenant).Sign(new SignRequest { Items = [.. some.Select(one => one.Item)] });
-            signatures = answer.Signatures;
+            var request = new SignRequest { Items = [.. some.SelectMany(one => one.Items)], Returns = some.Count(one => one.WantsReturn) };
+            var answer = await grains.GetGrain<ITenantAdmission>(tenant).Sign(request);
             if (answer.Tenant is { } facts) some[0].Account.Hear(facts);
+            var (at, returns) = (0, 0);
+            foreach (var one in some)
+            {
+                var signatures = answer.Signatures.AsSpan(at, one.Items.Length);
+                at += signatures.Length;
+                var key = !one.WantsReturn ? default : returns < answer.Returns.Length ? answer.Returns[returns++] : default(ReturnKey?);
+                one.Made.TrySetResult(key is null || signatures.Contains(null) ? null : (signatures.ToArray()!, key.Value));
+            }
         }
         catch (Exception e)
         {
+            // Each client is answered 451 and sends again.
             CannotSign(tenant, some.Count, e.Message);
-            signatures = new byte[some.Count][];
+            foreach (var one in some) one.Made.TrySetResult(null);
         }
-
-        for (var i = 0; i < some.Count; i++) some[i].Signature.TrySetResult(i < signatures.Length ? signatures[i] : null);
     }
 
     /// <summary>What waits for one tenant. Used under its own lock.</summary>
@@ -99,11 +105,12 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
         public bool IsBusy;
     }
 
-    private sealed record Waiting(SignItem Item, TenantAccount Account)
+    /// <summary>One message.</summary>
+    private sealed record Waiting(TenantAccount Account, SignItem[] Items, bool WantsReturn)
     {
-        public TaskCompletionSource<byte[]?> Signature { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<(byte[][] Signatures, ReturnKey Return)?> Made { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    [LoggerMessage(3051, LogLevel.Warning, "{Count} digests of tenant {Tenant} cannot be signed: {Reason}")]
+    [LoggerMessage(3051, LogLevel.Warning, "{Count} messages of tenant {Tenant} cannot be signed: {Reason}")]
     private partial void CannotSign(string tenant, int count, string reason);
 }

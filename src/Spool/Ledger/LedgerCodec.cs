@@ -9,10 +9,10 @@ namespace Angarium.Spool.Ledger;
 /// </summary>
 internal static class LedgerCodec
 {
-    private const int MaxText = 1000, MaxAddress = 320, MaxRemote = 300, MaxTenant = 64, MaxCode = 999;
+    private const int MaxText = 1000, MaxAddress = 320, MaxRemote = 300, MaxTenant = 64, MaxCode = 999, MaxLabels = Envelope.MaxLabels;
 
     [Flags]
-    private enum Parts : ushort { Attempt = 1, Reply = 2, Own = 4, Remote = 8, Tls = 16, PossibleDuplicate = 32, Due = 64, Summary = 128, Status = 256 }
+    private enum Parts : ushort { Attempt = 1, Reply = 2, Own = 4, Remote = 8, Tls = 16, PossibleDuplicate = 32, Due = 64, Summary = 128, Status = 256, Labels = 512 }
 
     /// <summary>Most octets the record takes.</summary>
     public static int Bound(LedgerRecord record)
@@ -21,7 +21,7 @@ internal static class LedgerCodec
         if (record.Reply is { } reply) bound += 12 + ByteWriter.MaxText(Cut(reply.Text, MaxText));
         bound += ByteWriter.MaxText(Cut(record.Remote, MaxRemote)) + ByteWriter.MaxText(Cut(record.Tls, MaxRemote));
         if (record.Summary is { } s)
-            bound += RecipientKey.Size + 2 * ByteWriter.MaxVarint + ByteWriter.MaxText(Cut(s.ReversePath, MaxAddress)) + ByteWriter.MaxText(Cut(s.Recipient, MaxAddress)) + ByteWriter.MaxText(Cut(s.Tenant, MaxTenant));
+            bound += RecipientKey.Size + 2 * ByteWriter.MaxVarint + ByteWriter.MaxText(Cut(s.ReversePath, MaxAddress)) + ByteWriter.MaxText(Cut(s.Recipient, MaxAddress)) + ByteWriter.MaxText(Cut(s.Tenant, MaxTenant)) + ByteWriter.MaxText(Cut(s.Labels, MaxLabels));
         return bound;
     }
 
@@ -32,7 +32,8 @@ internal static class LedgerCodec
         var reply = record.Reply;
         var parts = (record.Attempt != 0 ? Parts.Attempt : 0) | (reply is not null ? Parts.Reply : 0) | (record.Own ? Parts.Own : 0) | (record.Remote is not null ? Parts.Remote : 0)
             | (record.Tls is not null ? Parts.Tls : 0) | (record.PossibleDuplicate ? Parts.PossibleDuplicate : 0) | (record.Due != default ? Parts.Due : 0)
-            | (record.Summary is not null ? Parts.Summary : 0) | (reply is { Status.IsNone: false } ? Parts.Status : 0);
+            | (record.Summary is not null ? Parts.Summary : 0) | (reply is { Status.IsNone: false } ? Parts.Status : 0)
+            | (record.Summary?.Labels is not null ? Parts.Labels : 0);
         writer.Number((long)parts);
         writer.U8((byte)record.Kind);
         writer.Key(record.Key);
@@ -62,6 +63,7 @@ internal static class LedgerCodec
             writer.Text(Cut(summary.Tenant, MaxTenant)!);
             writer.Time(StoreTime.Max(StoreTime.Zero, summary.Accepted));
             writer.Number(Math.Max(0, summary.Size));
+            if (summary.Labels is not null) writer.Text(Cut(summary.Labels, MaxLabels)!);
         }
 
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(length, (uint)(writer.Position - start));
@@ -95,6 +97,7 @@ internal static class LedgerCodec
             summary = new EnvelopeSummary
             {
                 Message = new MessageId(r.Key()), ReversePath = r.Text(), Recipient = r.Text(), Tenant = r.Text(), Accepted = r.Time(), Size = r.Number(long.MaxValue),
+                Labels = (parts & Parts.Labels) != 0 ? r.Text() : null,
             };
         if (r.Failed) return null;
         return new LedgerRecord

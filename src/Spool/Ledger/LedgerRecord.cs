@@ -96,4 +96,7 @@ public sealed record EnvelopeSummary
     public StoreTime Accepted { get; init; }
 
     public long Size { get; init; }
+
+    /// <summary>As of the envelope.</summary>
+    public string? Labels { get; init; }
 }

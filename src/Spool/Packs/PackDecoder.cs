@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Angarium.Mail;
+using Angarium.Mail.Tenants;
 using Angarium.Spool.Codec;
 using Angarium.Spool.Ledger;
 
@@ -87,7 +88,7 @@ internal static class PackDecoder
 
     /// <summary>The length that a record claims, from its first 8 octets; -1 = this is none.</summary>
     public static int RecordLength(ReadOnlySpan<byte> bytes) =>
-        bytes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(bytes) == PackFormat.EntryMagic
+        bytes.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(bytes) is PackFormat.EntryMagic or PackFormat.LaterEntryMagic
         && BinaryPrimitives.ReadUInt32BigEndian(bytes[4..]) is >= PackFormat.RecordHeadSize + 8 and <= PackFormat.MaxTable and var length ? (int)length : -1;
 
     /// <summary>Null when the record is not what was written. Its trace refers to <paramref name="memory"/>.</summary>
@@ -115,12 +116,22 @@ internal static class PackDecoder
         if (reader.Failed || keys is null || !IsAtHome(pack, message, keys) || keys.Count > reader.Remaining / 3) return null;
         var recipients = new EnvelopeRecipient[keys.Count];
         for (var i = 0; i < recipients.Length; i++) recipients[i] = new EnvelopeRecipient(reader.Text(), (DsnNotify)reader.U8(), reader.OptionalText());
+        ReturnTag? tag = null;
+        string? labels = null;
+        if (BinaryPrimitives.ReadUInt32BigEndian(bytes) == PackFormat.LaterEntryMagic)
+        {
+            var returns = reader.OptionalText();
+            var (nonce, high, low) = (reader.U64(), reader.U64(), reader.U64());
+            if (returns is not null) tag = new ReturnTag(returns, nonce, new UInt128(high, low));
+            labels = reader.OptionalText();
+        }
+
         var traceLength = reader.Bytes().Length;
         if (!reader.IsComplete || bodyOffset > long.MaxValue / 2 || bodyLength > long.MaxValue / 2) return null;
         var envelope = new Envelope
         {
             ReversePath = reversePath, Body = bodyType, SmtpUtf8 = (flags & RecordFlags.SmtpUtf8) != 0, Return = ret, EnvelopeId = envelopeId, Tenant = tenant, Class = @class,
-            Accepted = accepted, NotBefore = notBefore, NoticesAllowed = (flags & RecordFlags.NoticesAllowed) != 0, Recipients = recipients,
+            Accepted = accepted, NotBefore = notBefore, NoticesAllowed = (flags & RecordFlags.NoticesAllowed) != 0, ReturnTag = tag, Labels = labels, Recipients = recipients,
         };
         var trace = memory.Slice(memory.Length - 8 - traceLength, traceLength);
         return new EntryRecord(envelope, keys, message, domain, trace, (long)bodyOffset, (long)bodyLength, bodyHash, (flags & RecordFlags.EightBitContent) != 0);

@@ -210,7 +210,7 @@ internal static class PackEncoder
     private static void WriteRecord(ref ByteWriter writer, PackId home, EntryDraft draft)
     {
         var envelope = draft.Envelope;
-        writer.U32(PackFormat.EntryMagic);
+        writer.U32(IsLater(envelope) ? PackFormat.LaterEntryMagic : PackFormat.EntryMagic);
         writer.Take(4 + 8 + 8 + 8);
         var flags = (envelope.SmtpUtf8 ? RecordFlags.SmtpUtf8 : 0) | (envelope.NoticesAllowed ? RecordFlags.NoticesAllowed : 0)
             | (draft.Body.IsEightBit || !System.Text.Ascii.IsValid(draft.Trace.Span) ? RecordFlags.EightBitContent : 0);
@@ -234,12 +234,24 @@ internal static class PackEncoder
             writer.OptionalText(recipient.OriginalRecipient);
         }
 
+        if (IsLater(envelope))
+        {
+            writer.OptionalText(envelope.ReturnTag?.Domain);
+            writer.U64(envelope.ReturnTag?.Nonce ?? 0);
+            writer.U64((ulong)((envelope.ReturnTag?.Key ?? 0) >> 64));
+            writer.U64((ulong)(envelope.ReturnTag?.Key ?? 0));
+            writer.OptionalText(envelope.Labels);
+        }
+
         writer.Number(draft.Trace.Length);
         var trace = writer.Take(draft.Trace.Length);
         draft.Trace.Span.CopyTo(trace);
         if (draft.IdOffset >= 0) System.Text.Encoding.ASCII.GetBytes(draft.Message.ToString(), trace[draft.IdOffset..]);
         writer.Take(8);
     }
+
+    /// <summary>It says what the first version has no place for.</summary>
+    private static bool IsLater(Envelope envelope) => envelope.ReturnTag is not null || envelope.Labels is not null;
 
     /// <summary>Fills in what is known last: lengths, the body's place, and the checksum over all of it.</summary>
     private static void SealRecord(Span<byte> record, BodyDraft body, PackName name)
@@ -261,6 +273,7 @@ internal static class PackEncoder
         var envelope = draft.Envelope;
         long bound = PackFormat.RecordHeadSize + 3 + 16 + 3 * ByteWriter.MaxVarint + ByteWriter.MaxText(envelope.Tenant) + ByteWriter.MaxText(draft.Domain)
             + ByteWriter.MaxText(envelope.ReversePath) + ByteWriter.MaxText(envelope.EnvelopeId) + KeyRuns.MaxSize(draft.Keys.Count) + draft.Trace.Length + 8;
+        if (IsLater(envelope)) bound += ByteWriter.MaxText(envelope.ReturnTag?.Domain) + 24 + ByteWriter.MaxText(envelope.Labels);
         for (var i = 0; i < draft.Keys.Count; i++)
         {
             var recipient = draft.Recipient(i);

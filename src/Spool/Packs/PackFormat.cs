@@ -14,8 +14,11 @@ internal static class PackFormat
 
     public static ReadOnlySpan<byte> EntryLetters => "ENT"u8;
 
-    /// <summary>"ENT" and the version.</summary>
-    public const uint EntryMagic = 0x454e5401;
+    /// <summary>"ENT" and the version: the first, and the one whose envelope says more (a return tag, labels). What needs the second alone has it.</summary>
+    public const uint EntryMagic = 0x454e5401, LaterEntryMagic = 0x454e5402;
+
+    /// <summary>The last version of entries that is known.</summary>
+    public const byte EntryVersion = 2;
 
     /// <summary>Magic 8, kind 1, zero 3, writer 8, number 4, created 8, entries 4, length of the table 4, length of the pack 8, zero 8, checksum of the table 8, of the header 8.</summary>
     public const int HeaderSize = 72;

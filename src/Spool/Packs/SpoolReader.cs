@@ -83,7 +83,7 @@ internal sealed partial class SpoolReader(IPackStore store, PackCache cache, ILo
             var want = (int)Math.Min(place.Length, (uint)Window);
             var got = await store.ReadAsync(place.Pack, place.Offset, buffer.Array.AsMemory(0, want), cancellationToken).ConfigureAwait(Turns.Captured);
             if (got < 0) return new(SpoolReadStatus.NotFound, null);
-            StoredVersion.Refuse(buffer.Array.AsSpan(0, got), PackFormat.EntryLetters, $"The entry of pack {place.Pack} at {place.Offset}");
+            StoredVersion.Refuse(buffer.Array.AsSpan(0, got), PackFormat.EntryLetters, $"The entry of pack {place.Pack} at {place.Offset}", PackFormat.EntryVersion);
             var length = PackDecoder.RecordLength(buffer.Array.AsSpan(0, got));
             if (length < 0 || length > place.Length || got < want) return Corrupt<StoredEntry>(place.Pack, place.Offset);
             if (length > got)

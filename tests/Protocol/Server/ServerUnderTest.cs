@@ -114,7 +114,7 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins,
 
     public ValueTask<LoginVerdict> KeyAsync(string key) => throw new NotSupportedException("Not over SMTP.");
 
-    public ValueTask<string?> SignAsync(TenantAccount account, string domain, DkimSignature[] signatures) => new($"Signed-For: {domain}\r\n");
+    public ValueTask<SignedMessage?> SignAsync(TenantAccount account, SendingDomain domain, DkimSignature[] signatures, bool hasReturnPath) => new(new SignedMessage($"Signed-For: {domain.Name}\r\n", null));
 
     public Task RunAsync(MemoryConnection connection, string client, bool implicitTls = false, Action? abort = null, bool isSubmission = false) => connection.ServeAsync(pipe =>
         Server.RunAsync(pipe, new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025), ImplicitTls = implicitTls, IsSubmission = isSubmission, Abort = abort ?? (() => { }) }));
