@@ -1,3 +1,4 @@
+using Angarium.Api.Administrators;
 using Angarium.Api.Callers;
 using Angarium.Api.Events;
 using Angarium.Api.Messages;
@@ -83,6 +84,7 @@ public static class ApiServices
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>()).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>());
         guarded.MapEvents(ledger);
+        guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
     }

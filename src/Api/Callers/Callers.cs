@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail.Tenants;
@@ -7,7 +8,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Angarium.Api.Callers;
 
-/// <summary>Tells by `Authorization: Bearer` who calls: the administrator's key is compared here, as a digest; a tenant's is asked of that tenant. Any thread; keeps no key.</summary>
+/// <summary>Tells by `Authorization: Bearer` who calls: the administrator's key of the configuration is compared here, as a digest; another is asked of the silos, a tenant's of that tenant. Any thread; keeps no key.</summary>
 internal sealed class Callers
 {
     private const string Scheme = "Bearer ";
@@ -32,9 +33,10 @@ internal sealed class Callers
         var key = header[Scheme.Length..].Trim();
         if (key.Length is 0 or > MaxKey) return null;
         var digest = Digest(key);
-        if (_administrator is { } known && CryptographicOperations.FixedTimeEquals(known, digest)) return new Caller(null, KeyScopes.All, "administrator");
+        if (_administrator is { } known && CryptographicOperations.FixedTimeEquals(known, digest)) return new Caller(null, KeyScopes.All, "administrator", "administrator");
+        if (key.StartsWith(TenantName.AdministratorPrefix, StringComparison.Ordinal)) return await _grains.GetGrain<IAdministrators>(0).Check(key) is { } id ? new Caller(null, KeyScopes.All, id, "administrator " + id) : null;
         if (TenantName.OfKey(key) is var tenant && tenant == TenantName.Nobody) return null;
-        return await _grains.GetGrain<ITenantAdmin>(tenant).Scopes(key) is { } scopes ? new Caller(tenant, scopes, Convert.ToHexString(digest.AsSpan(0, 8))) : null;
+        return await _grains.GetGrain<ITenantAdmin>(tenant).Check(key) is { } known ? new Caller(tenant, known.Scopes, Convert.ToHexString(digest.AsSpan(0, 8)), "key " + known.Id) : null;
     }
 
     private void Take(ApiOptions options, DrawnKey drawn)

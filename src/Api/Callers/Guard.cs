@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Angarium.Api.Problems;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Tenants;
 using Microsoft.AspNetCore.Builder;
@@ -47,6 +48,7 @@ internal sealed class Guard(Callers callers, ISettings<ApiOptions> settings) : I
             if (!caller.IsAdministrator && (admits.Scopes == KeyScopes.None || (caller.Scopes & admits.Scopes) != admits.Scopes))
                 return ApiProblem.Of(StatusCodes.Status403Forbidden, "forbidden", admits.Scopes == KeyScopes.None ? "Only an administrator may do that." : $"The key needs the scope `{admits.Scopes.ToString().ToLowerInvariant()}`.");
             http.Items[typeof(Caller)] = caller;
+            Actor.Set(caller.Actor);
             return await next(context);
         }
         catch (Exception e) when (e is IOException or TimeoutException or Orleans.Runtime.OrleansException)

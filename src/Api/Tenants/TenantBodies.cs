@@ -227,3 +227,22 @@ internal sealed record KeyBody
 
     public DateTimeOffset Created { get; init; }
 }
+
+/// <summary>A change of a tenant.</summary>
+internal sealed record AuditBody
+{
+    [Description("The tenant's version that it made. Of the last one of a page: `before` of the next.")]
+    public long Change { get; init; }
+
+    public DateTimeOffset Time { get; init; }
+
+    [Description("`administrator` (the key of the configuration), `administrator` or `key` with the id of one, or `system`.")]
+    public required string Actor { get; init; }
+
+    public required string Action { get; init; }
+
+    [Description("Of what: a domain, a credential, a key; absent = of the tenant itself.")]
+    public string? Target { get; init; }
+
+    public static AuditBody Of(AuditEntry entry) => new() { Change = entry.Change, Time = entry.Time, Actor = entry.Actor, Action = entry.Action, Target = entry.Target.Length > 0 ? entry.Target : null };
+}

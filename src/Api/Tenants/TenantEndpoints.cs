@@ -34,6 +34,9 @@ internal static class TenantEndpoints
         one.MapPost("/resume", async (string tenant, HttpResponse response) => Shown(await Grain(tenant).Change(new TenantChange { IsPaused = false }), response)).AdmitAdministrators().Produces<TenantBody>()
             .WithName("resumeTenant").WithSummary("Takes mail of a tenant again.");
 
+        one.MapGet("/audit", async (string tenant, long? before, int? limit) => await AuditAsync(Grain(tenant), before, limit)).Admit(KeyScopes.Read).Produces<Page<AuditBody>>()
+            .WithName("readAudit").WithSummary("Every change of a tenant and who made it, the newest first.");
+
         var domains = one.MapGroup("/domains").WithTags("Domains");
         domains.MapPost("", (string tenant, HttpRequest request) => AddDomainAsync(request, Grain(tenant))).Admit(KeyScopes.Manage).Accepts<NewDomain>("application/json").Produces<DomainBody>(201)
             .WithName("addDomain").WithSummary("Adds a sending domain, with its DKIM keys; the answer holds the records to publish.");
@@ -95,6 +98,14 @@ internal static class TenantEndpoints
         var ids = await grains.GetGrain<ITenantDirectory>(0).List(after, most + 1);
         var read = await Task.WhenAll(ids.Take(most).Select(id => grains.GetGrain<ITenantAdmin>(id).Read()));
         return Answer(new Page<TenantBody> { Items = [.. read.Where(r => r.Tenant is not null).Select(r => TenantBody.Of(r.Tenant!))], Next = ids.Length > most ? ids[most - 1] : null });
+    }
+
+    private static async Task<IResult> AuditAsync(ITenantAdmin grain, long? before, int? limit)
+    {
+        if (limit is < 1 or > MaxPage) return ApiProblem.Invalid("limit", $"A number from 1 to {MaxPage}.");
+        var most = limit ?? MaxPage;
+        if (await grain.Audit(before, most + 1) is not { } entries) return ApiProblem.NotFound();
+        return Answer(new Page<AuditBody> { Items = [.. entries.Take(most).Select(AuditBody.Of)], Next = entries.Length > most ? entries[most - 1].Change.ToString(CultureInfo.InvariantCulture) : null });
     }
 
     private static async Task<IResult> PatchAsync(string tenant, HttpRequest request, ITenantAdmin grain)

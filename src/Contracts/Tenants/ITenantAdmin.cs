@@ -21,9 +21,13 @@ public interface ITenantAdmin : IGrainWithStringKey
     [Alias("Delete")]
     Task<TenantResult> Delete(long? ifVersion);
 
-    /// <summary>Whose an API key is, and what it may do; null scopes = it is none of this tenant's.</summary>
-    [Alias("Scopes")]
-    Task<KeyScopes?> Scopes(string key);
+    /// <summary>Which of the tenant's API keys it is; null = none.</summary>
+    [Alias("Check")]
+    Task<KnownKey?> Check(string key);
+
+    /// <summary>What was changed and by whom, the newest first: from before <paramref name="before"/> (null = all).</summary>
+    [Alias("Audit")]
+    Task<AuditEntry[]?> Audit(long? before, int limit);
 
     [Alias("AddDomain")]
     Task<TenantResult> AddDomain(string name);
@@ -64,6 +68,29 @@ public interface ITenantDirectory : IGrainWithIntegerKey
 /// <summary>What an API key may do. Numbers are stored and cross the wire.</summary>
 [Flags]
 public enum KeyScopes : byte { None = 0, Send = 1, Read = 2, Manage = 4, All = Send | Read | Manage }
+
+/// <summary>An API key that was recognised. A value.</summary>
+[GenerateSerializer, Immutable, Alias("angarium.KnownKey")]
+public sealed record KnownKey([property: Id(0)] string Id, [property: Id(1)] KeyScopes Scopes);
+
+/// <summary>One change of a tenant. A value; also as stored.</summary>
+[GenerateSerializer, Immutable, Alias("angarium.AuditEntry")]
+public sealed record AuditEntry
+{
+    /// <summary>The tenant's version that it made.</summary>
+    [Id(0)] public long Change { get; init; }
+
+    [Id(1)] public DateTimeOffset Time { get; init; }
+
+    /// <summary>Who: see <see cref="Administrators.Actor"/>.</summary>
+    [Id(2)] public required string Actor { get; init; }
+
+    /// <summary>What, as the operation of the API is called.</summary>
+    [Id(3)] public required string Action { get; init; }
+
+    /// <summary>Of what: a domain, a credential, a key; empty = of the tenant itself.</summary>
+    [Id(4)] public string Target { get; init; } = "";
+}
 
 /// <summary>Why something was not done.</summary>
 public enum ProblemKind : byte

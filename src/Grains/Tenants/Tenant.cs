@@ -1,6 +1,10 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Routing;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail.Addresses;
@@ -91,13 +95,32 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         return signature is not null && isReal ? new LoginAnswer { Tenant = Facts, Signature = signature } : new LoginAnswer();
     }
 
-    public KeyScopes? Scopes(string key)
+    public KnownKey? Check(string key)
     {
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(key));
-        KeyScopes? scopes = null;
+        KnownKey? found = null;
         foreach (var known in Record?.Keys ?? [])
-            if (CryptographicOperations.FixedTimeEquals(known.Digest, digest)) scopes = known.Scopes;
-        return scopes;
+            if (CryptographicOperations.FixedTimeEquals(known.Digest, digest)) found = new KnownKey(known.Id, known.Scopes);
+        return found;
+    }
+
+    /// <summary>What was changed, the newest first; null = there is no such tenant. Of one that was deleted too: an administrator asks.</summary>
+    public async Task<AuditEntry[]?> AuditAsync(long? before, int limit, CancellationToken cancellationToken)
+    {
+        if (_record is not { } record) return null;
+        var found = record.Audit.Where(Wanted).ToList();
+        if (found.Count < limit)
+        {
+            foreach (var name in (await documents.ListAsync(Archive, cancellationToken)).Reverse())
+            {
+                if (await documents.ReadAsync(name, cancellationToken) is { } document && JsonSerializer.Deserialize(document.Content.Span, TenantJson.Default.AuditEntryArray) is { } old) found.AddRange(old.Where(Wanted));
+                if (found.Count >= limit) break;
+            }
+        }
+
+        return [.. found.DistinctBy(entry => entry.Change).OrderByDescending(entry => entry.Change).Take(limit)];
+
+        bool Wanted(AuditEntry entry) => before is null || entry.Change < before;
     }
 
     /// <summary>Signs on other threads: a key of RSA takes most of a millisecond.</summary>
@@ -128,6 +151,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         {
             if (_record is not null) return Problem(ProblemKind.Conflict, "id", "This id is taken.");
             var record = new TenantRecord { Id = id, Name = draft.Name, Created = Now };
+            record = record with { Audit = [Entry(record.Changes, Actor.Current, nameof(CreateAsync), "")] };
             if (await documents.WriteAsync(Name, record.ToJson(), null, cancellationToken) is not { } tag) throw new IOException($"The document of tenant {id} was made by another.");
             (_record, _tag) = (record, tag);
             return Read();
@@ -175,7 +199,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         return await ChangeAsync(record => record.Domains.Any(d => d.Name == domain) ? (null, Problem(ProblemKind.Conflict, "domain", "It is a domain of this tenant already.")) : (record with
         {
             Domains = [.. record.Domains, new TenantDomain { Name = domain, Token = RandomNumberGenerator.GetHexString(32, lowercase: true), Created = Now, Since = Now, Keys = [.. made.Select(key => key with { IsActive = true })] }],
-        }, null), cancellationToken) with { Made = domain };
+        }, null), cancellationToken, domain) with { Made = domain };
     }
 
     public async Task<TenantResult> RotateKeysAsync(string name, CancellationToken cancellationToken)
@@ -189,7 +213,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
 
     public Task<TenantResult> RemoveDomainAsync(string name, CancellationToken cancellationToken) => Find(name) is not { } domain
         ? Task.FromResult(NotFound("domain"))
-        : ChangeAsync(record => (record with { Domains = [.. record.Domains.Where(d => d.Name != domain.Name)], Revocations = record.Revocations + 1 }, null), cancellationToken);
+        : ChangeAsync(record => (record with { Domains = [.. record.Domains.Where(d => d.Name != domain.Name)], Revocations = record.Revocations + 1 }, null), cancellationToken, domain.Name);
 
     /// <summary>Looks the records of a domain up and enters what follows: now, when its owner asks, and by the clock.</summary>
     public async Task<TenantResult> VerifyDomainAsync(string name, CancellationToken cancellationToken)
@@ -197,7 +221,13 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         if (Find(name) is not { } domain) return NotFound("domain");
         var checks = await Task.WhenAll(Records(domain).Select(async record =>
             DomainRecords.Check(record, record.Purpose == DomainRecords.ReturnPath ? await dns.MailHostsAsync(record.Name, cancellationToken) : await dns.TextAsync(record.Name, cancellationToken))));
-        var result = await ChangeDomainAsync(domain.Name, d => Judged(d, checks, Now), cancellationToken);
+        var isTold = false;
+        var result = await ChangeDomainAsync(domain.Name, d =>
+        {
+            var judged = Judged(d, checks, Now);
+            isTold = judged with { Checked = d.Checked } != d;
+            return judged;
+        }, cancellationToken, () => isTold);
         return result with { Checks = checks };
     }
 
@@ -212,7 +242,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         var result = await ChangeAsync(record => record.Credentials.Length >= TenantRecord.MaxCredentials ? (null, Full("name", TenantRecord.MaxCredentials)) : (record with
         {
             Credentials = [.. record.Credentials, new TenantCredential { Id = part, Name = name, Created = Now, Salt = scram.Salt, Iterations = scram.Iterations, StoredKey = scram.StoredKey, ServerKey = scram.ServerKey }],
-        }, null), cancellationToken);
+        }, null), cancellationToken, part);
         return result.Problem is null ? result with { Made = $"{part}@{id}", Secret = password } : result;
     }
 
@@ -222,7 +252,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         return ChangeAsync(record => record.Credentials.All(c => c.Id != part) ? (null, NotFound("id")) : (record with
         {
             Credentials = [.. record.Credentials.Where(c => c.Id != part)], Revocations = record.Revocations + 1,
-        }, null), cancellationToken);
+        }, null), cancellationToken, part);
     }
 
     public async Task<TenantResult> AddKeyAsync(string name, KeyScopes scopes, CancellationToken cancellationToken)
@@ -233,14 +263,14 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         var result = await ChangeAsync(record => record.Keys.Length >= TenantRecord.MaxKeys ? (null, Full("name", TenantRecord.MaxKeys)) : (record with
         {
             Keys = [.. record.Keys, new TenantKey { Id = part, Name = name, Created = Now, Scopes = scopes, Digest = SHA256.HashData(Encoding.UTF8.GetBytes(key)) }],
-        }, null), cancellationToken);
+        }, null), cancellationToken, part);
         return result.Problem is null ? result with { Made = part, Secret = key } : result;
     }
 
     public Task<TenantResult> RemoveKeyAsync(string key, CancellationToken cancellationToken) => ChangeAsync(record => record.Keys.All(k => k.Id != key) ? (null, NotFound("id")) : (record with
     {
         Keys = [.. record.Keys.Where(k => k.Id != key)], Revocations = record.Revocations + 1,
-    }, null), cancellationToken);
+    }, null), cancellationToken, key);
 
     /// <summary>What the look at its records makes of a domain.</summary>
     internal static TenantDomain Judged(TenantDomain domain, IReadOnlyList<RecordCheck> checks, DateTimeOffset now)
@@ -327,12 +357,19 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         return made;
     }
 
-    private Task<TenantResult> ChangeDomainAsync(string name, Func<TenantDomain, TenantDomain> change, CancellationToken cancellationToken) => ChangeAsync(
-        record => record.Domains.All(d => d.Name != name) ? (null, NotFound("domain")) : (record with { Domains = [.. record.Domains.Select(d => d.Name == name ? change(d) : d)] }, null), cancellationToken);
+    private Task<TenantResult> ChangeDomainAsync(string name, Func<TenantDomain, TenantDomain> change, CancellationToken cancellationToken, Func<bool>? isTold = null, [CallerMemberName] string action = "") => ChangeAsync(
+        record => record.Domains.All(d => d.Name != name) ? (null, NotFound("domain")) : (record with { Domains = [.. record.Domains.Select(d => d.Name == name ? change(d) : d)] }, null), cancellationToken, name, isTold, action);
 
     /// <summary>One change by compare-and-swap: what another activation changed meanwhile is read and changed in turn.</summary>
-    private Task<TenantResult> ChangeAsync(Func<TenantRecord, (TenantRecord? After, TenantResult? Problem)> change, CancellationToken cancellationToken) => InTurnAsync(async () =>
+    /// <param name="change">What it is to be, or why it cannot.</param>
+    /// <param name="cancellationToken">Ends the attempts.</param>
+    /// <param name="target">What of the tenant is changed, for the audit; empty = the tenant itself.</param>
+    /// <param name="isTold">Whether the change is worth a line of the audit; null = it is.</param>
+    /// <param name="action">What is done: the caller's name without its end.</param>
+    private Task<TenantResult> ChangeAsync(
+        Func<TenantRecord, (TenantRecord? After, TenantResult? Problem)> change, CancellationToken cancellationToken, string target = "", Func<bool>? isTold = null, [CallerMemberName] string action = "") => InTurnAsync(async () =>
     {
+        var actor = Actor.Current;
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             if (!_isLoaded) await LoadAsync(cancellationToken);
@@ -340,6 +377,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
             var (after, problem) = change(record);
             if (after is null) return problem!;
             after = after with { Changes = record.Changes + 1 };
+            if (isTold?.Invoke() != false) after = after with { Audit = [.. await ArchiveAsync(after.Audit, cancellationToken), Entry(after.Changes, actor, action, target)] };
             // Until it is answered nobody knows whether it was written: then what is there counts.
             _isLoaded = false;
             if (await documents.WriteAsync(Name, after.ToJson(), _tag, cancellationToken) is not { } tag) continue;
@@ -349,6 +387,19 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
 
         throw new IOException($"The document of tenant {id} was changed by others {MaxAttempts} times in a row.");
     });
+
+    private AuditEntry Entry(long change, string actor, string action, string target) =>
+        new() { Change = change, Time = Now, Actor = actor, Action = char.ToLowerInvariant(action[0]) + action[1..].Replace("Async", "", StringComparison.Ordinal), Target = target };
+
+    /// <summary>The document holds the latest entries; the older go, a number at a time, into a document that is never changed.</summary>
+    private async Task<AuditEntry[]> ArchiveAsync(AuditEntry[] entries, CancellationToken cancellationToken)
+    {
+        if (entries.Length < TenantRecord.MaxAudit) return entries;
+        var old = entries[..(TenantRecord.MaxAudit / 2)];
+        // It may be there already: of an attempt that did not come to its end, with the same entries.
+        await documents.WriteAsync(string.Create(CultureInfo.InvariantCulture, $"{Archive}{old[0].Change:d12}"), JsonSerializer.SerializeToUtf8Bytes(old, TenantJson.Default.AuditEntryArray), null, cancellationToken);
+        return entries[old.Length..];
+    }
 
     private async Task<TenantResult> InTurnAsync(Func<Task<TenantResult>> work)
     {
@@ -367,6 +418,8 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     }
 
     private string Name => "tenants/" + id;
+
+    private string Archive => $"audit/{id}/";
 
     /// <summary>What is kept of a user's password; of one that does not exist, something that nothing matches, always the same.</summary>
     private ScramKeys KeysOf(string user, out bool isReal)

@@ -50,7 +50,7 @@ internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStandin
 
     public Task<LoginAnswer> CheckProof(ProofCheck check) => Judge(_tenant.CheckProof(check));
 
-    public Task<LoginAnswer> CheckKey(string key) => Judge(((_tenant.Scopes(key) ?? KeyScopes.None) & KeyScopes.Send) != 0 ? new LoginAnswer { Tenant = _tenant.Facts } : new LoginAnswer());
+    public Task<LoginAnswer> CheckKey(string key) => Judge(_tenant.Check(key) is { } known && (known.Scopes & KeyScopes.Send) != 0 ? new LoginAnswer { Tenant = _tenant.Facts } : new LoginAnswer());
 
     public async Task<AdmitAnswer> Admit(AdmitRequest request)
     {
@@ -86,10 +86,16 @@ internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStandin
 
     public Task<TenantResult> Delete(long? ifVersion) => _tenant.DeleteAsync(ifVersion, CancellationToken.None);
 
-    public Task<KeyScopes?> Scopes(string key)
+    public Task<KnownKey?> Check(string key)
     {
         ForgetStrangers();
-        return Task.FromResult(_tenant.Scopes(key));
+        return Task.FromResult(_tenant.Check(key));
+    }
+
+    public Task<AuditEntry[]?> Audit(long? before, int limit)
+    {
+        ForgetStrangers();
+        return _tenant.AuditAsync(before, Math.Clamp(limit, 1, 1_000), CancellationToken.None);
     }
 
     public Task<TenantResult> AddDomain(string name) => _tenant.AddDomainAsync(name, CancellationToken.None);

@@ -14,7 +14,7 @@ internal sealed record TenantRecord
     /// <summary>The version of the document that this build reads and writes.</summary>
     public const int Format = 1;
 
-    public const int MaxDomains = 1_000, MaxCredentials = 100, MaxKeys = 100, MaxWebhooks = 10;
+    public const int MaxDomains = 1_000, MaxCredentials = 100, MaxKeys = 100, MaxWebhooks = 10, MaxAudit = 200;
 
     public int Version { get; init; } = Format;
 
@@ -46,6 +46,9 @@ internal sealed record TenantRecord
     public TenantCredential[] Credentials { get; init; } = [];
 
     public TenantKey[] Keys { get; init; } = [];
+
+    /// <summary>The latest changes, in their order; what was before lies in documents of its own.</summary>
+    public AuditEntry[] Audit { get; init; } = [];
 
     public static TenantRecord Parse(ReadOnlyMemory<byte> content, string id)
     {
@@ -184,5 +187,6 @@ internal sealed record TenantKey
 
 /// <summary>Generated reader and writer of the document. An unknown member is refused: rewriting the document would lose it. Stateless.</summary>
 [JsonSerializable(typeof(TenantRecord))]
+[JsonSerializable(typeof(AuditEntry[]))]
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
 internal sealed partial class TenantJson : JsonSerializerContext;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Angarium.Contracts.Administrators;
 using Microsoft.Extensions.Logging;
 using Orleans.Serialization.Invocation;
 
@@ -28,9 +29,11 @@ internal sealed partial class RoleIncomingFilter(RoleSecrets secrets, ILogger<Ro
             return Task.CompletedTask;
         }
 
-        // Nothing that a caller put into its call goes on from here: a client's whole context (it can ask for a place of activation, for one), a silo's proof.
+        // Nothing that a caller put into its call goes on from here: a client's whole context (it can ask for a place of activation, for one), a silo's proof. But for whom the api asks.
+        var actor = caller == CallerRoles.Api ? Actor.Current : null;
         if (caller == CallerRoles.Grains) RequestContext.Remove(RoleSecrets.ContextKey);
         else RequestContext.Clear();
+        if (actor is not null) Actor.Set(actor);
         return context.Invoke();
     }
 

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Angarium.Contracts.Admin;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Requests;
@@ -23,6 +24,7 @@ internal static class RoleTable
         [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
         [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,

@@ -137,10 +137,10 @@ public sealed class TenantTests : IRecordSource, IDisposable
         var tenant = await VerifiedAsync();
         var made = Done(await tenant.AddKeyAsync("reader", KeyScopes.Read, default));
         Assert.Equal(_id, TenantName.OfKey(made.Secret!));
-        Assert.Equal(KeyScopes.Read, tenant.Scopes(made.Secret!));
-        Assert.Null(tenant.Scopes(made.Secret![..^1] + "?"));
+        Assert.Equal(KeyScopes.Read, tenant.Check(made.Secret!)?.Scopes);
+        Assert.Null(tenant.Check(made.Secret![..^1] + "?"));
         Done(await tenant.RemoveKeyAsync(made.Made!, default));
-        Assert.Null(tenant.Scopes(made.Secret!));
+        Assert.Null(tenant.Check(made.Secret!));
         Assert.Equal(ProblemKind.NotFound, (await tenant.RemoveKeyAsync(made.Made!, default)).Problem?.Kind);
     }
 
