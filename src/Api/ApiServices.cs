@@ -3,6 +3,7 @@ using Angarium.Api.Callers;
 using Angarium.Api.Events;
 using Angarium.Api.Messages;
 using Angarium.Api.Problems;
+using Angarium.Api.Reference;
 using Angarium.Api.Requests;
 using Angarium.Api.Tenants;
 using Angarium.Contracts.Intake;
@@ -87,5 +88,6 @@ public static class ApiServices
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
+        endpoints.MapReference();
     }
 }

@@ -86,6 +86,7 @@ public static class GrainsServices
             Control = s.GetRequiredService<Control.IControlDocuments>(), Routes = s.GetRequiredService<Contracts.Routing.IRouteResolver>(),
             Sites = s.GetRequiredService<ISiteCalls>(), Settings = s.GetRequiredService<ISettings<GrainsOptions>>(), Draw = Draw,
             Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"), IsFull = () => active.IsFull,
+            Summaries = s.GetRequiredService<SpooledAddresses>().SummariesAsync,
         });
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),

@@ -7,8 +7,8 @@ namespace Angarium.Api.Problems;
 /// <summary>Refusals as RFC 9457 problem details: `type` names the kind, `detail` says it for people, `field` which member of the request is to blame. No state.</summary>
 internal static class ApiProblem
 {
-    /// <summary>What begins each `type`: relative, so that it is found wherever the docs of this relay are.</summary>
-    private const string Types = "/docs/problems#";
+    /// <summary>What begins each `type`: relative, so that it is found where the API itself is.</summary>
+    private const string Types = "/docs#problem-";
 
     public static IResult NotFound() => Of(StatusCodes.Status404NotFound, "not-found", "There is no such thing, or it is not yours.");
 

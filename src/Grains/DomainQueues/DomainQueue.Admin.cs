@@ -121,7 +121,7 @@ internal sealed partial class DomainQueue
             var drop = rows.Where(r => message is null || r.Member.Message == message).ToList();
             if (drop.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
             drop.RemoveAll(r => _entries.ContainsKey(r.Member.Key) || _leased.ContainsKey(r.Member.Key));
-            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => r.Member.Key).ToArray();
+            var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => new Dropped(r.Member.Key, r.Member.Message, r.Lane)).ToArray();
             if (!HasToken) throw new IOException("the queue is being moved; ask again");
             if (open.Length > 0) await RecordDropAsync(open, reason);
             if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
@@ -141,7 +141,7 @@ internal sealed partial class DomainQueue
         foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
         drop.AddRange(TakeWithheld(IsToBeDropped));
         // What was read back while the record of it was on its way is finished.
-        RecipientKey[] keys = [.. drop.SelectMany(e => e.Keys).Where(k => !IsFinished(k))];
+        Dropped[] keys = [.. drop.SelectMany(e => e.Keys, (e, k) => new Dropped(k, e.Message, e.Lane)).Where(one => !IsFinished(one.Key))];
         try
         {
             if (keys.Length > 0) await RecordDropAsync(keys, reason);
@@ -205,15 +205,15 @@ internal sealed partial class DomainQueue
     }
 
     /// <exception cref="IOException">It could not be recorded: what was to be dropped is not.</exception>
-    private async Task RecordDropAsync(RecipientKey[] keys, string reason)
+    private async Task RecordDropAsync(Dropped[] dropped, string reason)
     {
         var now = Now;
         var text = reason.Length > 200 ? reason[..200] : reason;
         try
         {
-            await _seams.Ledger.AppendAsync([.. keys.Select(k => new LedgerRecord
+            await _seams.Ledger.AppendAsync([.. dropped.Select(one => new LedgerRecord
             {
-                Key = k, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text),
+                Key = one.Key, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text), Summary = KnownOf(one.Message, one.Lane),
             })], DecideBy);
         }
         catch (Exception e) when (IsTrouble(e))
@@ -222,7 +222,7 @@ internal sealed partial class DomainQueue
             throw new IOException("the ledger cannot be written now; what was not dropped yet stays; ask again", e);
         }
 
-        foreach (var _ in keys) DomainQueueInstruments.Count(LedgerKind.Dropped);
+        foreach (var _ in dropped) DomainQueueInstruments.Count(LedgerKind.Dropped);
     }
 
     // Rows come by due second. Those that were changed are gone from where they were; where a whole page of one second was not, a larger one is read.
@@ -231,6 +231,8 @@ internal sealed partial class DomainQueue
         : changed ? page
         : page.Size < MaxAdminBatch ? page with { Size = page.Size * 2 }
         : throw new IOException($"more than {MaxAdminBatch} other recipients of {_domain} are due in the second of {last}; ask for the whole domain, or again when they were tried");
+
+    private readonly record struct Dropped(RecipientKey Key, RecipientKey Message, Lane Lane);
 
     private readonly record struct AdminPage(StoreTime From, int Size);
 
@@ -243,7 +245,7 @@ internal sealed partial class DomainQueue
             : row.Due <= now ? "ready" : "waiting";
         return new QueuedRecipient
         {
-            Key = row.Member.Key, Message = row.Member.Message, Tenant = row.Lane.Tenant, Attempts = row.Attempts, Due = row.Due,
+            Key = row.Member.Key, Message = row.Member.Message, Tenant = row.Lane.Tenant, Attempts = QueueEntry.OfRow(row.Attempts).Attempts, Due = row.Due,
             Born = entry is { Born: var born } && born != default ? born : _seams.View.Born(row.Member.Key) ?? default, State = state,
             Place = _seams.View.Locate(row.Member.Key, row.Member.Birth) ?? row.Member.Birth,
         };

@@ -323,10 +323,11 @@ internal sealed partial class DomainQueue
 
     private void TakeIn(IndexRow row, List<RecipientKey> keys, bool isDecided, StoreTime readAt)
     {
+        var (attempts, isRecovered) = QueueEntry.OfRow(row.Attempts);
         var entry = new QueueEntry
         {
             Lane = row.Lane, Birth = row.Member.Birth, Message = row.Member.Message, Keys = [.. keys], Born = _seams.View.Born(keys[0]) ?? default,
-            Due = row.Due, Attempts = row.Attempts, TakenUp = readAt, InIndex = true,
+            Due = row.Due, Attempts = attempts, IsRecovered = isRecovered, TakenUp = readAt, InIndex = true,
         };
         Enter(entry);
         if (isDecided) ResumeNotice(entry);

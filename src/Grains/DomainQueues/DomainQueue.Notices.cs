@@ -88,17 +88,24 @@ internal sealed partial class DomainQueue
         }
     }
 
+    /// <summary>What is known of an envelope that was not read: an address is not.</summary>
+    private static EnvelopeSummary KnownOf(RecipientKey message, Lane lane) => new() { Message = new MessageId(message), ReversePath = "", Recipient = "", Tenant = lane.Tenant };
+
     private async Task ExpireAsync(QueueEntry entry, Sites.SiteState state)
     {
         var now = Now;
         entry.State = EntryState.Deciding;
-        var records = entry.Keys.Select(k => new LedgerRecord
+        // It may be the first that is recorded of them.
+        var summaries = await _seams.Summaries(_seams.View.Locate(entry.Keys[0], entry.Birth) ?? entry.Birth, entry.Keys);
+        var records = entry.Keys.Select((k, i) => new LedgerRecord
         {
-            Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote,
+            Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote, Summary = (i < summaries.Length ? summaries[i] : null) ?? KnownOf(entry.Message, entry.Lane),
         }).ToArray();
         try
         {
-            await _seams.Ledger.AppendAsync(records, DecideBy);
+            var left = DecideBy - (Now - now);
+            if (left <= TimeSpan.Zero) throw new TimeoutException("the envelope could not be read in time");
+            await _seams.Ledger.AppendAsync(records, left);
         }
         catch (Exception e) when (IsTrouble(e))
         {

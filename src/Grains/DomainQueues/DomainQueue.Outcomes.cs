@@ -99,7 +99,7 @@ internal sealed partial class DomainQueue
         if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayDecide(entry) && !Without(Waived.OwnerDecides)) return false;
         var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;
         var recorded = outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Deferred or OutcomeKind.Failed;
-        reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now) : []));
+        reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now, entry.IsRecovered) : []));
         foreach (var key in keys) lease.Open.Remove(key);
         return true;
     }
@@ -129,7 +129,7 @@ internal sealed partial class DomainQueue
         if (lease is not null) lease.Open.ExceptWith(keys);
     }
 
-    private static LedgerRecord[] Records(LedgerKind kind, AttemptOutcome outcome, RecipientKey[] keys, int attempt, StoreTime due, StoreTime now)
+    private static LedgerRecord[] Records(LedgerKind kind, AttemptOutcome outcome, RecipientKey[] keys, int attempt, StoreTime due, StoreTime now, bool isRecovered = false)
     {
         var records = new LedgerRecord[keys.Length];
         // Each carries the envelope: trace outlives the pack, and whoever follows the ledger knows whose it is without having read what was before.
@@ -141,7 +141,7 @@ internal sealed partial class DomainQueue
             records[i] = new LedgerRecord
             {
                 Key = keys[i], Kind = kind, Time = now, Attempt = attempt, Reply = outcome.Reply, Own = outcome.Own, Remote = outcome.Remote, Tls = outcome.Tls,
-                PossibleDuplicate = outcome.PossibleDuplicate, Due = due, Summary = summary is null ? null : new EnvelopeSummary
+                PossibleDuplicate = outcome.PossibleDuplicate, IsRecovered = isRecovered, Due = due, Summary = summary is null ? null : new EnvelopeSummary
                 {
                     Message = new MessageId(summary.Message), ReversePath = summary.ReversePath, Recipient = summary.Recipient, Tenant = summary.Tenant,
                     Accepted = summary.Accepted, Size = summary.Size, Labels = summary.Labels,

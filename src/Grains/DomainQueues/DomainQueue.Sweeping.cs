@@ -50,7 +50,7 @@ internal sealed partial class DomainQueue
             var key = sight.Member.Key;
             if (found[i] || _entries.ContainsKey(key) || (_seams.View.Bits(key) & RecipientBits.Finished) != 0) continue;
             var (attempts, due) = retry.Recover(entry.Born, now, entry.Message);
-            var row = new IndexRow(sight.Lane, sight.Member, StoreTime.Max(Floor(due), entry.NotBefore), attempts);
+            var row = new IndexRow(sight.Lane, sight.Member, StoreTime.Max(Floor(due), entry.NotBefore), QueueEntry.RowAttempts(attempts, isRecovered: attempts > 0));
             _ops.Enqueue(new IndexOp(row, Remove: false, null));
             _nextRead = StoreTime.Min(_nextRead, IndexScore.Round(row.Due));
         }

@@ -6,6 +6,7 @@ using Angarium.Grains.Membership;
 using Angarium.Grains.Notices;
 using Angarium.Grains.Sites;
 using Angarium.Grains.View;
+using Angarium.Mail;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Time;
 using Microsoft.Extensions.Logging;
@@ -39,6 +40,9 @@ internal sealed record DomainQueueSeams
     public required Func<ulong> Draw { get; init; }
 
     public required ILogger Log { get; init; }
+
+    /// <summary>What the ledger keeps of an entry's recipients, from its envelope; fewer or null = it cannot be read now. Does not throw.</summary>
+    public Func<EntryPlace, RecipientKey[], Task<EnvelopeSummary?[]>> Summaries { get; init; } = static (_, _) => Task.FromResult<EnvelopeSummary?[]>([]);
 
     /// <summary>Whether all domains of the silo together hold as much as memory has room for.</summary>
     public Func<bool> IsFull { get; init; } = static () => false;

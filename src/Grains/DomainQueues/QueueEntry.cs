@@ -28,6 +28,8 @@ internal enum EntryState
 /// </summary>
 internal sealed class QueueEntry
 {
+    private const int Recovered = 128;
+
     public required Lane Lane { get; init; }
 
     public required EntryPlace Birth { get; init; }
@@ -42,6 +44,9 @@ internal sealed class QueueEntry
     public StoreTime Due { get; set; }
 
     public int Attempts { get; init; }
+
+    /// <summary>Its attempts were told from its age (design rule 19): whether one of them was recorded is not known.</summary>
+    public bool IsRecovered { get; init; }
 
     /// <summary>Leased without the owner token until then (design rule 11); zero = read back.</summary>
     public StoreTime FreshUntil { get; init; }
@@ -62,9 +67,14 @@ internal sealed class QueueEntry
 
     public QueueEntry With(RecipientKey[] keys, EntryState state, StoreTime? due = null, int? attempts = null) => new()
     {
-        Lane = Lane, Birth = Birth, Message = Message, Keys = keys, Born = Born, Due = due ?? Due, Attempts = attempts ?? Attempts,
+        Lane = Lane, Birth = Birth, Message = Message, Keys = keys, Born = Born, Due = due ?? Due, Attempts = attempts ?? Attempts, IsRecovered = IsRecovered && attempts is null,
         FreshUntil = FreshUntil, TakenUp = TakenUp, InIndex = InIndex, State = state,
     };
 
-    public IndexRow Row(RecipientKey key) => new(Lane, new IndexMember(key, Birth.Offset, Birth.Length, Message.Ordinal), Due, Attempts);
+    public IndexRow Row(RecipientKey key) => new(Lane, new IndexMember(key, Birth.Offset, Birth.Length, Message.Ordinal), Due, RowAttempts(Attempts, IsRecovered));
+
+    /// <summary>As a row of the index says it, in the one octet that it has for that.</summary>
+    public static int RowAttempts(int attempts, bool isRecovered) => Math.Min(attempts, Recovered - 1) | (isRecovered ? Recovered : 0);
+
+    public static (int Attempts, bool IsRecovered) OfRow(int attempts) => (attempts & (Recovered - 1), (attempts & Recovered) != 0);
 }

@@ -1,12 +1,35 @@
 using Angarium.Contracts.Admin;
+using Angarium.Mail;
+using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
 
 namespace Angarium.Grains.DomainQueues;
 
-/// <summary>Reads the addresses of what an operator is shown from the spool: the index knows keys alone. Any thread; nothing is kept.</summary>
+/// <summary>Reads addresses from the spool, for what an operator is shown and for records: the index knows keys alone. Any thread; nothing is kept.</summary>
 internal sealed class SpooledAddresses(ISpoolReader spool)
 {
     private const int Concurrency = 4;
+
+    /// <summary>What the ledger keeps of these recipients' envelope, in their order; empty = it cannot be read.</summary>
+    public async Task<EnvelopeSummary?[]> SummariesAsync(EntryPlace place, RecipientKey[] keys)
+    {
+        try
+        {
+            using var read = (await spool.ReadEntryAsync(place, CancellationToken.None)).Value;
+            if (read is null) return [];
+            var (envelope, message, size) = (read.Envelope, read.Message, read.ContentLength);
+            var ordinals = read.Keys.Select((key, at) => (key, at)).ToDictionary(k => k.key, k => k.at);
+            return [.. keys.Select(key => !ordinals.TryGetValue(key, out var at) ? null : new EnvelopeSummary
+            {
+                Message = message, ReversePath = envelope.ReversePath, Recipient = envelope.Recipients[at].Address, Tenant = envelope.Tenant, Accepted = envelope.Accepted, Size = size, Labels = envelope.Labels,
+            })];
+        }
+        catch (IOException)
+        {
+            // Their records are written without it.
+            return [];
+        }
+    }
 
     public async Task<QueueSnapshot> AddAsync(QueueSnapshot snapshot)
     {

@@ -31,11 +31,11 @@ internal static class TraceCommand
             return;
         }
 
-        if (records.Select(record => record.Summary).FirstOrDefault(summary => summary is not null) is { } envelope)
+        if (records.Select(record => record.Summary).FirstOrDefault(summary => summary is { Recipient.Length: > 0 }) is { } envelope)
             await Console.Out.WriteLineAsync(Printable.Line($"{id}: from <{envelope.ReversePath}>, tenant {envelope.Tenant}, {envelope.Size} octets, accepted {envelope.Accepted}"));
         foreach (var recipient in records.GroupBy(record => record.Key).OrderBy(group => group.Key))
         {
-            var address = recipient.Select(record => record.Summary?.Recipient).FirstOrDefault(text => text is not null);
+            var address = recipient.Select(record => record.Summary?.Recipient).FirstOrDefault(text => text is { Length: > 0 });
             await Console.Out.WriteLineAsync(Printable.Line($"  {(address is null ? recipient.Key.ToString() : $"<{address}>")}"));
             foreach (var record in recipient.OrderBy(record => record.Time)) await Console.Out.WriteLineAsync($"    {Line(record)}");
         }

@@ -12,7 +12,7 @@ internal static class LedgerCodec
     private const int MaxText = 1000, MaxAddress = 320, MaxRemote = 300, MaxTenant = 64, MaxCode = 999, MaxLabels = Envelope.MaxLabels;
 
     [Flags]
-    private enum Parts : ushort { Attempt = 1, Reply = 2, Own = 4, Remote = 8, Tls = 16, PossibleDuplicate = 32, Due = 64, Summary = 128, Status = 256, Labels = 512 }
+    private enum Parts : ushort { Attempt = 1, Reply = 2, Own = 4, Remote = 8, Tls = 16, PossibleDuplicate = 32, Due = 64, Summary = 128, Status = 256, Labels = 512, Recovered = 1024 }
 
     /// <summary>Most octets the record takes.</summary>
     public static int Bound(LedgerRecord record)
@@ -33,7 +33,7 @@ internal static class LedgerCodec
         var parts = (record.Attempt != 0 ? Parts.Attempt : 0) | (reply is not null ? Parts.Reply : 0) | (record.Own ? Parts.Own : 0) | (record.Remote is not null ? Parts.Remote : 0)
             | (record.Tls is not null ? Parts.Tls : 0) | (record.PossibleDuplicate ? Parts.PossibleDuplicate : 0) | (record.Due != default ? Parts.Due : 0)
             | (record.Summary is not null ? Parts.Summary : 0) | (reply is { Status.IsNone: false } ? Parts.Status : 0)
-            | (record.Summary?.Labels is not null ? Parts.Labels : 0);
+            | (record.Summary?.Labels is not null ? Parts.Labels : 0) | (record.IsRecovered ? Parts.Recovered : 0);
         writer.Number((long)parts);
         writer.U8((byte)record.Kind);
         writer.Key(record.Key);
@@ -103,7 +103,7 @@ internal static class LedgerCodec
         return new LedgerRecord
         {
             Kind = kind, Key = key, Time = time, Attempt = attempt, Reply = reply, Own = (parts & Parts.Own) != 0, Remote = remote, Tls = tls,
-            PossibleDuplicate = (parts & Parts.PossibleDuplicate) != 0, Due = due, Summary = summary,
+            PossibleDuplicate = (parts & Parts.PossibleDuplicate) != 0, IsRecovered = (parts & Parts.Recovered) != 0, Due = due, Summary = summary,
         };
     }
 

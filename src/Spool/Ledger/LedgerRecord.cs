@@ -70,6 +70,12 @@ public sealed record LedgerRecord
     /// <summary>The final dot was sent and its reply is unknown: what follows may be a second copy.</summary>
     public bool PossibleDuplicate { get; init; }
 
+    /// <summary>Its attempts were told from its age (design rule 19): it may be the first record of its recipient, whatever its number.</summary>
+    public bool IsRecovered { get; init; }
+
+    /// <summary>It may be the first of its recipient: with it goes what is told of an acceptance.</summary>
+    public bool MayBeFirst => Attempt <= 1 || IsRecovered;
+
     /// <summary>Deferred: when it is tried again.</summary>
     public StoreTime Due { get; init; }
 
@@ -82,7 +88,7 @@ public sealed record LedgerRecord
     public bool Decides => Kind is LedgerKind.Failed or LedgerKind.Expired or LedgerKind.Relayed;
 }
 
-/// <summary>Enough of the envelope to answer for a recipient whose pack is gone. Addresses are cut at 320 octets.</summary>
+/// <summary>Enough of the envelope to answer for a recipient whose pack is gone. Addresses are cut at 320 octets; of an envelope that was not read they are empty, and the rest of it is zero.</summary>
 public sealed record EnvelopeSummary
 {
     public required MessageId Message { get; init; }

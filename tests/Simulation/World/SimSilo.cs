@@ -74,7 +74,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         {
             Clock = clock, Standing = this, Ledger = new BrokenLedger(world, this, Writer), Index = index, View = world.Breaks == Breaks.LedgerDecides ? new StaleView(_view) : _view,
             Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = control, Routes = routes, Sites = this,
-            Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without,
+            Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without, Summaries = _addresses.SummariesAsync,
         };
         _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);
         IPackMover mover = new PackMover(packs, reader, new NoScratch(), clock, time, NullLogger.Instance, world.Loop.Draw);
