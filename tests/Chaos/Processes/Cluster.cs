@@ -245,11 +245,18 @@ internal sealed partial class Cluster
         await node.StartAsync();
     }
 
-    private async Task StartDnsAsync()
+    /// <summary>Puts lines of a zone file into the DNS, which is started anew with them.</summary>
+    public async Task PublishAsync(IEnumerable<string> lines)
+    {
+        await Dns.KillAsync();
+        await WriteZoneAsync(lines);
+        await Dns.StartAsync();
+    }
+
+    private async Task WriteZoneAsync(IEnumerable<string> lines)
     {
         var own = Directory.CreateDirectory(Path.Combine(folder, "dns")).FullName;
-        var file = Path.Combine(own, "unbound.conf");
-        await File.WriteAllTextAsync(file, $"""
+        await File.WriteAllTextAsync(Path.Combine(own, "unbound.conf"), $"""
             server:
               interface: {DnsAddress}
               access-control: {Lan.Network} allow
@@ -261,11 +268,17 @@ internal sealed partial class Cluster
               logfile: ""
               module-config: "iterator"
               local-zone: "." static
-            {string.Join('\n', world.Records().Select(r => $"  local-data: '{r}'"))}
+            {string.Join('\n', world.Records().Concat(lines).Select(r => $"  local-data: '{r}'"))}
             remote-control:
               control-enable: no
             """);
-        Dns = new Node("dns", "dns", DnsAddress, own, ["nice", "-n", "-5", "/usr/sbin/unbound", "-d", "-p", "-c", file], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
+    }
+
+    private async Task StartDnsAsync()
+    {
+        await WriteZoneAsync([]);
+        var own = Path.Combine(folder, "dns");
+        Dns = new Node("dns", "dns", DnsAddress, own, ["nice", "-n", "-5", "/usr/sbin/unbound", "-d", "-p", "-c", Path.Combine(own, "unbound.conf")], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
         await Lan.AddAsync("dns", DnsAddress);
         await Dns.StartAsync();
     }

@@ -1,0 +1,210 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Angarium.Chaos.Processes;
+
+namespace Angarium.Chaos.Scenarios;
+
+/// <summary>A tenant is onboarded by the API of a cluster with three ingress processes; its quota holds over all of them, and its events are told whatever is killed.</summary>
+public sealed class TenantsSend : Scenario
+{
+    private const int Port = 8080, Senders = 40, PerSecond = 100;
+    private const string Domain = "tenant.test";
+
+    private static readonly string s_secrets = Directory.CreateTempSubdirectory("angarium-tenants-").FullName;
+    private static readonly string s_administrator = Convert.ToHexStringLower(System.Security.Cryptography.RandomNumberGenerator.GetBytes(24));
+
+    internal override Shape Shape => new(3, 3, 2);
+
+    internal override Tuning Tuning => new()
+    {
+        Settings = role => role switch
+        {
+            "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}" },
+            "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator), ["Api:RequestsPerSecond"] = "1000" },
+            "grains" => new Dictionary<string, string> { ["Keys:Master"] = Secret("master", Convert.ToBase64String(new byte[31].Append((byte)1).ToArray())) },
+            _ => new Dictionary<string, string>(),
+        },
+    };
+
+    internal override IReadOnlyDictionary<string, string> Settings(bool isFull) => new Dictionary<string, string> { ["Retry:Schedule"] = "10s" };
+
+    internal override async Task RunAsync(Stage stage)
+    {
+        using var administrator = Client(stage, s_administrator);
+        var (tenant, key) = ("", "");
+        await stage.StepAsync("Should_onboard_with_one_call_and_the_records_of_its_answer", async () =>
+        {
+            var made = await AnswerAsync(await administrator.PostAsJsonAsync(new Uri("/v1/tenants", UriKind.Relative), new { name = "Acme", domain = Domain }), HttpStatusCode.Created);
+            (tenant, key) = (made["tenant"]!["id"]!.GetValue<string>(), made["apiKey"]!.GetValue<string>());
+            await stage.Cluster.PublishAsync(made["records"]!.AsArray().Select(r => r!.GetValue<string>()));
+            var verified = await AnswerAsync(await administrator.PostAsync(new Uri($"/v1/tenants/{tenant}/domains/{Domain}/verify", UriKind.Relative), null), HttpStatusCode.OK);
+            Stage.Require(verified["status"]!.GetValue<string>() == "verified", verified.ToJsonString());
+            return $"{tenant} may send as {Domain}";
+        });
+        await stage.StepAsync("Should_hold_the_quota_over_all_ingress_processes", () => QuotaAsync(stage, administrator, tenant, key));
+        await stage.StepAsync("Should_tell_every_event_although_processes_are_killed", () => EventsAsync(stage, key));
+    }
+
+    private static async Task<string> QuotaAsync(Stage stage, HttpClient administrator, string tenant, string key)
+    {
+        await AnswerAsync(await administrator.PatchAsJsonAsync(new Uri($"/v1/tenants/{tenant}", UriKind.Relative), new { quota = new { perSecond = PerSecond } }), HttpStatusCode.OK);
+        var taken = new ConcurrentQueue<DateTimeOffset>();
+        var refused = 0;
+        // Each ingress hears of the quota with its next heartbeat at the latest.
+        using var over = new CancellationTokenSource(TimeSpan.FromSeconds(stage.IsFull ? 70 : 40));
+        var ingresses = stage.Cluster.With("ingress");
+        await Task.WhenAll(Enumerable.Range(0, Senders).Select(async sender =>
+        {
+            using var client = Client(ingresses[sender % ingresses.Count], key);
+            var random = new Random(sender);
+            for (var i = 0; !over.IsCancellationRequested; i++)
+            {
+                using var sent = await client.PostAsJsonAsync(new Uri("/v1/messages", UriKind.Relative), Letter($"q{sender}-{i}@{Post.Domain(1 + (i % 9), i % 20)}"));
+                if (sent.StatusCode == HttpStatusCode.Accepted)
+                {
+                    taken.Enqueue(DateTimeOffset.UtcNow);
+                    continue;
+                }
+
+                Stage.Require(sent.StatusCode == HttpStatusCode.TooManyRequests && sent.Headers.RetryAfter is not null, $"{(int)sent.StatusCode} {await sent.Content.ReadAsStringAsync()}");
+                Interlocked.Increment(ref refused);
+                await Task.Delay(random.Next(50, 200));
+            }
+        }));
+        var times = taken.Order().ToList();
+        // The first ten seconds are those in which all of them hear of it.
+        var from = times[0] + TimeSpan.FromSeconds(10);
+        var settled = times.Where(t => t >= from).ToList();
+        var window = TimeSpan.FromSeconds(10);
+        var (most, end) = (0, 0);
+        for (var start = 0; start < settled.Count; start++)
+        {
+            while (end < settled.Count && settled[end] - settled[start] < window) end++;
+            most = Math.Max(most, end - start);
+        }
+
+        var rate = settled.Count / (times[^1] - from).TotalSeconds;
+        var figures = string.Create(CultureInfo.InvariantCulture, $"{settled.Count} taken at {rate:f1}/s of {PerSecond}/s, at most {most} in any 10 s, {refused} refused with 429, {Senders} senders over {ingresses.Count} ingress");
+        Stage.Require(most <= PerSecond * 10 + PerSecond, figures);
+        Stage.Require(rate >= 0.95 * PerSecond, figures);
+        await AnswerAsync(await administrator.PatchAsJsonAsync(new Uri($"/v1/tenants/{tenant}", UriKind.Relative), new { quota = new { perSecond = 0 } }), HttpStatusCode.OK);
+        return figures;
+    }
+
+    private static async Task<string> EventsAsync(Stage stage, string key)
+    {
+        var sent = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
+        var told = new Dictionary<string, List<string>>(StringComparer.Ordinal);
+        var ids = new HashSet<string>(StringComparer.Ordinal);
+        var (cursor, isDone, twice) = ("", false, 0);
+        var ingresses = stage.Cluster.With("ingress");
+        using var over = new CancellationTokenSource();
+        // Receivers of one site defer at first, so that there are more steps than two.
+        stage.Sink.Behave("site2", s => s with { Deferred = 0.5 });
+        var senders = Enumerable.Range(0, 8).Select(async sender =>
+        {
+            using var client = Client(ingresses[sender % ingresses.Count], key);
+            for (var i = 0; !over.IsCancellationRequested; i++)
+            {
+                var recipient = $"e{sender}-{i}@{Post.Domain(1 + (i % 9), i % 20)}";
+                try
+                {
+                    using var response = await client.PostAsJsonAsync(new Uri("/v1/messages", UriKind.Relative), Letter(recipient));
+                    if (response.StatusCode == HttpStatusCode.Accepted) sent[JsonNode.Parse(await response.Content.ReadAsStringAsync())!["recipients"]![0]!["id"]!.GetValue<string>()] = recipient;
+                }
+                catch (HttpRequestException)
+                {
+                    // It was not answered: nobody says what became of it.
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(400), CancellationToken.None);
+            }
+        }).ToList();
+        var reader = Task.Run(async () =>
+        {
+            using var client = Client(stage, key);
+            while (!isDone)
+            {
+                try
+                {
+                    var page = JsonNode.Parse(await client.GetStringAsync(new Uri("/v1/events?limit=1000" + (cursor.Length > 0 ? "&cursor=" + cursor : ""), UriKind.Relative)))!;
+                    foreach (var one in page["events"]!.AsArray())
+                    {
+                        if (!ids.Add(one!["id"]!.GetValue<string>())) twice++;
+                        lock (told)
+                        {
+                            var recipient = one["recipientId"]!.GetValue<string>();
+                            if (!told.TryGetValue(recipient, out var steps)) told.Add(recipient, steps = []);
+                            steps.Add(one["type"]!.GetValue<string>());
+                        }
+                    }
+
+                    cursor = page["cursor"]!.GetValue<string>();
+                }
+                catch (HttpRequestException)
+                {
+                    // The api was killed: the same page is asked for again.
+                }
+
+                await Task.Delay(500);
+            }
+        });
+
+        foreach (var role in (string[])["ingress", "grains", "egress", "api"])
+        {
+            await Task.Delay(TimeSpan.FromSeconds(5));
+            var victim = stage.Cluster.With(role)[0];
+            var start = DateTimeOffset.UtcNow;
+            await victim.KillAsync();
+            await victim.StartAsync();
+            stage.Note($"kill-{role}", victim.Name, victim.Name, start);
+            stage.Say($"{victim.Name} was killed and runs again; {sent.Count} sent, {ids.Count} events");
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(5));
+        await over.CancelAsync();
+        await Task.WhenAll(senders);
+        stage.Sink.Behave("site2", s => s with { Deferred = 0 });
+        bool IsTold(string id)
+        {
+            lock (told) return told.TryGetValue(id, out var steps) && steps[^1] == "delivered";
+        }
+
+        var took = await Stage.UntilAsync(() => Task.FromResult(sent.Keys.All(IsTold)), Stage.Patience, () => $"{sent.Keys.Count(id => !IsTold(id))} of {sent.Count} have no delivered event, such as {sent.FirstOrDefault(s => !IsTold(s.Key))}");
+        isDone = true;
+        await reader;
+        var wrong = sent.Keys.Where(id => told[id][0] != "accepted" || told[id].Skip(1).SkipWhile(t => t == "deferred").Any(t => t != "delivered")).Select(id => $"{id}: {string.Join(' ', told[id])}").ToList();
+        Stage.Require(wrong.Count == 0, $"{wrong.Count} out of order: {string.Join("; ", wrong.Take(5))}");
+        Stage.Require(twice == 0, $"{twice} events came twice by one cursor");
+        Stage.Require(sent.Count > 200 && told.Values.Any(t => t.Contains("deferred")), $"too little was sent: {sent.Count}");
+        return string.Create(CultureInfo.InvariantCulture, $"{sent.Count} messages, {ids.Count} events, each message accepted to delivered in order, none twice, the last {took.TotalSeconds:f0} s after the end");
+    }
+
+    private static object Letter(string recipient) => new { from = new { email = "me@" + Domain }, to = new[] { new { email = recipient } }, subject = "x", text = "hello" };
+
+    private static HttpClient Client(Stage stage, string key) => Client(stage.Cluster.With("api")[0], key);
+
+    private static HttpClient Client(Node node, string key) =>
+        new() { BaseAddress = new Uri($"http://{node.Address}:{Port}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) }, Timeout = TimeSpan.FromSeconds(60) };
+
+    private static async Task<JsonNode> AnswerAsync(HttpResponseMessage response, HttpStatusCode status)
+    {
+        using (response)
+        {
+            var text = await response.Content.ReadAsStringAsync();
+            Stage.Require(response.StatusCode == status, $"{(int)response.StatusCode} {text}");
+            return JsonNode.Parse(text)!;
+        }
+    }
+
+    private static string Secret(string name, string text)
+    {
+        var path = Path.Combine(s_secrets, name);
+        File.WriteAllText(path, text + "\n");
+        return path;
+    }
+}
