@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 
@@ -48,6 +49,17 @@ internal sealed class Client : IDisposable
     {
         await SendAsync(line + "\r\n");
         return await ReplyAsync();
+    }
+
+    /// <summary>STARTTLS, whatever the certificate is.</summary>
+    public async Task StartTlsAsync(string host)
+    {
+        var reply = await CommandAsync("STARTTLS");
+        if (!reply.StartsWith("220", StringComparison.Ordinal)) throw new IOException(reply);
+        var tls = new SslStream(stream, leaveInnerStreamOpen: false, static (_, _, _, _) => true);
+        await tls.AuthenticateAsClientAsync(host);
+        stream = tls;
+        reader = new StreamReader(stream, Encoding.Latin1);
     }
 
     /// <summary>A whole transaction in one go; the reply to the final dot, or the first refusal; empty = the connection ended before an answer.</summary>

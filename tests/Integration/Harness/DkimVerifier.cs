@@ -17,6 +17,25 @@ internal static class DkimVerifier
         print(count, sum(1 for i in range(count) if signed.verify(idx=i, dnsfunc=txt)))
         """;
 
+    /// <summary>What OpenDKIM says of the signatures that it knows (RSA): null = they are good.</summary>
+    public static async Task<string?> OpenDkimAsync(byte[] content, IReadOnlyDictionary<string, string> zone)
+    {
+        var folder = Directory.CreateTempSubdirectory("angarium-dkim-").FullName;
+        try
+        {
+            var (keys, contentFile, config) = (Path.Combine(folder, "keys"), Path.Combine(folder, "content"), Path.Combine(folder, "conf"));
+            await File.WriteAllLinesAsync(keys, zone.Where(record => record.Value.Contains("k=rsa", StringComparison.Ordinal)).Select(record => $"{record.Key} {record.Value}"));
+            await File.WriteAllTextAsync(config, $"TestPublicKeys {keys}\nMode v\nSyslog no\n");
+            await File.WriteAllBytesAsync(contentFile, content);
+            var (code, output) = await Child.RunAsync("/usr/sbin/opendkim", ["-x", config, "-t", contentFile], TimeSpan.FromSeconds(60));
+            return code == 0 && output.Contains("verification (s=", StringComparison.Ordinal) && output.Contains("succeeded", StringComparison.Ordinal) ? null : $"{code}: {output}";
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     /// <summary>How many signatures there are, and how many of them are good.</summary>
     /// <param name="content">A message as it arrived.</param>
     /// <param name="zone">TXT by name.</param>
