@@ -1,4 +1,5 @@
 using Angarium.Mail;
+using Angarium.Mail.Tenants;
 using Angarium.Spool.Files;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
@@ -221,10 +222,53 @@ public sealed class StoredFormTests
         var reader = new SpoolReader(new OnePack(pack), new PackCache(0), NullLogger.Instance);
         Assert.Equal(SpoolReadStatus.Found, (await reader.ReadTocAsync(Name, default)).Status);
         var place = new EntryPlace(Name, rows[0].Offset, rows[0].Length);
-        pack[(int)rows[0].Offset + 3] = 2;
-        Assert.Contains("is of version 2: a newer build wrote it", (await Assert.ThrowsAsync<IOException>(() => reader.ReadEntryAsync(place, default))).Message, StringComparison.Ordinal);
+        pack[(int)rows[0].Offset + 3] = 3;
+        Assert.Contains("is of version 3: a newer build wrote it, and this one reads version 2", (await Assert.ThrowsAsync<IOException>(() => reader.ReadEntryAsync(place, default))).Message, StringComparison.Ordinal);
         pack[7] = 9;
         Assert.Contains($"Pack {Name} is of version 9", (await Assert.ThrowsAsync<IOException>(() => reader.ReadTocAsync(Name, default))).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What needs the second version of an entry alone has it: an earlier build goes on reading all the rest.</summary>
+    [Theory]
+    [InlineData(true, null)]
+    [InlineData(false, "{\"tags\":[\"ü\"]}")]
+    [InlineData(true, "{}")]
+    [InlineData(false, null)]
+    public async Task Entry_WithATagOrLabels_IsOfTheSecondVersion(bool isTagged, string? labels)
+    {
+        var mail = Mails.To("body", "a@one.example", "b@two.example");
+        var envelope = mail.Envelope with { ReturnTag = isTagged ? new ReturnTag("bounce.example", 5, new UInt128(6, 7)) : null, Labels = labels };
+        var (head, rows) = PackEncoder.Encode(Name, new StoreTime(1_800_000_000_000), PackLayout.Of(Name.Id, [mail with { Envelope = envelope }], out _), [], []);
+        var pack = head.Memory.ToArray();
+        var isLater = isTagged || labels is not null;
+        var reader = new SpoolReader(new OnePack(pack), new PackCache(0), NullLogger.Instance);
+        foreach (var row in rows)
+        {
+            Assert.Equal(isLater ? 2 : 1, pack[(int)row.Offset + 3]);
+            using var entry = (await reader.ReadEntryAsync(new EntryPlace(Name, row.Offset, row.Length), default)).Value!;
+            Assert.Equal((envelope.ReturnTag, labels), (entry.Envelope.ReturnTag, entry.Envelope.Labels));
+            var record = RecordOf(pack, row).ToArray();
+            for (var at = 0; at < record.Length; at++)
+            {
+                record[at] ^= 0x10;
+                Assert.Null(PackDecoder.ReadRecord(Name, record));
+                record[at] ^= 0x10;
+            }
+        }
+
+        if (isTagged && labels == "{}") Assert.Equal(s_laterEntry, Convert.ToHexStringLower(RecordOf(pack, rows[0]).Span));
+    }
+
+    private const string s_laterEntry = "?";
+
+    [Fact]
+    public void LedgerRecord_WithLabelsOrRecovered_ComesBackEqual_AndAnEarlierBuildReadsTheRestOfIt()
+    {
+        var buffer = new byte[4096];
+        var record = Record with { IsRecovered = true, Summary = Record.Summary! with { Labels = "{\"tags\":[\"a\"]}" } };
+        Assert.Equal([record, Record], LedgerReader.Decode(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [record, Record], Stream, 64)), out _));
+        Assert.Equal(
+            "?", Convert.ToHexStringLower(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [record], Stream, 64))));
     }
 
     [Fact]

@@ -54,6 +54,23 @@ public class DomainQueueSweptTests
         Assert.NotEqual((due, 7), rows[Keys[1]]);
     }
 
+    /// <summary>What was told of it before is not known: the next record says so, and no later one.</summary>
+    [Fact]
+    public async Task OfferSwept_OldEnoughForAttempts_IsRecordedAsPerhapsTheFirst()
+    {
+        var q = new QueueUnderTest(isSole: false);
+        Assert.True(await SweepAsync(q, offer => offer with { Entries = [offer.Entries[0] with { Born = q.Clock.Now - TimeSpan.FromHours(3) }] }));
+        foreach (var row in await RowsAsync(q))
+        {
+            var (attempts, isRecovered) = QueueEntry.OfRow(row.Attempts);
+            Assert.True(isRecovered);
+            Assert.InRange(attempts, 1, 20);
+        }
+
+        Assert.Equal((127, true), QueueEntry.OfRow(QueueEntry.RowAttempts(300, isRecovered: true)));
+        Assert.Equal((0, false), QueueEntry.OfRow(QueueEntry.RowAttempts(0, isRecovered: false)));
+    }
+
     [Theory]
     [InlineData(-6)]
     [InlineData(6)]

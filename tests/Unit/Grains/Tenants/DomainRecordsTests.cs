@@ -19,9 +19,9 @@ public sealed class DomainRecordsTests
     public void Of_ADomain_IsReadyToPaste() => Assert.Equal(
         [
             "ownership TXT _angarium.example.org angarium-domain=abc", "dkim TXT r1._domainkey.example.org v=DKIM1; k=rsa; p=MIIB", "dkim TXT e1._domainkey.example.org v=DKIM1; k=ed25519; p=AAAA",
-            "spf TXT example.org v=spf1 include:spf.relay.example ~all", "dmarc TXT _dmarc.example.org v=DMARC1; p=none",
+            "spf TXT example.org v=spf1 include:spf.relay.example ~all", "return-path CNAME bounce.example.org bounces.relay.example", "dmarc TXT _dmarc.example.org v=DMARC1; p=none",
         ],
-        DomainRecords.Of(s_domain, "spf.relay.example").Select(r => $"{r.Purpose} {r.Type} {r.Name} {r.Value}"));
+        DomainRecords.Of(s_domain, "spf.relay.example", "Bounces.relay.example").Select(r => $"{r.Purpose} {r.Type} {r.Name} {r.Value}"));
 
     [Theory]
     [InlineData("ownership", RecordState.Ok, "angarium-domain=abc")]
@@ -40,12 +40,16 @@ public sealed class DomainRecordsTests
     [InlineData("spf", RecordState.Wrong, "v=spf1 mx -all")]
     [InlineData("spf", RecordState.Wrong, "v=spf1 include:spf.relay.example.evil -all")]
     [InlineData("spf", RecordState.Doubled, "v=spf1 include:spf.relay.example -all", "v=spf1 mx -all")]
+    [InlineData("return-path", RecordState.Ok, "bounces.relay.example")]
+    [InlineData("return-path", RecordState.Missing)]
+    [InlineData("return-path", RecordState.Wrong, "bounces.other.example")]
+    [InlineData("return-path", RecordState.Doubled, "bounces.relay.example", "bounces.other.example")]
     [InlineData("dmarc", RecordState.Ok, "v=DMARC1; p=Reject; rua=mailto:x@example.org")]
     [InlineData("dmarc", RecordState.Wrong, "v=DMARC1; rua=mailto:x@example.org")]
     [InlineData("dmarc", RecordState.Missing, "spam")]
     public void Check_WhatWasFound_IsSaid(string purpose, RecordState state, params string[] found)
     {
-        var record = DomainRecords.Of(s_domain, "spf.relay.example").First(r => r.Purpose == purpose);
+        var record = DomainRecords.Of(s_domain, "spf.relay.example", "bounces.relay.example").First(r => r.Purpose == purpose);
         Assert.Equal(state, DomainRecords.Check(record, found).State);
         Assert.Equal(RecordState.Unknown, DomainRecords.Check(record, null).State);
     }
@@ -53,7 +57,7 @@ public sealed class DomainRecordsTests
     [Fact]
     public void Check_SomebodyElsesText_IsShownHarmlessAndShort()
     {
-        var check = DomainRecords.Check(DomainRecords.Of(s_domain, "")[0], [new string('\u0007', 5_000)]);
+        var check = DomainRecords.Check(DomainRecords.Of(s_domain, "", "")[0], [new string('\u0007', 5_000)]);
         Assert.Equal(1_001, Assert.Single(check.Found).Length);
         Assert.DoesNotContain('\u0007', check.Found[0]);
     }

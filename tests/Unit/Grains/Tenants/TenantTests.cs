@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Routing;
 using Angarium.Contracts.Tenants;
 using Angarium.Grains;
@@ -21,6 +22,8 @@ public sealed class TenantTests : IRecordSource, IDisposable
     private readonly string _id = TenantName.NewTenant();
 
     public Task<IReadOnlyList<string>?> TextAsync(string name, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>?>(_zone.GetValueOrDefault(name, []));
+
+    public Task<IReadOnlyList<string>?> MailHostsAsync(string name, CancellationToken cancellationToken) => TextAsync(name, cancellationToken);
 
     public void Dispose() => _master.Dispose();
 
@@ -169,6 +172,44 @@ public sealed class TenantTests : IRecordSource, IDisposable
     }
 
     [Fact]
+    public async Task Sign_WithReturnPaths_MakesOnesOfTheTenantsOwn_WhereTheyLeadBackToUs()
+    {
+        var tenant = await VerifiedAsync();
+        Assert.Null(tenant.Facts!.Domains[0].ReturnDomain);
+        Done(await tenant.ChangeAsync(new TenantChange { Verp = true }, default));
+        Assert.Equal("bounce.example.org", tenant.Facts!.Domains[0].ReturnDomain);
+        var made = (await tenant.SignAsync(new SignRequest { Items = [], Returns = 2 }, default)).Returns;
+        Assert.Equal(2, made.Select(key => key.Nonce).Distinct().Count());
+        var own = _master.Derive("return " + _id);
+        Assert.All(made, key => Assert.Equal(ReturnTag.Of(own, key.Nonce, "").Key, key.Key));
+
+        // The record goes: they would lead nowhere.
+        _zone.Remove("bounce.example.org");
+        Done(await tenant.VerifyDomainAsync("example.org", default));
+        Assert.Null(tenant.Facts!.Domains[0].ReturnDomain);
+        Assert.Equal("verified", tenant.Read().Tenant!.Domains[0].Status);
+    }
+
+    [Fact]
+    public async Task Audit_TellsWhatWasDoneByWhom_HoweverMuchItIs()
+    {
+        Actor.Set("key abc");
+        var tenant = await VerifiedAsync();
+        // Its status changed: that is told, a look that finds the same is not.
+        Done(await tenant.VerifyDomainAsync("example.org", default));
+        Assert.Equal(
+            ["verifyDomain example.org key abc", "addDomain example.org key abc", "create  key abc"], (await tenant.AuditAsync(null, 10, default))!.Select(e => $"{e.Action} {e.Target} {e.Actor}"));
+        for (var i = 0; i < TenantRecord.MaxAudit * 2; i++) Done(await tenant.ChangeAsync(new TenantChange { Name = $"name {i}" }, default));
+        var all = new List<AuditEntry>();
+        var again = await OpenAsync();
+        for (long? before = null; (await again.AuditAsync(before, 70, default))! is { Length: > 0 } page; before = page[^1].Change) all.AddRange(page);
+        Assert.Equal(TenantRecord.MaxAudit * 2 + 3, all.Count);
+        Assert.Equal(all.Select(e => e.Change).OrderDescending(), all.Select(e => e.Change));
+        Assert.Equal(["change", "create"], [all[0].Action, all[^1].Action]);
+        Assert.InRange((await _documents.ReadAsync("tenants/" + _id, default))!.Content.Length, 1, 64 << 10);
+    }
+
+    [Fact]
     public async Task Delete_LeavesNothingToUse_AndTheIdIsNeverGivenAgain()
     {
         var tenant = await VerifiedAsync();
@@ -183,7 +224,7 @@ public sealed class TenantTests : IRecordSource, IDisposable
 
     private async Task<Tenant> OpenAsync()
     {
-        var tenant = new Tenant(_id, _documents, new DkimKeys(_documents, () => _master), this, () => new TenantsOptions { SpfInclude = "spf.relay.example" }, new byte[32], _time);
+        var tenant = new Tenant(_id, _documents, new DkimKeys(_documents, () => _master), this, () => new TenantsOptions { SpfInclude = "spf.relay.example", ReturnHost = "bounces.relay.example" }, new byte[32], _time);
         await tenant.LoadAsync(default);
         return tenant;
     }

@@ -1,4 +1,5 @@
 using Angarium.Contracts.Admin;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Requests;
@@ -70,9 +71,36 @@ public sealed class RoleSecretsTests
             [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
             [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));
+    }
+
+    /// <summary>
+    /// How one tenant is kept from what is another's in each method that a process facing tenants may call: a method that is added says it here. `tenant` = its key is the tenant, which ingress and api
+    /// take from the credential and never from what was asked; `digest` = its key is made of the credential; `domain` = it takes mail in, of any tenant, and tells nothing; `operator` = no route of a
+    /// tenant's leads to it.
+    /// </summary>
+    [Fact]
+    public void Table_EveryMethodForIngressOrApi_SaysHowTenantsAreKeptApart()
+    {
+        var ways = new Dictionary<string, string>
+        {
+            [nameof(ITenantAdmission)] = "tenant: CheckKey CheckPassword CheckProof Admit Salt Sign",
+            [nameof(ITenantAdmin)] = "tenant: AddCredential AddDomain AddKey Audit Change Check Create Delete Read RemoveCredential RemoveDomain RemoveKey RotateKeys VerifyDomain",
+            [nameof(IRememberedRequest)] = "digest: Begin Complete GiveUp",
+            [nameof(IDomainQueueIntake)] = "domain: Offer",
+            [nameof(IDomainQueueAdmin)] = "operator: Drop Hold Release Retry Show",
+            [nameof(IQueueDirectoryGrain)] = "operator: FindMessage ListDomains",
+            [nameof(ITenantDirectory)] = "operator: List",
+            [nameof(IAdministrators)] = "operator: Add Check List Remove",
+        };
+        foreach (var type in typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable)) && (RoleTable.RolesOf(t) & (CallerRoles.Ingress | CallerRoles.Api)) != 0))
+        {
+            var way = ways.GetValueOrDefault(type.Name, ": ");
+            Assert.Equal((type.Name, string.Join(' ', way[(way.IndexOf(' ') + 1)..].Split(' ').Order())), (type.Name, string.Join(' ', type.GetMethods().Select(m => m.Name).Order())));
+        }
     }
 
     [Fact]
