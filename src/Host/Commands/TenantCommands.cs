@@ -5,7 +5,7 @@ using Angarium.Host.Logging;
 
 namespace Angarium.Host.Commands;
 
-/// <summary>`angarium tenant|domain|credential|key|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
+/// <summary>`angarium tenant|domain|credential|key|administrator|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
 internal static class TenantCommands
 {
     private const string Url = "ANGARIUM_API_URL", Key = "ANGARIUM_API_KEY";
@@ -33,6 +33,8 @@ internal static class TenantCommands
             Make("show", "A tenant: quota, usage, domains.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant)), null), Indented),
             Make("pause", "Take no more of its mail.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/pause"), null), Done),
             Make("resume", "Take its mail again.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/resume"), null), Done),
+            Make("audit", "Every change and who made it, the newest first.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/audit"), null),
+                node => Table(node!["items"]!, ("time", "time"), ("who", "actor"), ("what", "action"), ("of", "target"))),
             Make("delete", "Nobody logs in or sends for it any more; what was accepted is delivered.", [tenant], line => (HttpMethod.Delete, Of(line.GetValue(tenant)), null), Done));
         yield return Group("domain", "Look after the domains that tenants send as.",
             Make("add", "Add a sending domain; prints the records to publish.", [tenant, domain], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/domains"), Body(("name", line.GetValue(domain)))), Records),
@@ -52,6 +54,10 @@ internal static class TenantCommands
             }), node => Pairs(node!, "id", "key")),
             Make("list", "Those of a tenant, without the keys themselves.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/keys"), null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("scopes", "scopes"), ("created", "created"))),
             Make("remove", "Take one away.", [tenant, id], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/keys/", line.GetValue(id)), null), Done));
+        yield return Group("administrator", "Look after administrators' keys.",
+            Make("add", "Make one; it is shown once.", [name], line => (HttpMethod.Post, "/v1/administrators", Body(("name", line.GetValue(name)))), node => Pairs(node!, "id", "key")),
+            Make("list", "Those besides the one of the configuration, without the keys themselves.", [], _ => (HttpMethod.Get, "/v1/administrators", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("by", "createdBy"), ("created", "created"))),
+            Make("remove", "Take one away.", [id], line => (HttpMethod.Delete, "/v1/administrators/" + Uri.EscapeDataString(line.GetValue(id)!), null), Done));
         var events = Make("events", "Every step of every recipient, oldest first; the last line says where to go on.", [after, since, limit],
             line => (HttpMethod.Get, $"/v1/events?limit={line.GetValue(limit)}{Query("cursor", line.GetValue(after))}{Query("since", line.GetValue(since))}", null), Events);
         foreach (var option in new Option[] { s_api, s_key }) events.Options.Add(option);
@@ -115,7 +121,7 @@ internal static class TenantCommands
         foreach (var record in node["records"]!.AsArray())
         {
             var state = record!["state"]?.ToString();
-            Console.Out.WriteLine($"{state ?? "",-8}{record["name"]}. IN {record["type"]} \"{record["value"]}\"");
+            Console.Out.WriteLine($"{state ?? "",-8}{record["name"]}. IN {record["type"]} {(record["type"]!.ToString() == "TXT" ? $"\"{record["value"]}\"" : record["value"] + ".")}");
             if (state is null or "ok") continue;
             foreach (var found in record["found"]?.AsArray() ?? []) Console.Out.WriteLine($"        found: {Printable.Line(found!.ToString())}");
         }
