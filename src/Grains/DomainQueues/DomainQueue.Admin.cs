@@ -176,6 +176,7 @@ internal sealed partial class DomainQueue
             CancellationToken.None);
         await DeposeOthersAsync();
         Tick();
+        if (message is { } held) await TellAsync(held, LedgerKind.Held);
     }
 
     public async Task ReleaseAsync(RecipientKey? message)
@@ -196,6 +197,30 @@ internal sealed partial class DomainQueue
 
         _nextRead = StoreTime.Min(_nextRead, Now);
         Tick();
+        if (message is { } released) await TellAsync(released, LedgerKind.Released);
+    }
+
+    /// <summary>Records for whoever follows the ledger that a message was held or released. What was ordered stands, whether that can be told or not.</summary>
+    private async Task TellAsync(RecipientKey message, LedgerKind kind)
+    {
+        try
+        {
+            var found = _entries.Values.Where(e => e.Message == message).Distinct().SelectMany(e => e.Keys, (e, k) => (Key: k, e.Lane)).ToDictionary(one => one.Key, one => one.Lane);
+            for (var page = new AdminPage(StoreTime.Zero, AdminBatch); ;)
+            {
+                var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
+                foreach (var row in rows.Where(r => r.Member.Message == message && !IsFinished(r.Member.Key))) found[row.Member.Key] = row.Lane;
+                if (rows.Count < page.Size) break;
+                page = NextPage(page, rows[^1].Due, changed: false);
+            }
+
+            if (found.Count > 0)
+                await _seams.Ledger.AppendAsync([.. found.Select(one => new LedgerRecord { Key = one.Key, Kind = kind, Time = Now, Own = true, Summary = KnownOf(one.Key, message, one.Value) })]);
+        }
+        catch (Exception e) when (IsTrouble(e))
+        {
+            LogLedgerFailed(_domain, e.Message);
+        }
     }
 
     /// <summary>An activation that acts elsewhere under the token has loaded what was ordered before: it loses the token, or this one is none any more and is asked in vain.</summary>
@@ -213,7 +238,7 @@ internal sealed partial class DomainQueue
         {
             await _seams.Ledger.AppendAsync([.. dropped.Select(one => new LedgerRecord
             {
-                Key = one.Key, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text), Summary = KnownOf(one.Message, one.Lane),
+                Key = one.Key, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text), Summary = KnownOf(one.Key, one.Message, one.Lane),
             })], DecideBy);
         }
         catch (Exception e) when (IsTrouble(e))

@@ -1,3 +1,4 @@
+using Angarium.Grains.Index;
 using Angarium.Grains.Notices;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
@@ -89,7 +90,7 @@ internal sealed partial class DomainQueue
     }
 
     /// <summary>What is known of an envelope that was not read: an address is not.</summary>
-    private static EnvelopeSummary KnownOf(RecipientKey message, Lane lane) => new() { Message = new MessageId(message), ReversePath = "", Recipient = "", Tenant = lane.Tenant };
+    private EnvelopeSummary KnownOf(RecipientKey key, RecipientKey message, Lane lane) => new() { Message = new MessageId(message), ReversePath = "", Recipient = "", Tenant = lane.Tenant, Accepted = _seams.View.Born(key) ?? default };
 
     private async Task ExpireAsync(QueueEntry entry, Sites.SiteState state)
     {
@@ -99,7 +100,7 @@ internal sealed partial class DomainQueue
         var summaries = await _seams.Summaries(_seams.View.Locate(entry.Keys[0], entry.Birth) ?? entry.Birth, entry.Keys);
         var records = entry.Keys.Select((k, i) => new LedgerRecord
         {
-            Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote, Summary = (i < summaries.Length ? summaries[i] : null) ?? KnownOf(entry.Message, entry.Lane),
+            Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote, Summary = (i < summaries.Length ? summaries[i] : null) ?? KnownOf(k, entry.Message, entry.Lane),
         }).ToArray();
         try
         {

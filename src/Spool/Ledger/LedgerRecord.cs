@@ -74,7 +74,7 @@ public sealed record LedgerRecord
     public bool IsRecovered { get; init; }
 
     /// <summary>It may be the first of its recipient: with it goes what is told of an acceptance.</summary>
-    public bool MayBeFirst => Attempt <= 1 || IsRecovered;
+    public bool MayBeFirst => (Attempt <= 1 || IsRecovered) && (Kind is LedgerKind.Deferred or LedgerKind.Dropped or LedgerKind.Delivered || Decides);
 
     /// <summary>Deferred: when it is tried again.</summary>
     public StoreTime Due { get; init; }
@@ -88,7 +88,7 @@ public sealed record LedgerRecord
     public bool Decides => Kind is LedgerKind.Failed or LedgerKind.Expired or LedgerKind.Relayed;
 }
 
-/// <summary>Enough of the envelope to answer for a recipient whose pack is gone. Addresses are cut at 320 octets; of an envelope that was not read they are empty, and the rest of it is zero.</summary>
+/// <summary>Enough of the envelope to answer for a recipient whose pack is gone. Addresses are cut at 320 octets; of an envelope that was not read they are empty, and its size is zero.</summary>
 public sealed record EnvelopeSummary
 {
     public required MessageId Message { get; init; }

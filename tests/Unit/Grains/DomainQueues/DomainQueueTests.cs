@@ -214,6 +214,9 @@ public class DomainQueueTests
         Assert.Equal([key], q.Document.HeldMessages);
         Assert.Empty((await q.Exchange(1, session: 9)).Grants);
         await q.Queue.ReleaseAsync(key);
+        // Whoever follows the ledger is told, and whose it is.
+        Assert.Equal([(key, LedgerKind.Held), (key, LedgerKind.Released)], q.Records.Where(r => r.Kind is LedgerKind.Held or LedgerKind.Released).Select(r => (r.Key, r.Kind)));
+        Assert.All(q.Records.Where(r => r.Kind is LedgerKind.Held or LedgerKind.Released), r => Assert.False(string.IsNullOrEmpty(r.Summary!.Tenant) || r.MayBeFirst));
         await q.After(TimeSpan.FromSeconds(2));
         Assert.Single((await q.Exchange(1, session: 9)).Grants);
     }
