@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
 using Angarium.Bench.Machine;
@@ -13,7 +14,8 @@ namespace Angarium.Bench.Load;
 /// <param name="perSecond">Messages a second over all sessions; 0 = as fast as they are taken.</param>
 /// <param name="times">Where to note when each message was sent and answered; null = nowhere.</param>
 /// <param name="domain">Of all recipients, by number.</param>
-internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int, string>? domain = null) : ILoad
+/// <param name="login">How a connection begins; null = as it is, without TLS.</param>
+internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int, string>? domain = null, Login? login = null) : ILoad
 {
     private static readonly byte[] s_line = Encoding.ASCII.GetBytes(new string('x', 76) + "\r\n");
     private int next;
@@ -40,7 +42,7 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
             {
                 stop.ThrowIfCancellationRequested();
                 if (perSecond > 0) WaitUntil(began + (long)(number / perSecond * Stopwatch.Frequency));
-                connection ??= new Connection(port);
+                connection ??= new Connection(port, login);
                 var name = domain?.Invoke(number) ?? (shape.Domains == 1 ? "sink.test" : $"d{number % shape.Domains}.sink.test");
                 connection.Say("MAIL FROM:<load@bench.test>\r\n", '2');
                 for (var i = 0; i < shape.Recipients; i++) connection.Say($"RCPT TO:<r{i}-{number}@{name}>\r\n", '2');
@@ -68,7 +70,7 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
     private static byte[] Content(int size)
     {
         var content = new List<byte>(size + 128);
-        content.AddRange("X-Bench: 0000000000\r\nSubject: load\r\n\r\n"u8);
+        content.AddRange("X-Bench: 0000000000\r\nFrom: load@bench.test\r\nSubject: load\r\n\r\n"u8);
         while (content.Count < size) content.AddRange(s_line);
         content.AddRange(".\r\n"u8);
         return [.. content];
@@ -84,19 +86,28 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
     {
         private readonly Socket socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true, ReceiveTimeout = 60_000, SendTimeout = 60_000 };
         private readonly byte[] input = new byte[4096];
+        private Stream stream;
 
-        public Connection(int port)
+        public Connection(int port, Login? login)
         {
             socket.Connect(IPAddress.Loopback, port);
+            stream = new NetworkStream(socket);
             Reply('2');
             Say("EHLO bench.test\r\n", '2');
+            if (login is null) return;
+            Say("STARTTLS\r\n", '2');
+            var tls = new SslStream(stream, leaveInnerStreamOpen: false, static (_, _, _, _) => true);
+            tls.AuthenticateAsClient("relay.bench.test");
+            stream = tls;
+            Say("EHLO bench.test\r\n", '2');
+            if (login.User is { } user) Say($"AUTH PLAIN {Convert.ToBase64String(Encoding.UTF8.GetBytes($"\0{user}\0{login.Password}"))}\r\n", '2');
         }
 
         public void Say(string line, char reply) => Say(Encoding.ASCII.GetBytes(line), reply);
 
         public void Say(byte[] octets, char reply)
         {
-            socket.Send(octets);
+            stream.Write(octets);
             Reply(reply);
         }
 
@@ -104,14 +115,15 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
         {
             try
             {
-                socket.Send("QUIT\r\n"u8);
-                socket.Receive(input);
+                stream.Write("QUIT\r\n"u8);
+                stream.ReadAtLeast(input, 1, throwOnEndOfStream: false);
             }
-            catch (SocketException)
+            catch (IOException)
             {
                 // Gone already.
             }
 
+            stream.Dispose();
             socket.Dispose();
         }
 
@@ -120,7 +132,7 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
         {
             for (var end = 0; ;)
             {
-                var got = socket.Receive(input, end, input.Length - end, SocketFlags.None);
+                var got = stream.Read(input, end, input.Length - end);
                 if (got == 0) throw new IOException("the relay closed the connection");
                 end += got;
                 if (end < 5 || input[end - 1] != '\n') continue;
@@ -132,3 +144,6 @@ internal sealed class Loader(double perSecond = 0, Times? times = null, Func<int
         }
     }
 }
+
+/// <summary>STARTTLS, and with a name AUTH. Immutable.</summary>
+internal sealed record Login(string? User = null, string? Password = null);

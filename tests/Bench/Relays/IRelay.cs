@@ -1,3 +1,5 @@
+using Angarium.Bench.Load;
+
 namespace Angarium.Bench.Relays;
 
 /// <summary>A relay that is measured: listens on a loopback port of its own, forwards all to the sink's, and is started afresh for each round.</summary>
@@ -9,6 +11,9 @@ internal interface IRelay : IAsyncDisposable
     double Share { get; }
 
     int Port { get; }
+
+    /// <summary>What sends to it; null = what the shape needs.</summary>
+    ILoad? Load => null;
 
     /// <summary>Its processes, with all that descend from them.</summary>
     IReadOnlyCollection<int> Roots { get; }

@@ -23,8 +23,9 @@ internal sealed class RelayProcess : IAsyncDisposable
         var adminPort = Ports.Free();
         var all = new Dictionary<string, string>(settings)
         {
-            ["Data"] = Path.Combine(folder, "data"), ["Hostname"] = "relay.bench.test", ["Admin:Listen"] = $"127.0.0.1:{adminPort}", ["Http:Listen"] = "",
+            ["Data"] = Path.Combine(folder, "data"), ["Hostname"] = "relay.bench.test", ["Admin:Listen"] = $"127.0.0.1:{adminPort}",
         };
+        all.TryAdd("Http:Listen", "");
         var config = Path.Combine(folder, "angarium.json");
         await File.WriteAllTextAsync(config, JsonSerializer.Serialize(all));
         // Its log goes to a file, as a supervisor would have it.

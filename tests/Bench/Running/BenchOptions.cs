@@ -10,7 +10,7 @@ internal sealed record BenchOptions
     public const string Usage = """
         tests/run-bench compare [options]   relays side by side, in interleaved rounds
           --rounds N        (5)
-          --relays LIST     of direct, postfix, angarium, cluster-SxE (S silos, E egress, one ingress), angarium@PATH and cluster-SxE@PATH (another build's executable) (the first three)
+          --relays LIST     of direct, postfix, angarium, cluster-SxE (S silos, E egress, one ingress), angarium@PATH and cluster-SxE@PATH (another build's executable) (the first three); trusted, trusted-tls, submission, submission-verp: what a tenant costs, under the same loader
           --shapes LIST     of those that `tests/run-bench shapes` lists (all)
           --share X         of each shape's messages (1)
           --warm N          messages to one domain before the first shape (2,000); the runtime compiles what is used often for as long as some 20,000

@@ -38,6 +38,7 @@ internal sealed class Comparison(BenchOptions options)
         "direct" => new Direct(),
         "postfix" => new Postfix(),
         "angarium" => new Relays.Angarium(),
+        "trusted" or "trusted-tls" or "submission" or "submission-verp" => new AngariumTenant(name),
         ['a', 'n', 'g', 'a', 'r', 'i', 'u', 'm', '@', .. var other] => new Relays.Angarium(name: Path.GetFileName(Path.GetDirectoryName(other)!), executable: other),
         ['c', 'l', 'u', 's', 't', 'e', 'r', '-', .. var shape] when shape.Split('@', 2) is [var size, .. var other] && size.Split('x') is [var silos, var egresses] =>
             new AngariumCluster(int.Parse(silos, CultureInfo.InvariantCulture), int.Parse(egresses, CultureInfo.InvariantCulture), other.FirstOrDefault()),
@@ -69,7 +70,7 @@ internal sealed class Comparison(BenchOptions options)
         using var sink = new SmtpSink(SinkPort, folder);
         await Ready.ListensAsync(SinkPort);
         await MachineUse.WhenQuietAsync();
-        ILoad load = shape.IsPlain ? new SmtpSource() : new Loader();
+        var load = relay.Load ?? (shape.IsPlain ? new SmtpSource() : new Loader());
         using var limit = new CancellationTokenSource(s_patience);
         using var self = Process.GetCurrentProcess();
         var before = await relay.CountersAsync();
@@ -106,7 +107,7 @@ internal sealed class Comparison(BenchOptions options)
         {
             Relay = relay.Name, Shape = shape.Name, Messages = messages, AcceptedPerSecond = messages / (accepted ?? took).TotalSeconds, PerSecond = messages / took.TotalSeconds, Backlog = behind,
             CpuPerThousand = used * 1000 / messages, PeakMemory = peak, Busy = (after.Busy - machine.Busy) / wall / MachineUse.Processors,
-            OtherCpu = after.Busy - machine.Busy - used - (ProcessTree.CpuOf(sink.Id) - sinkCpu) - (self.TotalProcessorTime.TotalSeconds - ownCpu) - (load is Loader ? 0 : await sending),
+            OtherCpu = after.Busy - machine.Busy - used - (ProcessTree.CpuOf(sink.Id) - sinkCpu) - (self.TotalProcessorTime.TotalSeconds - ownCpu) - (load is SmtpSource ? await sending : 0),
             DiskPerMessage = (after.Written - machine.Written) / 1024.0 / messages, Counted = counted,
         };
     }
