@@ -8,7 +8,7 @@ namespace Angarium.Grains.DomainQueues;
 // Expiry, and what is owed between *decided* and *finished* (design rules 6 and 7).
 internal sealed partial class DomainQueue
 {
-    private const int MaxNotices = 256;
+    private const int MaxNotices = 256, ExpiredAtOnce = 32;
 
     private int _notices;
     private bool _expiryDue;
@@ -81,30 +81,39 @@ internal sealed partial class DomainQueue
         _expiryDue = false;
         var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
             && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !_dropping.ContainsKey(e.Message)).Take(1_000).ToList();
+        var expired = new List<QueueEntry>();
         foreach (var entry in old)
         {
             _ready.Leave(entry, EntryState.Deciding);
             var left = entry;
-            if (SplitDone(ref left)) Run(ExpireAsync(left, state));
+            if (SplitDone(ref left)) expired.Add(left);
         }
+
+        if (expired.Count > 0) Run(ExpireAsync(expired, state, now));
+    }
+
+    /// <summary>So many at a time, for each is read; rule 6 bounds how long any of them may wait for that.</summary>
+    private async Task ExpireAsync(List<QueueEntry> entries, Sites.SiteState state, StoreTime checkedAt)
+    {
+        foreach (var entry in entries) entry.State = EntryState.Deciding;
+        foreach (var some in entries.Chunk(ExpiredAtOnce)) await Task.WhenAll(some.Select(entry => ExpireAsync(entry, state, checkedAt)));
     }
 
     /// <summary>What is known of an envelope that was not read: an address is not.</summary>
     private EnvelopeSummary KnownOf(RecipientKey key, RecipientKey message, Lane lane) => new() { Message = new MessageId(message), ReversePath = "", Recipient = "", Tenant = lane.Tenant, Accepted = _seams.View.Born(key) ?? default };
 
-    private async Task ExpireAsync(QueueEntry entry, Sites.SiteState state)
+    private async Task ExpireAsync(QueueEntry entry, Sites.SiteState state, StoreTime checkedAt)
     {
-        var now = Now;
-        entry.State = EntryState.Deciding;
         // It may be the first that is recorded of them.
         var summaries = await _seams.Summaries(_seams.View.Locate(entry.Keys[0], entry.Birth) ?? entry.Birth, entry.Keys);
+        var now = Now;
         var records = entry.Keys.Select((k, i) => new LedgerRecord
         {
             Key = k, Kind = LedgerKind.Expired, Time = now, Own = state.Own, Reply = state.Trouble, Remote = state.Remote, Summary = (i < summaries.Length ? summaries[i] : null) ?? KnownOf(k, entry.Message, entry.Lane),
         }).ToArray();
         try
         {
-            var left = DecideBy - (Now - now);
+            var left = DecideBy - (now - checkedAt);
             if (left <= TimeSpan.Zero) throw new TimeoutException("the envelope could not be read in time");
             await _seams.Ledger.AppendAsync(records, left);
         }

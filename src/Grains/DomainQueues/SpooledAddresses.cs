@@ -10,13 +10,9 @@ internal sealed class SpooledAddresses(ISpoolReader spool)
 {
     private const int Concurrency = 4;
 
-    /// <summary>A domain that expires has a thousand at a time.</summary>
-    private readonly SemaphoreSlim _summaries = new(32);
-
     /// <summary>What the ledger keeps of these recipients' envelope, in their order; empty = it cannot be read.</summary>
     public async Task<EnvelopeSummary?[]> SummariesAsync(EntryPlace place, RecipientKey[] keys)
     {
-        await _summaries.WaitAsync();
         try
         {
             using var read = (await spool.ReadEntryAsync(place, CancellationToken.None)).Value;
@@ -32,10 +28,6 @@ internal sealed class SpooledAddresses(ISpoolReader spool)
         {
             // Their records are written without it.
             return [];
-        }
-        finally
-        {
-            _summaries.Release();
         }
     }
 
