@@ -83,7 +83,7 @@ public sealed class DomainRecordsTests
 
         void After(int hours, RecordState ownership, DomainStatus expected)
         {
-            var checks = DomainRecords.Of(domain, "").Select(r => new RecordCheck { Expected = r, State = r.Purpose == "ownership" ? ownership : r.IsRequired ? RecordState.Ok : RecordState.Missing }).ToArray();
+            var checks = DomainRecords.Of(domain, "", "").Select(r => new RecordCheck { Expected = r, State = r.Purpose == "ownership" ? ownership : r.IsRequired ? RecordState.Ok : RecordState.Missing }).ToArray();
             domain = Tenant.Judged(domain, checks, s_now.AddHours(hours));
             Assert.Equal((hours, expected), (hours, domain.Status));
         }
@@ -101,7 +101,7 @@ public sealed class DomainRecordsTests
         Assert.All(domain.Keys, k => Assert.True(k.IsActive));
         Assert.Equal(DomainStatus.Verified, domain.Status);
 
-        RecordCheck[] Seen(params string[] selectors) => [.. DomainRecords.Of(domain, "").Select(r => new RecordCheck
+        RecordCheck[] Seen(params string[] selectors) => [.. DomainRecords.Of(domain, "", "").Select(r => new RecordCheck
         {
             Expected = r, State = r.Purpose != "dkim" || selectors.Any(s => r.Name.StartsWith(s + ".", StringComparison.Ordinal)) ? RecordState.Ok : RecordState.Missing,
         })];

@@ -31,7 +31,7 @@ public sealed class ReturnTagTests
     [Fact]
     public void IsGenuine_OfAnythingElse_IsNot()
     {
-        Assert.True(ReturnTag.TryParse(_tag.For(s_recipient)[..53], out var recipient, out var nonce, out var signature));
+        Assert.True(ReturnTag.TryParse(_tag.For(s_recipient).AsSpan(0, 53), out var recipient, out var nonce, out var signature));
         Assert.False(_tag.IsGenuine(recipient with { Ordinal = 11 }, signature));
         Assert.False(_tag.IsGenuine(recipient, signature ^ 1));
         Assert.False(ReturnTag.Of(s_key, nonce + 1, "").IsGenuine(recipient, signature));
