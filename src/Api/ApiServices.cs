@@ -12,11 +12,12 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
 
 namespace Angarium.Api;
 
 /// <summary>How the process puts the API in: its services, and its routes.</summary>
-public static class ApiServices
+public static partial class ApiServices
 {
     /// <summary>Needs ISettings&lt;ApiOptions&gt; and an Orleans grain factory from the host.</summary>
     /// <param name="services">Where to register.</param>
@@ -50,13 +51,30 @@ public static class ApiServices
     public static IServiceCollection AddSending(this IServiceCollection services)
     {
         services.TryAddSingleton<Idempotent>();
+        // A parameter that cannot be read is answered alike, whatever the environment.
+        services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = false);
         return services;
     }
 
-    /// <summary>What no route takes (no such path, another method, another type of content) is answered as a problem too. Before routing.</summary>
+    /// <summary>What no route takes (no such path, another method, another type of content) is answered as a problem too, and so is what nobody expected, which is logged. Before routing.</summary>
     public static void UseApiProblems(this IApplicationBuilder app) => app.Use(async (context, next) =>
     {
-        await next(context);
+        try
+        {
+            await next(context);
+        }
+        catch (Exception e) when (!context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested && context.Request.Path.StartsWithSegments("/v1"))
+        {
+            if (e is not BadHttpRequestException bad)
+            {
+                Unexpected(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Api"), e, context.Request.Method, context.GetEndpoint()?.DisplayName ?? "");
+                await ApiProblem.Of(StatusCodes.Status500InternalServerError, "internal", "The relay failed at this request; its log says how.").ExecuteAsync(context);
+                return;
+            }
+
+            context.Response.StatusCode = bad.StatusCode;
+        }
+
         if (context.Response is not { HasStarted: false, StatusCode: >= 400 } || context.Response.ContentType is not null || !context.Request.Path.StartsWithSegments("/v1")) return;
         var status = context.Response.StatusCode;
         await (status switch
@@ -67,6 +85,9 @@ public static class ApiServices
             _ => ApiProblem.Of(status, "malformed", "The request is not what is asked for here."),
         }).ExecuteAsync(context);
     });
+
+    [LoggerMessage(5100, LogLevel.Error, "A request failed: {Method} {Route}")]
+    private static partial void Unexpected(ILogger logger, Exception exception, string method, string route);
 
     /// <summary>Sending alone: what a process of the role `ingress` serves.</summary>
     /// <param name="endpoints">Where.</param>

@@ -30,7 +30,7 @@ internal static class ReferencePage
         ("malformed", "The request is not JSON, or a member is not of its type; `field` names it."), ("invalid", "A member or parameter is not what it has to be; `field` names it."), ("conflict", "It is there already."),
         ("full", "There is no room for one more."), ("changed", "It was changed since it was read (`If-Match`)."), ("media-type", "Another type of content is asked for."), ("method", "This path does not take that method."),
         ("too-large", "The request has too many octets."), ("too-many-requests", "The key asks too often; see `Retry-After`."), ("over-quota", "The tenant's quota is used up; see `Retry-After`."), ("refused", "The message cannot be sent, and sending it again changes nothing."),
-        ("running", "The first request of this `Idempotency-Key` is being carried out."), ("unavailable", "Not now: try again in a moment."),
+        ("running", "The first request of this `Idempotency-Key` is being carried out."), ("unavailable", "Not now: try again in a moment."), ("internal", "The relay failed at it: its log says how."),
     ];
 
     public static void MapReference(this IEndpointRouteBuilder endpoints)
