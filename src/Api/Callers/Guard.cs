@@ -16,7 +16,7 @@ internal sealed record Admits(KeyScopes Scopes);
 /// <summary>
 /// Stands before every route: who calls, whether that may, and not too often. A tenant of another's is answered like one that is not there, so that nobody learns which there are. Any thread.
 /// </summary>
-internal sealed class Guard(Callers callers, ISettings<ApiOptions> settings) : IEndpointFilter, IDisposable
+internal sealed class Guard(Callers callers, Strangers strangers, ISettings<ApiOptions> settings) : IEndpointFilter, IDisposable
 {
     private const int Burst = 3;
 
@@ -30,8 +30,10 @@ internal sealed class Guard(Callers callers, ISettings<ApiOptions> settings) : I
         var http = context.HttpContext;
         try
         {
+            if (!strangers.MayTry(http.Connection.RemoteIpAddress)) return TooManyStrangers(http);
             if (await callers.FindAsync(http.Request) is not { } caller)
             {
+                strangers.Failed(http.Connection.RemoteIpAddress);
                 http.Response.Headers.WWWAuthenticate = "Bearer";
                 return ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key.");
             }
@@ -57,6 +59,12 @@ internal sealed class Guard(Callers callers, ISettings<ApiOptions> settings) : I
             http.Response.Headers.RetryAfter = "2";
             return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Try again in a moment.");
         }
+    }
+
+    public static IResult TooManyStrangers(HttpContext http)
+    {
+        http.Response.Headers.RetryAfter = "10";
+        return ApiProblem.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", "Too many requests of your network had a key that is none.");
     }
 
     public void Dispose() => _limits.Dispose();

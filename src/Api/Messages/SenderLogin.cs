@@ -1,3 +1,4 @@
+using Angarium.Api.Callers;
 using Angarium.Api.Problems;
 using Angarium.Contracts.Intake;
 using Microsoft.AspNetCore.Http;
@@ -5,7 +6,7 @@ using Microsoft.AspNetCore.Http;
 namespace Angarium.Api.Messages;
 
 /// <summary>Stands before sending: whose the key is, before anything of the request is read or remembered. Any thread.</summary>
-internal sealed class SenderLogin(IMessageIntake intake) : IEndpointFilter
+internal sealed class SenderLogin(IMessageIntake intake, Strangers strangers) : IEndpointFilter
 {
     private const string Scheme = "Bearer ";
 
@@ -15,6 +16,7 @@ internal sealed class SenderLogin(IMessageIntake intake) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
+        if (!strangers.MayTry(http.Connection.RemoteIpAddress)) return Guard.TooManyStrangers(http);
         if (http.Request.Headers.Authorization is [{ Length: <= MaxKey } header] && header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
         {
             var login = await intake.LoginAsync(header[Scheme.Length..].Trim());
@@ -26,6 +28,7 @@ internal sealed class SenderLogin(IMessageIntake intake) : IEndpointFilter
             }
         }
 
+        strangers.Failed(http.Connection.RemoteIpAddress);
         http.Response.Headers.WWWAuthenticate = "Bearer";
         return ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key that may send.");
     }
