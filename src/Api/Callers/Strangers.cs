@@ -11,7 +11,7 @@ namespace Angarium.Api.Callers;
 internal sealed class Strangers : IDisposable
 {
     /// <summary>Of one network; so many more may come at once.</summary>
-    public const int PerSecond = 5, AtOnce = 50;
+    public const int PerSecond = 20, AtOnce = 200;
 
     private readonly PartitionedRateLimiter<IPAddress> _limits = PartitionedRateLimiter.Create<IPAddress, IPAddress>(client => RateLimitPartition.GetTokenBucketLimiter(Network(client), _ => new TokenBucketRateLimiterOptions
     {
