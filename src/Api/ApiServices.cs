@@ -1,6 +1,7 @@
 using Angarium.Api.Administrators;
 using Angarium.Api.Callers;
 using Angarium.Api.Events;
+using Angarium.Api.Inbound;
 using Angarium.Api.Messages;
 using Angarium.Api.Problems;
 using Angarium.Api.Reference;
@@ -109,6 +110,7 @@ public static partial class ApiServices
         guarded.MapEvents(ledger);
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
+        guarded.MapInbound(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         endpoints.MapReference();
     }

@@ -19,7 +19,7 @@ public static class EgressServices
         .AddSingleton<IDnsSource, DnsClientSource>()
         .AddSingleton<IRecordSource, DnsRecordSource>()
         .AddSingleton(provider => new RouteResolver(
-            provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<IDnsSource>(), provider.GetRequiredService<TimeProvider>()))
+            provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<IDnsSource>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<IInboundRoutes>()))
         .AddSingleton<IRouteResolver>(provider => provider.GetRequiredService<RouteResolver>());
 
     /// <summary>The worker; <see cref="AddRouting"/> as well, once.</summary>

@@ -4,6 +4,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Grains.Cleaner;
 using Angarium.Grains.DomainQueues;
+using Angarium.Grains.Inbound;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Requests;
@@ -96,6 +97,7 @@ public static class GrainsServices
             Concurrency = Math.Clamp(Environment.ProcessorCount, 2, 8),
         });
         services.AddTenants();
+        services.AddInbound();
         services.AddSingleton<PackCleaner>();
         services.AddHostedService<CleanerService>();
         services.AddHostedService<SweepService>();
@@ -118,6 +120,17 @@ public static class GrainsServices
             var (documents, options, time) = (s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ISettings<TenantsOptions>>(), s.GetRequiredService<TimeProvider>());
             return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time));
         });
+    }
+
+    /// <summary>Inbound domains. Expects the route resolver of Egress, and gives it what it asks of them.</summary>
+    private static void AddInbound(this IServiceCollection services)
+    {
+        services.AddSingleton<InboundNames>();
+        services.AddHostedService<InboundWatch>();
+        services.AddSingleton<Contracts.Routing.IInboundRoutes, InboundRoutes>();
+        services.AddSingleton(s => new InboundSeams(
+            s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<InboundNames>(), s.GetRequiredService<Contracts.Routing.IRouteResolver>(),
+            tenant => s.GetRequiredService<IGrainFactory>().GetGrain<IInboundOwner>(tenant), s.GetRequiredService<TimeProvider>()));
     }
 
     private static ulong Draw()

@@ -3,6 +3,7 @@ using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Intake;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.HandOver;
+using Angarium.Ingress.Inbound;
 using Angarium.Ingress.Listening;
 using Angarium.Ingress.Overload;
 using Angarium.Ingress.Policy;
@@ -54,6 +55,7 @@ public static class IngressServices
         services.AddSingleton<LoginFailures>();
         services.AddSingleton<IMessageSigner, MessageSigner>();
         services.AddSingleton<Submissions>();
+        services.AddSingleton<IInboundRecipients, InboundRecipients>();
         services.AddSingleton(provider => new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>()));
         services.AddSingleton<IMessageIntake, MessageIntake>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(

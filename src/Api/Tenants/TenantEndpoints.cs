@@ -72,7 +72,7 @@ internal static class TenantEndpoints
         ITenantAdmin Grain(string tenant) => grains.GetGrain<ITenantAdmin>(TenantName.IsTenant(tenant) ? tenant : TenantName.Nobody);
     }
 
-    private static IResult BadIfMatch => ApiProblem.Invalid("If-Match", "The ETag of what was read.");
+    internal static IResult BadIfMatch => ApiProblem.Invalid("If-Match", "The ETag of what was read.");
 
     private static async Task<IResult> CreateAsync(HttpRequest request, IGrainFactory grains)
     {
@@ -170,7 +170,7 @@ internal static class TenantEndpoints
 
     private static IResult Answer<T>(T body) => Results.Json(body, Body.Json);
 
-    private static bool TryIfMatch(HttpRequest request, out long? version)
+    internal static bool TryIfMatch(HttpRequest request, out long? version)
     {
         version = null;
         if (request.Headers.IfMatch is not [{ } tag]) return request.Headers.IfMatch.Count == 0;

@@ -7,11 +7,20 @@ namespace Angarium.Contracts.Routing;
 public interface IRouteResolver
 {
     ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken);
+
+    /// <summary>Changes when a tenant begins or ceases to say where the domain's mail goes, as far as this silo has heard: what was resolved before counts no more. Cheap.</summary>
+    long Version(string domain) => 0;
+
+    /// <summary>Why an inbound domain's mail cannot go this way, in words; null = it can.</summary>
+    /// <param name="domain">Whose mail.</param>
+    /// <param name="route">Null = by MX.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    ValueTask<string?> RefuseAsync(string domain, InboundRoute? route, CancellationToken cancellationToken) => new((string?)null);
 }
 
 /// <summary>
-/// The site of a domain. <paramref name="Site"/>: `mx:host1,host2` (sorted, lower case), `route:host:port`, or `dns:domain` when DNS gave no usable answer
-/// (the session then finds out and reports what the domain's messages or the connection died of).
+/// The site of a domain. <paramref name="Site"/>: `mx:host1,host2` (sorted, lower case), `route:host:port`, `inbound:host:port` (named by a tenant, see <see cref="InboundRoute"/>), or `dns:domain`
+/// when DNS gave no usable answer (the session then finds out and reports what the domain's messages or the connection died of).
 /// </summary>
 /// <param name="IsRoute">Named by an operator: only the route's connection limit holds.</param>
 /// <param name="ValidFor">How long it may be kept: 5 s to 1 h.</param>

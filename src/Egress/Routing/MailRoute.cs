@@ -15,6 +15,9 @@ internal sealed record MailRoute
     /// <summary>The route of an operator; null = by MX.</summary>
     public NextHop? Hop { get; init; }
 
+    /// <summary>A tenant named its host, for an inbound domain: what is wrong with it can be put right, so no message fails of it.</summary>
+    public bool IsNamed { get; init; }
+
     /// <summary>Without hosts: 5yz = the domain's messages fail, 4yz = the connection did. Our own words.</summary>
     public Reply? Trouble { get; init; }
 

@@ -11,8 +11,8 @@ using Angarium.Mail;
 namespace Angarium.Egress.Routing;
 
 /// <summary>
-/// Finds where a domain's mail goes: by an operator's route, else by MX (RFC 5321 §5.1, RFC 7505). Holds nothing but caches; any thread. What DNS says is
-/// hostile: names that are no host names are dropped, counts are bounded, and nothing it says throws.
+/// Finds where a domain's mail goes: by an operator's route, else by that of its tenant (on silos, which egress follows), else by MX (RFC 5321 §5.1, RFC 7505). Holds nothing but caches; any
+/// thread. What DNS says is hostile: names that are no host names are dropped, counts are bounded, and nothing it says throws.
 /// </summary>
 internal sealed class RouteResolver : IRouteResolver, IDisposable
 {
@@ -21,26 +21,31 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     private const int MaxAliases = 8;
 
+    /// <summary>How long what a tenant says of its domain is taken for true.</summary>
+    private static readonly TimeSpan NamedFor = TimeSpan.FromSeconds(15);
+
     private readonly IDnsSource dns;
     private readonly DnsCache cache;
     private readonly ISettings<EgressOptions> settings;
     private readonly Func<IReadOnlySet<IPAddress>> ownAddresses;
+    private readonly IInboundRoutes? inbound;
     private readonly IDisposable subscription;
     private volatile Rules rules;
 
     /// <summary>The settings that routing needs, parsed.</summary>
     private sealed record Rules(NextHop? Default, Dictionary<string, NextHop> Routes, IReadOnlyList<IPNetwork> Allowed);
 
-    public RouteResolver(ISettings<EgressOptions> settings, IDnsSource dns, TimeProvider time)
-        : this(settings, dns, time, new OwnAddresses(time).Current)
+    public RouteResolver(ISettings<EgressOptions> settings, IDnsSource dns, TimeProvider time, IInboundRoutes? inbound)
+        : this(settings, dns, time, new OwnAddresses(time).Current, inbound)
     {
     }
 
-    public RouteResolver(ISettings<EgressOptions> settings, IDnsSource dns, TimeProvider time, Func<IReadOnlySet<IPAddress>> ownAddresses)
+    public RouteResolver(ISettings<EgressOptions> settings, IDnsSource dns, TimeProvider time, Func<IReadOnlySet<IPAddress>> ownAddresses, IInboundRoutes? inbound = null)
     {
         this.settings = settings;
         this.dns = dns;
         this.ownAddresses = ownAddresses;
+        this.inbound = inbound;
         cache = new DnsCache(dns, time);
         rules = Parse(settings.Current);
         subscription = settings.OnChange(options => rules = Parse(options));
@@ -50,8 +55,27 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     public async ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken)
     {
-        return (await ResolveAsync(domain, cancellationToken)).ToSite();
+        if (inbound?.MayName(domain) != true) return (await ResolveAsync(domain, cancellationToken)).ToSite();
+        // What an operator set for this very domain comes before what its tenant says, and that before what holds for all.
+        var named = FindOwnRoute(domain) is null ? await inbound.FindAsync(domain, cancellationToken) : null;
+        var site = (named is null ? await ResolveAsync(domain, cancellationToken) : OfTenant(named)).ToSite();
+        return site with { ValidFor = site.ValidFor < NamedFor ? site.ValidFor : NamedFor };
     }
+
+    public long Version(string domain) => inbound?.MayName(domain) == true ? 1 : 0;
+
+    public async ValueTask<string?> RefuseAsync(string domain, InboundRoute? route, CancellationToken cancellationToken)
+    {
+        if (route is null) return (await ResolveAsync(domain, cancellationToken)).Trouble is { } nowhere ? $"By MX its mail goes nowhere: {nowhere.Text}. Name the host that takes it." : null;
+        if (OfTenant(route).Trouble is not null) return "It is this relay itself.";
+        if (route.IsPrivate) return null;
+        if (route.Address is { } address) return Judge(route.Host, [address]).Trouble is null ? null : "It is not a public address.";
+        return route.Host.Contains('.', StringComparison.Ordinal) ? null : "It is not the full name of a host.";
+    }
+
+    /// <summary>Where a session of this site carries the domain's mail: to the host that the site is named after, where a tenant named it, else wherever the mail goes now.</summary>
+    public ValueTask<MailRoute> ResolveAsync(string domain, string site, CancellationToken cancellationToken) =>
+        InboundRoute.OfSite(site) is { } route ? new(OfTenant(route)) : ResolveAsync(domain, cancellationToken);
 
     public async ValueTask<MailRoute> ResolveAsync(string domain, CancellationToken cancellationToken)
     {
@@ -72,6 +96,14 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     /// <summary>Both families in turn, IPv6 first; only public addresses unless <paramref name="route"/> is an operator's.</summary>
     public async ValueTask<HostAddresses> AddressesAsync(MailRoute route, RouteHost host, CancellationToken cancellationToken)
+    {
+        var found = await FindAddressesAsync(route, host, cancellationToken);
+        return route.IsNamed && found.Trouble is { IsPermanent: true } trouble
+            ? new HostAddresses([], trouble with { Code = 451, Status = trouble.Status with { Class = 4 } })
+            : found;
+    }
+
+    private async ValueTask<HostAddresses> FindAddressesAsync(MailRoute route, RouteHost host, CancellationToken cancellationToken)
     {
         if (host.Address is not null) return route.Hop is null ? Judge(host.Name, [host.Address]) : new HostAddresses([host.Address], null);
         // An operator's name may be one of the hosts file or of the search list.
@@ -94,17 +126,32 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
         return new HostAddresses([], new Reply(550, new(5, 4, 4), $"the mail host {host.Name} has no address"));
     }
 
-    private NextHop? FindRoute(string domain)
+    private NextHop? FindRoute(string domain) => FindOwnRoute(domain) ?? rules.Default;
+
+    private NextHop? FindOwnRoute(string domain)
     {
         var now = rules;
-        if (now.Routes.Count > 0)
-        {
-            if (now.Routes.TryGetValue(domain, out var hop)) return hop;
-            for (var dot = domain.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = domain.IndexOf('.', dot + 1))
-                if (now.Routes.TryGetValue("*" + domain[dot..], out hop)) return hop;
-        }
+        if (now.Routes.Count == 0) return null;
+        if (now.Routes.TryGetValue(domain, out var hop)) return hop;
+        for (var dot = domain.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = domain.IndexOf('.', dot + 1))
+            if (now.Routes.TryGetValue("*" + domain[dot..], out hop)) return hop;
+        return null;
+    }
 
-        return now.Default;
+    private MailRoute OfTenant(InboundRoute route)
+    {
+        // One that may lead into the operator's networks is an operator's.
+        NextHop? hop = null;
+        if (route.IsPrivate) NextHop.TryParse(route.ToString(), out hop, out _);
+        return new MailRoute
+        {
+            Site = route.Site,
+            IsNamed = true,
+            Hop = hop,
+            Hosts = [new RouteHost(route.Address is { } address ? $"[{address}]" : route.Host, route.Port, route.Address)],
+            Trouble = route.Host == DnsName.Normalize(settings.Current.Hostname) ? new Reply(451, new(4, 4, 6), $"the route to {route.Host} loops back to this host") : null,
+            ValidFor = NamedFor,
+        };
     }
 
     // RFC 5321 §5.1: by preference, equals in random order; our own name ends the list.

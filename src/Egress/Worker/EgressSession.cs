@@ -136,7 +136,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         ConnectResult result;
         try
         {
-            route = await context.Routes.ResolveAsync(order.Domain, connecting.Token);
+            route = await context.Routes.ResolveAsync(order.Domain, Site, connecting.Token);
             // Design rule 21: the permit is for a connection to its own site; one to another would be counted by nobody there.
             if (route.Trouble is null && route.Site != Site && !context.WaivesSites) return Event(SessionEvent.Moved) with { Route = route.ToSite() };
             result = route.Trouble is { } nowhere ? new ConnectResult(null, nowhere, null, true) : await context.Connector.ConnectAsync(route, connecting.Token);
@@ -220,7 +220,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             Volatile.Write(ref domain, next.Domain);
 
             // The domain may have moved to other hosts since the site was named; and the peer may have gone while we waited.
-            var there = await context.Routes.ResolveAsync(next.Domain, CancellationToken.None);
+            var there = await context.Routes.ResolveAsync(next.Domain, Site, CancellationToken.None);
             if (there.Site != Site || session.Connection.HasUnexpectedInput)
             {
                 await session.QuitAsync();

@@ -12,6 +12,7 @@ internal sealed partial class DomainQueue
 
     private SiteRoute? _site;
     private StoreTime _siteUntil;
+    private long _siteVersion;
     private SiteRoute? _moved;
     private SiteState? _siteState;
     private StoreTime _demandSentAt;
@@ -65,12 +66,15 @@ internal sealed partial class DomainQueue
         _sendingDemand = true;
         try
         {
-            if (_site is null || Now >= _siteUntil || _moved is not null)
+            var version = _seams.Routes.Version(_domain);
+            // What a worker found before a tenant said otherwise counts no more.
+            if (version != _siteVersion) _moved = null;
+            if (_site is null || Now >= _siteUntil || _moved is not null || version != _siteVersion)
             {
                 var route = _moved ?? await _seams.Routes.ResolveSiteAsync(_domain, CancellationToken.None);
                 _moved = null;
                 if (_site is { } old && old.Site != route.Site) await _seams.Sites.DemandAsync(old.Site, new SiteDemand { Domain = _domain, SentAt = Now });
-                _site = route;
+                (_site, _siteVersion) = (route, version);
                 _siteUntil = Now + route.ValidFor;
             }
 

@@ -19,7 +19,7 @@ namespace Angarium.Grains.Tenants;
 /// One tenant: its document, read once and changed by compare-and-swap, and what follows from it (who may log in, what is signed, what is shown). On its grain's turns, which interleave at the
 /// awaits of its seams: changes take turns of their own. A crash loses nothing that was answered.
 /// </summary>
-internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time)
+internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time)
 {
     private const int MaxName = 200;
     private const int MaxAttempts = 10;
@@ -182,7 +182,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
         var selectors = Record?.Domains.SelectMany(d => d.Keys).Select(k => k.Selector).ToArray() ?? [];
         var result = await ChangeAsync(record => ifVersion is { } version && version != record.Changes
             ? (null, Stale)
-            : (record with { IsDeleted = true, Revocations = record.Revocations + 1, Domains = [], Credentials = [], Keys = [] }, null), cancellationToken);
+            : (record with { IsDeleted = true, Revocations = record.Revocations + 1, Domains = [], Credentials = [], Keys = [], Inbound = null }, null), cancellationToken);
         if (result.Problem is null)
             foreach (var selector in selectors) await keys.DeleteAsync(id, selector, cancellationToken);
         return result;

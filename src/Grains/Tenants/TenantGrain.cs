@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Tenants;
+using Angarium.Grains.Inbound;
 using Angarium.Grains.Membership;
 using Angarium.Mail.Tenants;
 using Angarium.Spool.Documents;
@@ -15,7 +17,7 @@ namespace Angarium.Grains.Tenants;
 /// are told again within five, and the counts of hour and day were written down before they were used up.
 /// </summary>
 [GrainType("tenant"), Reentrant, RandomPlacement]
-internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStanding standing) : Grain, ITenantAdmission, ITenantAdmin
+internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, IStanding standing) : Grain, ITenantAdmission, ITenantAdmin, ITenantInbound, IInboundOwner
 {
     /// <summary>Share of the hourly and daily quota that is written down ahead.</summary>
     private const double Ahead = 0.01;
@@ -84,7 +86,12 @@ internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStandin
 
     public Task<TenantResult> Change(TenantChange change) => _tenant.ChangeAsync(change, CancellationToken.None);
 
-    public Task<TenantResult> Delete(long? ifVersion) => _tenant.DeleteAsync(ifVersion, CancellationToken.None);
+    public async Task<TenantResult> Delete(long? ifVersion)
+    {
+        // Before, so that whoever is told that it could not be done does it again.
+        if (_tenant.MayDelete(ifVersion)) await ReleaseInboundAsync();
+        return await _tenant.DeleteAsync(ifVersion, CancellationToken.None);
+    }
 
     public Task<KnownKey?> Check(string key)
     {

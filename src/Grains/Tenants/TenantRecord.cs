@@ -14,7 +14,7 @@ internal sealed record TenantRecord
     /// <summary>The version of the document that this build reads and writes.</summary>
     public const int Format = 1;
 
-    public const int MaxDomains = 1_000, MaxCredentials = 100, MaxKeys = 100, MaxWebhooks = 10, MaxAudit = 200;
+    public const int MaxDomains = 1_000, MaxCredentials = 100, MaxKeys = 100, MaxWebhooks = 10, MaxAudit = 200, MaxInbound = 1_000;
 
     public int Version { get; init; } = Format;
 
@@ -49,6 +49,9 @@ internal sealed record TenantRecord
 
     /// <summary>The latest changes, in their order; what was before lies in documents of its own.</summary>
     public AuditEntry[] Audit { get; init; } = [];
+
+    /// <summary>Names of its inbound domains, in ordinal order; null = none.</summary>
+    public string[]? Inbound { get; init; }
 
     public static TenantRecord Parse(ReadOnlyMemory<byte> content, string id)
     {

@@ -3,6 +3,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Contracts.Administrators;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
 
@@ -26,6 +27,9 @@ internal static class RoleTable
         [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IInboundDirectory)] = CallerRoles.Ingress | CallerRoles.Grains,
+        [typeof(IInboundDomainAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(ITenantInbound)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();

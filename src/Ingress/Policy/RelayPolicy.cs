@@ -19,11 +19,15 @@ internal readonly record struct ClientStanding(bool IsTrusted, string Tenant, bo
 }
 
 /// <summary>What becomes of one RCPT: a refusal, or the address for the envelope and the domain of its queue.</summary>
-internal readonly record struct RecipientVerdict(Reply? Refusal, string Address, string Domain);
+internal readonly record struct RecipientVerdict(Reply? Refusal, string Address, string Domain)
+{
+    /// <summary>Refused, unless a tenant takes mail for the domain.</summary>
+    public bool MayBeInbound { get; init; }
+}
 
 /// <summary>
-/// Who may relay, all of it: trusted networks anywhere; anyone to a recipient of a configured domain; nobody else (never an open relay). Questions may come
-/// from any thread and see one consistent set of rules; <see cref="Refresh"/> is called by one timer. A list that cannot be read leaves the old in place.
+/// Who may relay: trusted networks anywhere; anyone to a recipient of a configured domain, or of one that a tenant takes mail for, which is asked elsewhere; nobody else (never an open relay).
+/// Questions may come from any thread and see one consistent set of rules; <see cref="Refresh"/> is called by one timer. A list that cannot be read leaves the old in place.
 /// </summary>
 internal sealed partial class RelayPolicy : IDisposable
 {
@@ -84,7 +88,7 @@ internal sealed partial class RelayPolicy : IDisposable
 
         var domain = recipient.QueueDomain.Value;
         if (!rules.Domains.TryGetValue(domain, out var list))
-            return client.MayRelay ? new(null, recipient.ToString(), domain) : new(RelayDenied, "", "");
+            return client.MayRelay ? new(null, recipient.ToString(), domain) : new(RelayDenied, "", "") { MayBeInbound = !recipient.QueueDomain.IsLiteral };
         var mailbox = recipient.Mailbox;
         if (mailbox.Equals("postmaster", StringComparison.OrdinalIgnoreCase)) return new(null, recipient.ToString(), domain);
         // `user%other@here`, `other!user@here` and `"user@other"@here` ask the next hop to send on what it trusts from us: only names in the list may look so.

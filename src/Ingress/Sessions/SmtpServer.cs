@@ -2,6 +2,7 @@ using System.IO.Pipelines;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Ingress.Content;
+using Angarium.Ingress.Inbound;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
@@ -26,6 +27,7 @@ internal sealed class SmtpServer(
     IStoreClock clock,
     ServerCertificate certificate,
     Submissions submissions,
+    IInboundRecipients inbound,
     TimeProvider time,
     ILogger<SmtpSession> log)
 {
@@ -50,6 +52,8 @@ internal sealed class SmtpServer(
     public ServerCertificate Certificate => certificate;
 
     public Submissions Submissions => submissions;
+
+    public IInboundRecipients Inbound => inbound;
 
     public TimeProvider Time => time;
 

@@ -105,12 +105,14 @@ internal sealed partial class SmtpSession
         if (_recipients.Count >= most) return Postpone(TooManyRecipients, Rejection.Limit);
         if (rcpt.Address is { IsAscii: false } && !_mail!.SmtpUtf8) return RefuseRecipient(CommandReplies.NeedsSmtpUtf8, Rejection.Syntax);
         var verdict = _server.Policy.Judge(_client, rcpt.Address);
+        if (verdict.MayBeInbound)
+        {
+            _rcpt = rcpt;
+            return Step.Rcpt;
+        }
+
         if (verdict.Refusal is { } refusal) return RefuseRecipient(refusal, ReferenceEquals(refusal, Policy.RelayPolicy.NoSuchUser) ? Rejection.Recipient : Rejection.Relay);
-        _recipients.Add(new EnvelopeRecipient(verdict.Address, rcpt.Notify, rcpt.OriginalRecipient));
-        _domains.Add(verdict.Domain);
-        _state = SessionState.Recipients;
-        Answer(RecipientOk);
-        return Step.GoOn;
+        return Take(rcpt, verdict.Address, verdict.Domain, _client.Tenant);
     }
 
     private Step RefuseRecipient(Reply reply, Rejection reason)

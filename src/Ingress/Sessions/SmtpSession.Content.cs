@@ -277,7 +277,7 @@ internal sealed partial class SmtpSession
                 SmtpUtf8 = mail.SmtpUtf8,
                 Return = mail.Return,
                 EnvelopeId = mail.EnvelopeId,
-                Tenant = _client.Tenant,
+                Tenant = _tenant,
                 Accepted = accepted,
                 NoticesAllowed = _client.MayRelay,
                 ReturnTag = signed.ReturnTag,

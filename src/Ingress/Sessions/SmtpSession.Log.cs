@@ -14,7 +14,7 @@ internal sealed partial class SmtpSession
         if (!Log.IsEnabled(LogLevel.Information)) return;
         var recipients = message.Envelope.Recipients;
         var named = _server.Options.LogRecipients.Of(recipients.Count, i => recipients[i].Address, i => message.Domains[i]);
-        MessageAccepted(Log, id, message.Envelope.ReversePath, named, recipients.Count, _facts.Remote.Address, _tls?.Protocol ?? "", message.ContentLength, _client.Tenant, Math.Round(seconds, 3));
+        MessageAccepted(Log, id, message.Envelope.ReversePath, named, recipients.Count, _facts.Remote.Address, _tls?.Protocol ?? "", message.ContentLength, message.Envelope.Tenant, Math.Round(seconds, 3));
     }
 
     private void LoginWrong(IPAddress client) => LoginWrong(Log, client);

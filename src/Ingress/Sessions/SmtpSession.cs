@@ -52,7 +52,7 @@ internal sealed partial class SmtpSession : IAsyncDisposable
         (_server, _watch, _client, _facts, _pipe) = (server, watch, client, facts, pipe);
 
     /// <summary>What the command loop is to do next.</summary>
-    private enum Step : byte { GoOn, Read, Flush, Data, Bdat, StartTls, Auth, Admit }
+    private enum Step : byte { GoOn, Read, Flush, Data, Bdat, StartTls, Auth, Admit, Rcpt }
 
     public async Task RunAsync()
     {
@@ -90,6 +90,9 @@ internal sealed partial class SmtpSession : IAsyncDisposable
                     break;
                 case Step.Admit:
                     await AdmitAsync();
+                    break;
+                case Step.Rcpt:
+                    await RcptAsync();
                     break;
             }
         }

@@ -5,9 +5,11 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Tenants;
 using Angarium.Ingress;
 using Angarium.Ingress.Content;
+using Angarium.Ingress.Inbound;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
 using Angarium.Ingress.Submission;
@@ -24,9 +26,10 @@ namespace Angarium.Protocol.Server;
 
 /// <summary>
 /// The real <see cref="SmtpServer"/> over a spool that keeps what it is given, or refuses. It is `mx.example.net`; takes mail for anyone at example.org, for anna and
-/// bob+tag at list.example, and from 10.1.0.0/16 (tenant acme) to everywhere. `app@t23456789bcdfghj` with the password `secret` may submit as anyone at tenant.example.
+/// bob+tag at list.example, and from 10.1.0.0/16 (tenant acme) to everywhere. `app@t23456789bcdfghj` with the password `secret` may submit as anyone at tenant.example. Tenant `inbound` takes mail
+/// for anna at inbound.example, tenant `other` for anna at inbound-too.example, one that is paused at inbound-paused.example; of inbound-away.example nothing can be told.
 /// </summary>
-internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins, IMessageSigner, IDisposable
+internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins, IMessageSigner, IInboundRecipients, IDisposable
 {
     public static readonly IngressOptions Options = new()
     {
@@ -50,7 +53,7 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins,
         var certificate = hasTls ? Pem.Value : ("", "");
         _tenant = new TenantAccount(s_facts, "ingress", _ => Task.FromResult(new AdmitAnswer { Messages = IsOverQuota ? 0 : 1, Lasts = TimeSpan.FromSeconds(1), Connections = IsOverQuota ? 0 : 1 }), time);
         Server = new SmtpServer(settings, _policy, new ConnectionRegistry(settings, Budget, time), Budget, scratch ?? new NoScratch(), this, this, new PlainClock(time),
-            new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), new Submissions(this, new LoginFailures(time), this), time, NullLogger<SmtpSession>.Instance);
+            new ServerCertificate(certificate.Item1, certificate.Item2, NullLogger<ServerCertificate>.Instance), new Submissions(this, new LoginFailures(time), this), this, time, NullLogger<SmtpSession>.Instance);
     }
 
     public static string Outsider => "192.0.2.1";
@@ -113,6 +116,15 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins,
     public ValueTask<(LoginVerdict Verdict, byte[] Signature)> ProofAsync(string user, string message, byte[] proof) => throw new NotSupportedException("The nonce is drawn: no script can answer it.");
 
     public ValueTask<LoginVerdict> KeyAsync(string key) => throw new NotSupportedException("Not over SMTP.");
+
+    public ValueTask<InboundVerdict> JudgeAsync(string domain, string mailbox) => new(new InboundVerdict(
+        domain switch
+        {
+            "inbound.example" or "inbound-too.example" => mailbox == "anna" ? new InboundAnswer(InboundStanding.Accepted, domain == "inbound.example" ? "inbound" : "other") : new InboundAnswer(InboundStanding.Unknown, "inbound"),
+            "inbound-paused.example" => new InboundAnswer(InboundStanding.Paused, "paused"),
+            _ => InboundAnswer.Nobodys,
+        },
+        domain == "inbound-away.example"));
 
     public ValueTask<SignedMessage?> SignAsync(TenantAccount account, SendingDomain domain, DkimSignature[] signatures, bool hasReturnPath) => new(new SignedMessage($"Signed-For: {domain.Name}\r\n", null));
 

@@ -2,8 +2,10 @@ using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Inbound;
 using Angarium.Ingress;
 using Angarium.Ingress.Content;
+using Angarium.Ingress.Inbound;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Sessions;
 using Angarium.Ingress.Submission;
@@ -112,7 +114,7 @@ public sealed class SmtpSessionTests
         using var policy = new RelayPolicy(settings, NullLogger<RelayPolicy>.Instance);
         var spool = new FakeSpool(status);
         var server = new SmtpServer(settings, policy, new ConnectionRegistry(settings, budget, TimeProvider.System), budget, new NoScratch(), spool,
-            new Admission([], null), new Clock(), new ServerCertificate("", "", NullLogger<ServerCertificate>.Instance), new Submissions(null!, new LoginFailures(TimeProvider.System), null!), TimeProvider.System, NullLogger<SmtpSession>.Instance);
+            new Admission([], null), new Clock(), new ServerCertificate("", "", NullLogger<ServerCertificate>.Instance), new Submissions(null!, new LoginFailures(TimeProvider.System), null!), new NoInbound(), TimeProvider.System, NullLogger<SmtpSession>.Instance);
         var toServer = new Pipe();
         var toClient = new Pipe();
         var session = server.RunAsync(new Duplex(toServer.Reader, toClient.Writer), new ConnectionFacts { Remote = new IPEndPoint(IPAddress.Parse(client), 1025) });
@@ -165,6 +167,11 @@ public sealed class SmtpSessionTests
     private sealed class NoScratch : IScratchFolder
     {
         public IScratchWriter? TryCreate() => null;
+    }
+
+    private sealed class NoInbound : IInboundRecipients
+    {
+        public ValueTask<InboundVerdict> JudgeAsync(string domain, string mailbox) => new(new InboundVerdict(InboundAnswer.Nobodys, false));
     }
 
     private sealed class Clock : IStoreClock

@@ -2,6 +2,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Contracts.Administrators;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
 using Angarium.Grains.Sites;
@@ -72,6 +73,9 @@ public sealed class RoleSecretsTests
             [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
             [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IInboundDirectory)] = CallerRoles.Ingress | CallerRoles.Grains,
+            [typeof(IInboundDomainAdmin)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(ITenantInbound)] = CallerRoles.Api | CallerRoles.Grains,
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));
