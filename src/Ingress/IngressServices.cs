@@ -1,5 +1,6 @@
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Intake;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.HandOver;
@@ -55,7 +56,11 @@ public static class IngressServices
         services.AddSingleton<LoginFailures>();
         services.AddSingleton<IMessageSigner, MessageSigner>();
         services.AddSingleton<Submissions>();
-        services.AddSingleton<IInboundRecipients, InboundRecipients>();
+        services.AddSingleton<IInboundRecipients>(provider =>
+        {
+            var directory = provider.GetRequiredService<IGrainFactory>().GetGrain<IInboundDirectory>(0);
+            return new InboundRecipients(directory.Judge, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<InboundRecipients>>());
+        });
         services.AddSingleton(provider => new Admission(provider.GetServices<IAdmission>(), provider.GetRequiredService<OfferDispatcher>()));
         services.AddSingleton<IMessageIntake, MessageIntake>();
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<SmtpServer>(

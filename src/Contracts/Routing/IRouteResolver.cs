@@ -8,8 +8,8 @@ public interface IRouteResolver
 {
     ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken);
 
-    /// <summary>Changes when a tenant begins or ceases to say where the domain's mail goes, as far as this silo has heard: what was resolved before counts no more. Cheap.</summary>
-    long Version(string domain) => 0;
+    /// <summary>Whether a tenant may have said where the domain's mail goes, as far as this silo has heard: when that changes, what was resolved before counts no more. Cheap.</summary>
+    bool MayBeNamed(string domain) => false;
 
     /// <summary>Why an inbound domain's mail cannot go this way, in words; null = it can.</summary>
     /// <param name="domain">Whose mail.</param>

@@ -55,14 +55,14 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     public async ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken)
     {
-        if (inbound?.MayName(domain) != true) return (await ResolveAsync(domain, cancellationToken)).ToSite();
+        if (inbound is null || !inbound.MayName(domain)) return (await ResolveAsync(domain, cancellationToken)).ToSite();
         // What an operator set for this very domain comes before what its tenant says, and that before what holds for all.
         var named = FindOwnRoute(domain) is null ? await inbound.FindAsync(domain, cancellationToken) : null;
         var site = (named is null ? await ResolveAsync(domain, cancellationToken) : OfTenant(named)).ToSite();
         return site with { ValidFor = site.ValidFor < NamedFor ? site.ValidFor : NamedFor };
     }
 
-    public long Version(string domain) => inbound?.MayName(domain) == true ? 1 : 0;
+    public bool MayBeNamed(string domain) => inbound?.MayName(domain) == true;
 
     public async ValueTask<string?> RefuseAsync(string domain, InboundRoute? route, CancellationToken cancellationToken)
     {

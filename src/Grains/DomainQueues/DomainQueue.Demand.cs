@@ -12,7 +12,7 @@ internal sealed partial class DomainQueue
 
     private SiteRoute? _site;
     private StoreTime _siteUntil;
-    private long _siteVersion;
+    private bool _wasNamed;
     private SiteRoute? _moved;
     private SiteState? _siteState;
     private StoreTime _demandSentAt;
@@ -66,15 +66,15 @@ internal sealed partial class DomainQueue
         _sendingDemand = true;
         try
         {
-            var version = _seams.Routes.Version(_domain);
+            var isNamed = _seams.Routes.MayBeNamed(_domain);
             // What a worker found before a tenant said otherwise counts no more.
-            if (version != _siteVersion) _moved = null;
-            if (_site is null || Now >= _siteUntil || _moved is not null || version != _siteVersion)
+            if (isNamed != _wasNamed) _moved = null;
+            if (_site is null || Now >= _siteUntil || _moved is not null || isNamed != _wasNamed)
             {
                 var route = _moved ?? await _seams.Routes.ResolveSiteAsync(_domain, CancellationToken.None);
                 _moved = null;
                 if (_site is { } old && old.Site != route.Site) await _seams.Sites.DemandAsync(old.Site, new SiteDemand { Domain = _domain, SentAt = Now });
-                (_site, _siteVersion) = (route, version);
+                (_site, _wasNamed) = (route, isNamed);
                 _siteUntil = Now + route.ValidFor;
             }
 

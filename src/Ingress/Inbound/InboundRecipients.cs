@@ -8,7 +8,10 @@ namespace Angarium.Ingress.Inbound;
 /// Asks the silos, and remembers their answers for ten seconds: so long a domain that was added or removed may go unheard. Strangers choose what is asked: what is remembered and what is asked at a
 /// time have bounds. Any thread; gone with the process.
 /// </summary>
-internal sealed partial class InboundRecipients(IGrainFactory grains, TimeProvider time, ILogger<InboundRecipients> log) : IInboundRecipients
+/// <param name="ask">How the mailbox of a domain stands.</param>
+/// <param name="time">For how long answers are remembered.</param>
+/// <param name="log">Where to say that nothing can be told.</param>
+internal sealed partial class InboundRecipients(Func<string, string, Task<InboundAnswer>> ask, TimeProvider time, ILogger<InboundRecipients> log) : IInboundRecipients
 {
     /// <summary>Answers that are remembered; beyond it all are forgotten and asked for again.</summary>
     private const int Most = 100_000;
@@ -44,7 +47,7 @@ internal sealed partial class InboundRecipients(IGrainFactory grains, TimeProvid
 
         try
         {
-            var answer = await grains.GetGrain<IInboundDirectory>(0).Judge(domain, mailbox).WaitAsync(s_patience, time);
+            var answer = await ask(domain, mailbox).WaitAsync(s_patience, time);
             if (_known.Count >= Most) _known.Clear();
             // A local part that asks to be relayed elsewhere says nothing about its domain.
             var isOfDomain = answer.Standing == InboundStanding.Nobodys && mailbox.AsSpan().IndexOfAny('@', '%', '!') < 0;

@@ -799,6 +799,22 @@ public class DomainQueueTests
     }
 
     [Fact]
+    public async Task Site_ATenantBeginsOrCeasesToNameIt_IsLookedUpAgainThoughItWasValid()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        (q.IsNamed, q.Resolved) = (true, "named");
+        await q.After(TimeSpan.FromSeconds(31));
+        Assert.Equal(["site", "site", "named"], q.DemandedOf);
+        Assert.Equal([1, 0, 1], q.Demands);
+        // What a session of the old site is told: nothing is due here.
+        Assert.Equal(ExchangeNext.Dry, (await q.Exchange(1)).Next);
+        (q.IsNamed, q.Resolved) = (false, "site");
+        await q.After(TimeSpan.FromSeconds(31));
+        Assert.Equal(["named", "site"], q.DemandedOf[3..]);
+    }
+
+    [Fact]
     public async Task Hold_OfAWalkingMessage_ThatCannotBeWritten_IsAskedForAgain()
     {
         var q = new QueueUnderTest();

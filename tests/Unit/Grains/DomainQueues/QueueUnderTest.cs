@@ -203,7 +203,15 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public Task<DomainControl> ChangeAsync(string domain, Func<DomainControl, DomainControl> change, CancellationToken cancellationToken) =>
         ControlTrouble is { } trouble ? Task.FromException<DomainControl>(trouble) : Task.FromResult(Document = change(Document));
 
-    public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute("site", true, 20, TimeSpan.FromHours(1)));
+    public ValueTask<SiteRoute> ResolveSiteAsync(string domain, CancellationToken cancellationToken) => new(new SiteRoute(Resolved, true, 20, TimeSpan.FromHours(1)));
+
+    /// <summary>The site that the domain's mail goes to.</summary>
+    public string Resolved { get; set; } = "site";
+
+    /// <summary>A tenant may say where that is.</summary>
+    public bool IsNamed { get; set; }
+
+    public bool MayBeNamed(string domain) => IsNamed;
 
     public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand)
     {
