@@ -27,9 +27,10 @@ public sealed class When_tenants_look_at_each_other : IAsyncLifetime
         api = await ApiDescription.ReadAsync(all.Http);
         var sent = await Tenancy.MakeAsync(own, "/v1/messages", new { from = new { email = "me@mine.test" }, to = new[] { new { email = "you@elsewhere.test" } }, text = "x", tags = new[] { "my-tag" } }, 202);
         var key = await Tenancy.MakeAsync(own, $"/v1/tenants/{mine.Id}/keys", new { name = "reader", scopes = new[] { "read" } });
+        await Tenancy.MakeAsync(own, $"/v1/tenants/{mine.Id}/inbound", new { domain = "mine.test", route = "mail.mine.test", recipients = new[] { "my-recipient" } });
         things = new()
         {
-            ["tenant"] = mine.Id, ["domain"] = "mine.test", ["user"] = mine.User, ["key"] = key["id"]!.GetValue<string>(), ["message"] = sent["recipients"]![0]!["message"]!.GetValue<string>(),
+            ["tenant"] = mine.Id, ["domain"] = "mine.test", ["recipient"] = "my-recipient", ["user"] = mine.User, ["key"] = key["id"]!.GetValue<string>(), ["message"] = sent["recipients"]![0]!["message"]!.GetValue<string>(),
         };
         await all.Sink.CountAsync(1);
         await Tenancy.UntilAsync(async () => (await Tenancy.GetAsync(own, "/v1/events"))["events"]!.AsArray().Count >= 2, "two events");
@@ -66,7 +67,7 @@ public sealed class When_tenants_look_at_each_other : IAsyncLifetime
                 Assert.Equal((operation, 403), (operation, status));
             }
 
-            foreach (var secret in new[] { mine.Id, "mine.test", "elsewhere.test", "my-tag", things["message"] }) Assert.False(text.Contains(secret, StringComparison.OrdinalIgnoreCase), $"{operation} tells a stranger of {secret}: {text}");
+            foreach (var secret in new[] { mine.Id, "mine.test", "elsewhere.test", "my-tag", "my-recipient", things["message"] }) Assert.False(text.Contains(secret, StringComparison.OrdinalIgnoreCase), $"{operation} tells a stranger of {secret}: {text}");
         }
 
         Assert.Equal(before, await ShownAsync());
@@ -140,5 +141,6 @@ public sealed class When_tenants_look_at_each_other : IAsyncLifetime
         return ((int)response.StatusCode, text);
     }
 
-    private async Task<string> ShownAsync() => (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}")).ToJsonString() + (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}/credentials")).ToJsonString();
+    private async Task<string> ShownAsync() => (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}")).ToJsonString() + (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}/credentials")).ToJsonString()
+        + (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}/inbound/mine.test")).ToJsonString() + (await Tenancy.GetAsync(all.Http, $"/v1/tenants/{mine.Id}/inbound/mine.test/recipients")).ToJsonString();
 }

@@ -5,7 +5,7 @@ using Angarium.Host.Logging;
 
 namespace Angarium.Host.Commands;
 
-/// <summary>`angarium tenant|domain|credential|key|administrator|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
+/// <summary>`angarium tenant|domain|inbound|credential|key|administrator|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
 internal static class TenantCommands
 {
     private const string Url = "ANGARIUM_API_URL", Key = "ANGARIUM_API_KEY";
@@ -23,6 +23,13 @@ internal static class TenantCommands
         var scopes = new Option<string>("--scopes") { Description = "Of send, read and manage, with commas.", DefaultValueFactory = _ => "send" };
         var user = new Argument<string>("user") { Description = "As it is used to log in." };
         var id = new Argument<string>("key") { Description = "Its id, as `key list` shows it." };
+        var route = new Option<string?>("--route") { Description = "Host that takes its mail, such as mail.example.org:25; empty = by MX." };
+        var recipient = new Option<string[]>("--recipient") { Description = "Local part or address; may be repeated. Without any, mail for anybody is taken." };
+        var catchAll = new Option<bool?>("--catch-all") { Description = "Whether mail for those that are not named is taken too." };
+        var isPrivate = new Option<bool?>("--private") { Description = "The route may lead to addresses that are not public (administrators only)." };
+        var recipients = new Argument<string[]>("recipients") { Description = "Local parts or addresses.", Arity = ArgumentArity.OneOrMore };
+        var oneRecipient = new Argument<string>("recipient") { Description = "Local part or address." };
+        var from = new Option<string?>("--after") { Description = "Where to go on: the last one of the page before." };
         var after = new Option<string?>("--cursor") { Description = "Where to go on, as the last line of a page says." };
         var since = new Option<string?>("--since") { Description = "From this time on, such as 2026-11-27T12:00:00Z." };
         var limit = new Option<int>("--limit") { Description = "Most events.", DefaultValueFactory = _ => 100 };
@@ -43,6 +50,25 @@ internal static class TenantCommands
             Make("verify", "Look the records up now.", [tenant, domain], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/domains/", line.GetValue(domain), "/verify"), null), Records),
             Make("rotate", "Make new DKIM keys; prints the records to publish.", [tenant, domain], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/domains/", line.GetValue(domain), "/keys"), null), Records),
             Make("remove", "Remove a sending domain.", [tenant, domain], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/domains/", line.GetValue(domain)), null), Done));
+        yield return Group("inbound", "Look after the domains that the relay takes mail from the internet for.",
+            Make("add", "Take mail for a verified domain of the tenant.", [tenant, domain, route, recipient, catchAll, isPrivate], line =>
+            {
+                var body = Body(("domain", line.GetValue(domain)), ("route", line.GetValue(route)));
+                if (line.GetValue(recipient) is { Length: > 0 } named) body["recipients"] = Strings(named);
+                return (HttpMethod.Post, Of(line.GetValue(tenant), "/inbound"), Flags(body, line));
+            }, Indented),
+            Make("list", "Inbound domains of a tenant.", [tenant, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound?limit=100" + Query("after", line.GetValue(from))), null),
+                node => Table(node!["items"]!, ("domain", "domain"), ("status", "status"), ("route", "route"), ("catch all", "catchAll"), ("recipients", "recipients"))),
+            Make("show", "An inbound domain.", [tenant, domain], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain)), null), Indented),
+            Make("change", "Give it another route, or let it catch all.", [tenant, domain, route, catchAll, isPrivate],
+                line => (HttpMethod.Patch, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain)), Flags(Body(("route", line.GetValue(route))), line)), Indented),
+            Make("remove", "Take no more mail for it.", [tenant, domain], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain)), null), Done),
+            new Command("recipients", "Look after the recipients of an inbound domain that are named.")
+            {
+                Make("list", "In order.", [tenant, domain, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients?limit=1000" + Query("after", line.GetValue(from))), null), Lines),
+                Make("add", "Name more.", [tenant, domain, recipients], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients"), new JsonObject { ["recipients"] = Strings(line.GetValue(recipients)!) }), Indented),
+                Make("remove", "Name one no more.", [tenant, domain, oneRecipient], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients/", line.GetValue(oneRecipient)), null), Done),
+            });
         yield return Group("credential", "Look after names and passwords of submission.",
             Make("add", "Make one; its password is shown once.", [tenant, name], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/credentials"), Body(("name", line.GetValue(name)))), node => Pairs(node!, "user", "password")),
             Make("list", "Those of a tenant, without their passwords.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/credentials"), null), node => Table(node!["items"]!, ("user", "user"), ("name", "name"), ("created", "created"))),
@@ -69,6 +95,13 @@ internal static class TenantCommands
             foreach (var command in commands) group.Subcommands.Add(command);
             foreach (var option in new Option[] { s_api, s_key }) group.Options.Add(option);
             return group;
+        }
+
+        JsonObject Flags(JsonObject body, ParseResult line)
+        {
+            if (line.GetValue(catchAll) is { } catches) body["catchAll"] = catches;
+            if (line.GetValue(isPrivate) is { } hidden) body["private"] = hidden;
+            return body;
         }
 
         Command Make(string word, string help, Symbol[] symbols, Func<ParseResult, (HttpMethod Method, string Path, JsonNode? Body)> request, Action<JsonNode?> print)
@@ -103,6 +136,13 @@ internal static class TenantCommands
         foreach (var (name, value) in members)
             if (value is not null) body[name] = value;
         return body;
+    }
+
+    private static JsonArray Strings(string[] texts) => new([.. texts.Select(text => (JsonNode)text)]);
+
+    private static void Lines(JsonNode? node)
+    {
+        foreach (var one in node!["items"]!.AsArray()) Console.Out.WriteLine(Printable.Line(one!.ToString()));
     }
 
     private static void Created(JsonNode? node)
