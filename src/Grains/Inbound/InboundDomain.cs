@@ -28,7 +28,7 @@ internal sealed class InboundDomain(string domain, InboundSeams seams)
     /// <summary>Nobody has it, as far as is known.</summary>
     public bool IsNobodys => _record is not { Tenant.Length: > 0 };
 
-    private string Name { get; } = InboundNames.DocumentOf(domain);
+    private string Name => InboundNames.DocumentOf(domain);
 
     public async Task<InboundAnswer> JudgeAsync(string mailbox, CancellationToken cancellationToken)
     {
