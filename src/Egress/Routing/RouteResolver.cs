@@ -142,7 +142,7 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
     {
         // One that may lead into the operator's networks is an operator's.
         NextHop? hop = null;
-        if (route.IsPrivate) NextHop.TryParse(route.ToString(), out hop, out _);
+        if (route.IsPrivate && !NextHop.TryParse(route.ToString(), out hop, out var error)) throw new ArgumentException(error, nameof(route));
         return new MailRoute
         {
             Site = route.Site,
