@@ -222,6 +222,24 @@ public sealed class InboundDomainTests : IRouteResolver
         Assert.True(_domain.IsNobodys);
     }
 
+    /// <summary>The documents as stored: what is there is read as it was written, by this version and later ones.</summary>
+    [Fact]
+    public void Documents_AsPublished_AreReadAndWritten()
+    {
+        var record = new InboundRecord
+        {
+            Domain = "example.org", Tenant = Mine, Created = _time.GetUtcNow(), Changes = 3, Route = "10.0.0.1:25", IsPrivate = true, IsVouched = true, CatchAll = true, Recipients = ["a", "b"],
+        };
+        const string Whole = """{"version":1,"domain":"example.org","tenant":"t22222222222222a","created":"2026-11-28T12:00:00+00:00","changes":3,"route":"10.0.0.1:25","isPrivate":true,"isVouched":true,"catchAll":true,"recipients":["a","b"]}""";
+        Assert.Equal(Whole, Encoding.UTF8.GetString(record.ToJson()));
+        Assert.Equal(Whole, Encoding.UTF8.GetString(InboundRecord.Parse(Encoding.UTF8.GetBytes(Whole), "example.org").ToJson()));
+        const string Least = """{"version":1,"domain":"example.org","tenant":"","created":"2026-11-28T12:00:00+00:00","changes":1,"route":"","recipients":[]}""";
+        Assert.Equal(Least, Encoding.UTF8.GetString(InboundRecord.Parse(Encoding.UTF8.GetBytes(Least), "example.org").ToJson()));
+        foreach (var (wrong, domain) in new[] { (Whole, "example.net"), (Whole.Replace("\"version\":1", "\"version\":2", StringComparison.Ordinal), "example.org"), (Whole.Replace("catchAll", "catchSome", StringComparison.Ordinal), "example.org"), ("{", "example.org") })
+            Assert.Throws<InvalidDataException>(() => InboundRecord.Parse(Encoding.UTF8.GetBytes(wrong), domain));
+        Assert.Equal("inbound/bfabc37432958b063360d3ad6461c9c4", InboundNames.DocumentOf("example.org"));
+    }
+
     [Fact]
     public async Task Names_AreHeardOfByOtherSilos()
     {

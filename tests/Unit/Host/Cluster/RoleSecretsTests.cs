@@ -83,8 +83,9 @@ public sealed class RoleSecretsTests
 
     /// <summary>
     /// How one tenant is kept from what is another's in each method that a process facing tenants may call: a method that is added says it here. `tenant` = its key is the tenant, which ingress and api
-    /// take from the credential and never from what was asked; `digest` = its key is made of the credential; `domain` = it takes mail in, of any tenant, and tells nothing; `operator` = no route of a
-    /// tenant's leads to it.
+    /// take from the credential and never from what was asked; `digest` = its key is made of the credential; `domain` = it takes mail in, of any tenant, and tells nothing; `named` = its key is a thing that
+    /// one tenant has: each call says for whom it is, taken as a `tenant` is, and is answered that one alone; `stranger` = for whoever sends mail in, told what RCPT tells; `operator` = no route of a tenant's
+    /// leads to it.
     /// </summary>
     [Fact]
     public void Table_EveryMethodForIngressOrApi_SaysHowTenantsAreKeptApart()
@@ -99,6 +100,9 @@ public sealed class RoleSecretsTests
             [nameof(IQueueDirectoryGrain)] = "operator: FindMessage ListDomains",
             [nameof(ITenantDirectory)] = "operator: List",
             [nameof(IAdministrators)] = "operator: Add Check List Remove",
+            [nameof(IInboundDomainAdmin)] = "named: Add AddRecipients Change Read Recipients Remove RemoveRecipient",
+            [nameof(ITenantInbound)] = "tenant: ListInbound",
+            [nameof(IInboundDirectory)] = "stranger: Judge",
         };
         foreach (var type in typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable)) && (RoleTable.RolesOf(t) & (CallerRoles.Ingress | CallerRoles.Api)) != 0))
         {
