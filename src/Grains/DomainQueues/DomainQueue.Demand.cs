@@ -39,7 +39,8 @@ internal sealed partial class DomainQueue
     /// </summary>
     public void SiteMoved(string site, SiteRoute route)
     {
-        if (_site?.Site != site || route.Site == site || route.Site is not { Length: > 0 and <= SiteRoute.MaxName } || route.MaxConnections < 1) return;
+        // A host that a tenant named is not found, and does not move: only a worker of a version that knows of none says so.
+        if (_site?.Site != site || InboundRoute.OfSite(site) is not null || route.Site == site || route.Site is not { Length: > 0 and <= SiteRoute.MaxName } || route.MaxConnections < 1) return;
         var validFor = route.ValidFor < SiteRoute.Least ? SiteRoute.Least : route.ValidFor > SiteRoute.Most ? SiteRoute.Most : route.ValidFor;
         _moved = route with { ValidFor = validFor };
         Tick();
