@@ -15,7 +15,7 @@ namespace Angarium.Grains.Tenants;
 /// are told again within five, and the counts of hour and day were written down before they were used up.
 /// </summary>
 [GrainType("tenant"), Reentrant, RandomPlacement]
-internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStanding standing) : Grain, ITenantAdmission, ITenantAdmin
+internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, IStanding standing) : Grain, ITenantAdmission, ITenantAdmin
 {
     /// <summary>Share of the hourly and daily quota that is written down ahead.</summary>
     private const double Ahead = 0.01;

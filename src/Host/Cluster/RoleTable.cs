@@ -5,6 +5,7 @@ using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
+using Angarium.Contracts.Webhooks;
 
 namespace Angarium.Host.Cluster;
 
@@ -27,6 +28,7 @@ internal static class RoleTable
         [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IWebhookWork)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 
