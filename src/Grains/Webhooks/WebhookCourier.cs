@@ -18,7 +18,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
 {
     private const int MostRecords = 200, MaxOctets = 16 << 20;
 
-    private static readonly TimeSpan s_storeEvery = TimeSpan.FromSeconds(5), s_storeIdle = TimeSpan.FromMinutes(10), s_pause = TimeSpan.FromSeconds(5), s_breath = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan s_storeEvery = TimeSpan.FromSeconds(5), s_storeIdle = TimeSpan.FromMinutes(10), s_pause = TimeSpan.FromSeconds(5), s_breath = TimeSpan.FromSeconds(1), s_last = TimeSpan.FromSeconds(3);
 
     /// <summary>Who needs longer is slow: it must not hold all places that posts have.</summary>
     private static readonly TimeSpan s_quick = TimeSpan.FromSeconds(2);
@@ -65,7 +65,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
                 if (!_isLoaded && !await LoadAsync(stop)) return;
                 await CarryAsync(stop);
             }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
                 // What it holds is in the ledger.
             }
@@ -78,7 +78,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
 
         try
         {
-            if (_isLoaded && IsToStore) await StoreAsync(CancellationToken.None);
+            if (_isLoaded && IsToStore) await StoreAsync();
         }
         catch (Exception e)
         {
@@ -98,7 +98,9 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
         if (isOurs) return true;
         _posted.Clear();
         _cursor = state is null ? LedgerCursor.From(Since) : LedgerCursor.Parse(state.Cursor);
-        if (state is not null) _standing = state.Standing;
+        if (state is null) return true;
+        _standing = state.Standing;
+        _posted.UnionWith(state.Posted?.Split(' ') ?? []);
         return true;
     }
 
@@ -180,7 +182,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
                 _posted.Clear();
             }
 
-            if (IsStoreDue) await StoreAsync(stop);
+            if (IsStoreDue) await StoreAsync();
             if (lines.Count > 0 || after is not null) continue;
             if (inbox.IsClosed) return;
             await changed.WaitAsync(_hasPosted ? s_storeEvery : s_storeIdle, office.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -198,6 +200,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
         {
             while (true)
             {
+                stop.ThrowIfCancellationRequested();
                 var outcome = await SendAsync(batch, stop);
                 WebhookInstruments.Count(outcome);
                 (_standing, var verdict) = _standing.Judge(outcome, Now, office.Seams.Options(), Random.Shared.NextDouble());
@@ -213,7 +216,7 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
                 _own?.Drop();
                 _shared?.Drop();
                 lines.Clear();
-                await StoreAsync(stop);
+                await StoreAsync();
                 if (verdict == WebhookVerdict.GiveUp) await GiveUpAsync(stop);
                 if (kept == 0 && !office.Kept.TryTake(batch.Body.Length, 0)) return false;
                 kept = batch.Body.Length;
@@ -233,7 +236,10 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
         try
         {
             var post = WebhookRequest.Sign(tenant, _definition, batch, office.Time.GetUtcNow(), master, seams.Options().Timeout, _isSlow);
-            var outcome = await seams.Post(post).WaitAsync(stop);
+            var posting = seams.Post(post);
+            await ((Task)posting).WaitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // What is known a moment after the stop need not be posted again.
+            var outcome = await posting.WaitAsync(s_last, office.Time, CancellationToken.None);
             if (outcome.End != WebhookEnd.NotPosted) _isSlow = !outcome.IsTaken || outcome.Took > s_quick;
             return outcome;
         }
@@ -278,12 +284,12 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
     }
 
     /// <exception cref="IOException">Another silo stored it, or nobody knows: it is read again.</exception>
-    private async Task StoreAsync(CancellationToken stop)
+    private async Task StoreAsync()
     {
-        _attempt = new WebhookState { Cursor = _cursor!.ToString(), Standing = _standing };
+        _attempt = new WebhookState { Cursor = _cursor!.ToString(), Standing = _standing, Posted = _posted.Count > 0 ? string.Join(' ', _posted) : null };
         // Until it is answered nobody knows whether it was written: then what is there counts.
         _isLoaded = false;
-        var tag = await office.Documents.WriteAsync(WebhookState.Name(tenant, _definition.Id), _attempt.ToJson(), _tag, stop);
+        var tag = await office.Documents.WriteAsync(WebhookState.Name(tenant, _definition.Id), _attempt.ToJson(), _tag, CancellationToken.None);
         if (tag is null) throw new IOException("another silo carries it too");
         (_tag, _isLoaded, _hasPosted, _hasMoved, _storedAt) = (tag, true, false, false, office.Time.GetTimestamp());
     }

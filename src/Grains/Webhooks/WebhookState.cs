@@ -19,6 +19,9 @@ internal sealed record WebhookState
 
     public required WebhookStanding Standing { get; init; }
 
+    /// <summary>Ids of events behind it that were taken too, with blanks between; null = none.</summary>
+    public string? Posted { get; init; }
+
     public static string Name(string tenant, string webhook) => $"posted/{tenant}/{webhook}";
 
     public static async Task<(WebhookState? State, string? Tag)> ReadAsync(IDocumentStore documents, string tenant, string webhook, CancellationToken cancellationToken)
