@@ -3,18 +3,21 @@ using Angarium.Contracts.Webhooks;
 namespace Angarium.Grains.Webhooks;
 
 /// <summary>
-/// The posts that wait for an egress, and those that one has. Who comes first goes first, but nobody has more than a share of the places: not a tenant, not a host, and of each egress those whose last
-/// post failed or took long have half at most. So whoever is dead or slow is in its own way. On its grain's turns; nothing survives, for whoever waits asks again.
+/// The posts that wait for an egress, and those that one has. Who comes first goes first, but nobody has more than a share of the places: not a tenant, not a host; and those whose last post failed or
+/// took long have a smaller one, and of each egress half. So whoever is dead or slow is in its own way. On its grain's turns; nothing survives, for whoever waits asks again.
 /// </summary>
 internal sealed class WebhookDesk
 {
-    public const int MaxWaiting = 1_000, PerTenant = 4, PerHost = 8;
+    public const int MaxWaiting = 1_000, PerTenant = 10, SlowPerTenant = 3, PerHost = 8, SlowPerHost = 4;
 
     private const long MaxOctets = 64 << 20, MaxAnswer = 8 << 20;
 
     private readonly LinkedList<Waiting> _waiting = new();
     private readonly Dictionary<long, Taken> _taken = [];
-    private readonly Dictionary<string, int> _tenants = new(StringComparer.Ordinal), _hosts = new(StringComparer.Ordinal), _slow = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _tenants = new(StringComparer.Ordinal), _hosts = new(StringComparer.Ordinal);
+
+    /// <summary>The slow ones of a tenant, a host or an egress.</summary>
+    private readonly Dictionary<(char Kind, string Of), int> _slow = [];
     private long _octets;
 
     /// <summary>Begins anywhere: what an egress reports of another activation's orders must not be taken for one of these.</summary>
@@ -82,15 +85,19 @@ internal sealed class WebhookDesk
 
     private bool MayGo(Waiting waiting, string worker, int most) =>
         _tenants.GetValueOrDefault(waiting.Post.Tenant) < PerTenant && _hosts.GetValueOrDefault(waiting.Host) < PerHost
-        && (!waiting.Post.IsSlow || _slow.GetValueOrDefault(worker) < Math.Max(1, most / 2));
+        && (!waiting.Post.IsSlow || (_slow.GetValueOrDefault(('t', waiting.Post.Tenant)) < SlowPerTenant && _slow.GetValueOrDefault(('h', waiting.Host)) < SlowPerHost
+            && _slow.GetValueOrDefault(('e', worker)) < Math.Max(1, most / 2)));
 
     private void Count(Waiting waiting, string worker, int by)
     {
         Add(_tenants, waiting.Post.Tenant, by);
         Add(_hosts, waiting.Host, by);
-        if (waiting.Post.IsSlow) Add(_slow, worker, by);
+        if (!waiting.Post.IsSlow) return;
+        Add(_slow, ('t', waiting.Post.Tenant), by);
+        Add(_slow, ('h', waiting.Host), by);
+        Add(_slow, ('e', worker), by);
 
-        static void Add(Dictionary<string, int> counts, string key, int by)
+        static void Add<T>(Dictionary<T, int> counts, T key, int by) where T : notnull
         {
             var count = counts.GetValueOrDefault(key) + by;
             if (count > 0) counts[key] = count;

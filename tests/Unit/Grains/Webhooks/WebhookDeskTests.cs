@@ -22,7 +22,7 @@ public sealed class WebhookDeskTests
     [Fact]
     public void Take_OneTenantsManyPosts_LeaveRoomForAnother()
     {
-        long[] numbers = [.. Enumerable.Range(0, 10).Select(i => _desk.Offer(Post("hog", $"h{i}"))!.Value)];
+        long[] numbers = [.. Enumerable.Range(0, WebhookDesk.PerTenant + 5).Select(i => _desk.Offer(Post("hog", $"h{i}"))!.Value)];
         var other = _desk.Offer(Post("other", "h"))!.Value;
         Assert.Equal([.. numbers[..WebhookDesk.PerTenant], other], _desk.Take("e", 64, 64).Select(o => o.Number));
         Assert.True(_desk.End(numbers[0]));
@@ -47,6 +47,20 @@ public sealed class WebhookDeskTests
         for (var i = 0; i < 10; i++) _desk.Offer(Post($"q{i}", $"q{i}"));
         Assert.Equal(4, _desk.Take("e", 4, 8).Length);
         Assert.Equal(4, _desk.Take("f", 8, 8).Count(o => o.Post.IsSlow));
+    }
+
+    /// <summary>A tenant's dead webhooks are not in the way of its own good one.</summary>
+    [Fact]
+    public void Take_SlowOnesOfATenant_LeaveRoomToItsOthers()
+    {
+        for (var i = 0; i < 9; i++) _desk.Offer(Post("t", $"dead{i}", isSlow: true));
+        var good = _desk.Offer(Post("t", "good"))!.Value;
+        var taken = _desk.Take("e", 64, 64);
+        Assert.Equal((WebhookDesk.SlowPerTenant + 1, good), (taken.Length, taken[^1].Number));
+        Assert.True(_desk.End(taken[0].Number));
+        Assert.Single(_desk.Take("e", 64, 64));
+        for (var i = 0; i < 9; i++) _desk.Offer(Post($"x{i}", "dead", isSlow: true));
+        Assert.Equal(WebhookDesk.SlowPerHost, _desk.Take("e", 64, 64).Length);
     }
 
     [Fact]
