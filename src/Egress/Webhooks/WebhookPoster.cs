@@ -142,7 +142,7 @@ internal sealed partial class WebhookPoster(IGrainFactory grains, ClusterLink li
         {
             try
             {
-                await Broker.Report(reports).WaitAsync(LongestCall, time);
+                await Broker.Report(reports).WaitAsync(LongestCall, time, CancellationToken.None);
                 return;
             }
             catch (Exception) when (attempt < ReportTries && !cut.IsCancellationRequested)

@@ -23,7 +23,7 @@ internal sealed class WebhookDesk
     /// <summary>Begins anywhere: what an egress reports of another activation's orders must not be taken for one of these.</summary>
     private long _number = Random.Shared.NextInt64(1, long.MaxValue / 2);
 
-    public int Count => _waiting.Count;
+    public int InWaiting => _waiting.Count;
 
     /// <summary>Its number; null = there is no room.</summary>
     public long? Offer(WebhookPost post)

@@ -71,7 +71,7 @@ public sealed class WebhookDeskTests
         Assert.Null(_desk.Offer(Post("t", "h")));
         Assert.False(_desk.End(first));
         Assert.NotNull(_desk.Offer(Post("t", "h")));
-        Assert.Equal(WebhookDesk.MaxWaiting, _desk.Count);
+        Assert.Equal(WebhookDesk.MaxWaiting, _desk.InWaiting);
     }
 
     [Fact]
@@ -82,7 +82,7 @@ public sealed class WebhookDeskTests
             for (var i = 0; i < 6; i++) Assert.NotNull(_desk.Offer(Post("t", "h", isSlow: i % 2 == 0)));
             while (_desk.Take("e", 64, 64) is { Length: > 0 } taken)
                 foreach (var one in taken) Assert.True(_desk.End(one.Number));
-            Assert.Equal(0, _desk.Count);
+            Assert.Equal(0, _desk.InWaiting);
         }
     }
 }
