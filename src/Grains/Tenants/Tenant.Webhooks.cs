@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Angarium.Contracts.Tenants;
 using Angarium.Contracts.Webhooks;
 using Angarium.Grains.Webhooks;
@@ -35,7 +36,7 @@ internal sealed partial class Tenant
         var result = await ChangeAsync(record => record.Webhooks.Length >= TenantRecord.MaxWebhooks ? (null, Full("url", TenantRecord.MaxWebhooks)) : (record with
         {
             Webhooks = [.. record.Webhooks, new TenantWebhook { Id = webhook, Url = draft.Url, Events = Distinct(draft.Events), Created = Now, Renewed = Now, Secret = sealedSecret }],
-        }, null), cancellationToken);
+        }, null), cancellationToken, webhook);
         return await ToldAsync(result, webhook, secret, cancellationToken);
     }
 
@@ -61,14 +62,14 @@ internal sealed partial class Tenant
         {
             isSo = w.Renewed == renewed && w.DisabledSince is null;
             return isSo ? w with { DisabledSince = Now, DisabledReason = reason } : w;
-        }, cancellationToken);
+        }, cancellationToken, () => isSo);
         if (isSo) webhooks?.Changed();
         return isSo;
     }
 
     public async Task<WebhookResult> RemoveWebhookAsync(string webhook, CancellationToken cancellationToken)
     {
-        var result = await ChangeAsync(record => record.Webhooks.All(w => w.Id != webhook) ? (null, NotFound("id")) : (record with { Webhooks = [.. record.Webhooks.Where(w => w.Id != webhook)] }, null), cancellationToken);
+        var result = await ChangeAsync(record => record.Webhooks.All(w => w.Id != webhook) ? (null, NotFound("id")) : (record with { Webhooks = [.. record.Webhooks.Where(w => w.Id != webhook)] }, null), cancellationToken, webhook);
         if (result.Problem is not null) return Wrong(result);
         webhooks?.Changed();
         await documents.DeleteAsync(WebhookState.Name(id, webhook), cancellationToken);
@@ -103,8 +104,8 @@ internal sealed partial class Tenant
         : change.Events?.Any(type => type is null || !EventBody.Types.Contains(type)) == true ? Wrong(ProblemKind.Invalid, "events", $"None, for all, or some of {string.Join(", ", EventBody.Types)}.")
         : null;
 
-    private Task<TenantResult> ChangeWebhookAsync(string webhook, Func<TenantWebhook, TenantWebhook> change, CancellationToken cancellationToken) => ChangeAsync(
-        record => record.Webhooks.All(w => w.Id != webhook) ? (null, NotFound("id")) : (record with { Webhooks = [.. record.Webhooks.Select(w => w.Id == webhook ? change(w) : w)] }, null), cancellationToken);
+    private Task<TenantResult> ChangeWebhookAsync(string webhook, Func<TenantWebhook, TenantWebhook> change, CancellationToken cancellationToken, Func<bool>? isTold = null, [CallerMemberName] string action = "") => ChangeAsync(
+        record => record.Webhooks.All(w => w.Id != webhook) ? (null, NotFound("id")) : (record with { Webhooks = [.. record.Webhooks.Select(w => w.Id == webhook ? change(w) : w)] }, null), cancellationToken, webhook, isTold, action);
 
     private async Task<WebhookResult> ToldAsync(TenantResult result, string webhook, string? secret, CancellationToken cancellationToken)
     {

@@ -1,15 +1,12 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Angarium.Host.Control;
 using Angarium.Host.Logging;
 
 namespace Angarium.Host.Commands;
 
-<<<<<<< HEAD
-/// <summary>`angarium tenant|domain|credential|key|administrator|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
-=======
-/// <summary>`angarium tenant|domain|credential|key|webhook|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
->>>>>>> c841f0e (wip: webhooks, not yet compiled)
+/// <summary>`angarium tenant|domain|credential|key|administrator|webhook|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
 internal static class TenantCommands
 {
     private const string Url = "ANGARIUM_API_URL", Key = "ANGARIUM_API_KEY";
@@ -62,12 +59,10 @@ internal static class TenantCommands
             }), node => Pairs(node!, "id", "key")),
             Make("list", "Those of a tenant, without the keys themselves.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/keys"), null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("scopes", "scopes"), ("created", "created"))),
             Make("remove", "Take one away.", [tenant, id], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/keys/", line.GetValue(id)), null), Done));
-<<<<<<< HEAD
         yield return Group("administrator", "Look after administrators' keys.",
             Make("add", "Make one; it is shown once.", [name], line => (HttpMethod.Post, "/v1/administrators", Body(("name", line.GetValue(name)))), node => Pairs(node!, "id", "key")),
             Make("list", "Those besides the one of the configuration, without the keys themselves.", [], _ => (HttpMethod.Get, "/v1/administrators", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("by", "createdBy"), ("created", "created"))),
             Make("remove", "Take one away.", [id], line => (HttpMethod.Delete, "/v1/administrators/" + Uri.EscapeDataString(line.GetValue(id)!), null), Done));
-=======
         yield return Group("webhook", "Look after where a tenant's events are posted to.",
             Make("add", "Make one; its secret is shown once.", [tenant, url, types], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks"), Webhook(line.GetValue(url), line.GetValue(types))), Secret),
             Make("list", "Those of a tenant, and how they stand.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/webhooks"), null),
@@ -78,7 +73,6 @@ internal static class TenantCommands
             Make("enable", "Have it posted to again, at once.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/enable"), null), Done),
             Make("test", "Post an event of the type `test` to it.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/test"), null), Tested),
             Make("remove", "Take it away.", [tenant, webhook], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook)), null), Done));
->>>>>>> c841f0e (wip: webhooks, not yet compiled)
         var events = Make("events", "Every step of every recipient, oldest first; the last line says where to go on.", [after, since, limit],
             line => (HttpMethod.Get, $"/v1/events?limit={line.GetValue(limit)}{Query("cursor", line.GetValue(after))}{Query("since", line.GetValue(since))}", null), Events);
         foreach (var option in new Option[] { s_api, s_key }) events.Options.Add(option);

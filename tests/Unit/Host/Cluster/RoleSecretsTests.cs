@@ -72,11 +72,8 @@ public sealed class RoleSecretsTests
             [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
             [typeof(ITenantDirectory)] = CallerRoles.Api | CallerRoles.Grains,
-<<<<<<< HEAD
             [typeof(IAdministrators)] = CallerRoles.Api | CallerRoles.Grains,
-=======
             [typeof(IWebhookWork)] = CallerRoles.Egress | CallerRoles.Grains,
->>>>>>> c841f0e (wip: webhooks, not yet compiled)
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));
