@@ -36,7 +36,7 @@ internal sealed class Callers
         if (_administrator is { } known && CryptographicOperations.FixedTimeEquals(known, digest)) return new Caller(null, KeyScopes.All, "administrator", "administrator");
         if (key.StartsWith(TenantName.AdministratorPrefix, StringComparison.Ordinal)) return await _grains.GetGrain<IAdministrators>(0).Check(key) is { } id ? new Caller(null, KeyScopes.All, id, "administrator " + id) : null;
         if (TenantName.OfKey(key) is var tenant && tenant == TenantName.Nobody) return null;
-        return await _grains.GetGrain<ITenantAdmin>(tenant).Check(key) is { } known ? new Caller(tenant, known.Scopes, Convert.ToHexString(digest.AsSpan(0, 8)), "key " + known.Id) : null;
+        return await _grains.GetGrain<ITenantAdmin>(tenant).Check(key) is { } found ? new Caller(tenant, found.Scopes, Convert.ToHexString(digest.AsSpan(0, 8)), "key " + found.Id) : null;
     }
 
     private void Take(ApiOptions options, DrawnKey drawn)

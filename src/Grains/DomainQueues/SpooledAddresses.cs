@@ -6,12 +6,14 @@ using Angarium.Spool.Packs;
 namespace Angarium.Grains.DomainQueues;
 
 /// <summary>Reads addresses from the spool, for what an operator is shown and for records: the index knows keys alone. Any thread; nothing is kept.</summary>
-internal sealed class SpooledAddresses(ISpoolReader spool)
+internal sealed class SpooledAddresses(ISpoolReader spool) : IDisposable
 {
     private const int Concurrency = 4;
 
     /// <summary>A domain that expires has a thousand at a time.</summary>
     private readonly SemaphoreSlim _summaries = new(32);
+
+    public void Dispose() => _summaries.Dispose();
 
     /// <summary>What the ledger keeps of these recipients' envelope, in their order; empty = it cannot be read.</summary>
     public async Task<EnvelopeSummary?[]> SummariesAsync(EntryPlace place, RecipientKey[] keys)
