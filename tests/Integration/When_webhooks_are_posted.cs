@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -11,41 +10,26 @@ namespace Angarium.Integration;
 /// <summary>A tenant's events on their way to receivers over HTTP, from a real relay: signed, complete and in nobody's way.</summary>
 public sealed class When_webhooks_are_posted : IAsyncLifetime
 {
-    private const string Administrator = "0123456789abcdef0123456789abcdef";
-
-    private readonly Sink sink = new();
     private readonly WebhookReceiver receiver = new();
-    private readonly int dns = Ports.Free();
-    private Relay relay = null!;
-    private HttpClient http = null!, key = null!;
+    private Tenancy all = null!;
+    private HttpClient key = null!;
     private string tenant = "";
+
+    private Relay Relay => all.Relay;
+
+    private Sink Sink => all.Sink;
 
     public async ValueTask InitializeAsync()
     {
-        relay = new Relay(new()
-        {
-            ["Egress:NextHop"] = $"127.0.0.1:{sink.Port}", ["Dns:Servers"] = $"127.0.0.1:{dns}", ["Api:RequestsPerSecond"] = "10000", ["Egress:Webhooks:AllowPrivate"] = "true", ["Webhooks:Retry"] = "1s",
-            ["Retry:Schedule"] = "1s",
-        });
-        relay.Set("Api:AdministratorKey", Path.Combine(relay.Folder, "administrator"));
-        await File.WriteAllTextAsync(Path.Combine(relay.Folder, "administrator"), Administrator + "\n");
-        await relay.StartAsync();
-        http = Http(Administrator);
-        using var created = await http.PostAsJsonAsync(new Uri("/v1/tenants", UriKind.Relative), new { name = "Acme", domain = "acme.test" });
-        var answer = JsonNode.Parse(await created.Content.ReadAsStringAsync())!;
-        tenant = answer["tenant"]!["id"]!.GetValue<string>();
-        key = Http(answer["apiKey"]!.GetValue<string>());
-        using var server = await Nameserver.StartAsync(null, dns, [.. answer["records"]!.AsArray().Select(r => r!.GetValue<string>())]);
-        using var verified = await key.PostAsync(new Uri($"/v1/tenants/{tenant}/domains/acme.test/verify", UriKind.Relative), null);
-        Assert.Equal("verified", JsonNode.Parse(await verified.Content.ReadAsStringAsync())!["status"]!.GetValue<string>());
+        all = await Tenancy.StartAsync(new() { ["Egress:Webhooks:AllowPrivate"] = "true", ["Webhooks:Retry"] = "1s", ["Retry:Schedule"] = "1s" });
+        var made = await all.VerifiedAsync("acme.test");
+        (tenant, key) = (made.Id, all.HttpOf(made.Key));
     }
 
     public async ValueTask DisposeAsync()
     {
-        http.Dispose();
         key.Dispose();
-        await relay.DisposeAsync();
-        sink.Dispose();
+        await all.DisposeAsync();
         receiver.Dispose();
     }
 
@@ -53,7 +37,7 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
     public async Task Should_post_every_event_signed_and_as_the_feed_shows_it()
     {
         var once = new System.Collections.Concurrent.ConcurrentDictionary<string, bool>();
-        sink.OnRecipient = to => to.StartsWith("later", StringComparison.Ordinal) && once.TryAdd(to, true) ? "451 4.3.0 later <&> \"soon\"" : to.StartsWith("no", StringComparison.Ordinal) ? "550 5.1.1 not here" : null;
+        Sink.OnRecipient = to => to.StartsWith("later", StringComparison.Ordinal) && once.TryAdd(to, true) ? "451 4.3.0 later <&> \"soon\"" : to.StartsWith("no", StringComparison.Ordinal) ? "550 5.1.1 not here" : null;
         var (webhook, secret) = await AddAsync(receiver.Url + "?a=b");
         var began = DateTimeOffset.UtcNow;
         await SendAsync("one@elsewhere.test", "later@elsewhere.test", "no@elsewhere.test");
@@ -72,10 +56,10 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
 
         AssertOrder(feed, Events());
         Assert.Equal(receiver.All.Count, receiver.All.Select(p => p.Batch).Distinct().Count());
-        Assert.Equal(receiver.All.Count, await relay.MetricAsync("angarium_webhook_posts_total", "taken"));
+        Assert.Equal(receiver.All.Count, await Relay.MetricAsync("angarium_webhook_posts_total", "taken"));
 
         // The secret lies nowhere in the clear, and a new one takes its place while both sign.
-        Assert.DoesNotContain(Directory.GetFiles(relay.Data, "*", SearchOption.AllDirectories), f => Encoding.UTF8.GetString(Read(f)).Contains(secret, StringComparison.Ordinal));
+        Assert.DoesNotContain(Directory.GetFiles(Relay.Data, "*", SearchOption.AllDirectories), f => Encoding.UTF8.GetString(Read(f)).Contains(secret, StringComparison.Ordinal));
         var rotated = (await PostAsync($"/{webhook}/rotate"))["secret"]!.GetValue<string>();
         var test = await PostAsync($"/{webhook}/test");
         Assert.True(test["taken"]!.GetValue<bool>());
@@ -120,9 +104,11 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
         await SendAsync("one@elsewhere.test");
         await UntilAsync(async () => (await ShowAsync(webhook))["disabled"] is not null, "the webhook to be disabled");
         Assert.Contains("status 410", (await ShowAsync(webhook))["disabled"]!["reason"]!.GetValue<string>(), StringComparison.Ordinal);
-        await relay.Process!.LineAsync(l => l.Contains(webhook, StringComparison.Ordinal) && l.Contains("disabled", StringComparison.Ordinal), TimeSpan.FromSeconds(10), "line in the log");
+        await Relay.Process!.LineAsync(l => l.Contains(webhook, StringComparison.Ordinal) && l.Contains("disabled", StringComparison.Ordinal), TimeSpan.FromSeconds(10), "line in the log");
+        var audit = (await Tenancy.GetAsync(key, $"/v1/tenants/{tenant}/audit"))["items"]!.AsArray()[0]!;
+        Assert.Equal(("disableWebhook", webhook, "system"), (audit["action"]!.GetValue<string>(), audit["target"]!.GetValue<string>(), audit["actor"]!.GetValue<string>()));
         await SendAsync("two@elsewhere.test");
-        await sink.CountAsync(2);
+        await Sink.CountAsync(2);
         Assert.Single(receiver.All);
         await PostAsync($"/{webhook}/enable");
         Assert.Equal((await CompleteAsync(4)).Order(), Events().Order());
@@ -131,9 +117,9 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
     [Fact]
     public async Task Should_reach_nothing_private_unless_it_is_allowed()
     {
-        await relay.StopAsync();
-        relay.Set("Egress:Webhooks:AllowPrivate", "false");
-        await relay.StartAsync();
+        await Relay.StopAsync();
+        Relay.Set("Egress:Webhooks:AllowPrivate", "false");
+        await Relay.StartAsync();
         using var refused = await key.PostAsJsonAsync(new Uri($"/v1/tenants/{tenant}/webhooks", UriKind.Relative), new { url = receiver.Url });
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
         foreach (var host in new[] { "127.0.0.1", "[::1]", "2130706433", "169.254.169.254", "10.0.0.1" })
@@ -160,8 +146,8 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
             for (var i = 0; i < 20; i++) await SendAsync($"r{kill}-{i}@elsewhere.test");
             // Not a wait for something: the kill comes at any moment.
             await Task.Delay(random.Next(0, 2_000));
-            await relay.KillAsync();
-            await relay.StartAsync();
+            await Relay.KillAsync();
+            await Relay.StartAsync();
         }
 
         var feed = await CompleteAsync(200, 150);
@@ -182,7 +168,7 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
             var began = System.Diagnostics.Stopwatch.GetTimestamp();
             var before = Events().Count;
             await SendAsync($"r{i}@elsewhere.test");
-            await sink.CountAsync(i + 1);
+            await Sink.CountAsync(i + 1);
             var mail = System.Diagnostics.Stopwatch.GetElapsedTime(began);
             await receiver.UntilAsync(() => Events().Count >= before + 2, "events while others hang", 30);
             var posted = System.Diagnostics.Stopwatch.GetElapsedTime(began);
@@ -201,7 +187,7 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
         var (webhook, secret) = await AddAsync(receiver.Url);
         await PostAsync($"/{webhook}/test");
         var post = receiver.All[^1];
-        var folder = relay.Folder;
+        var folder = Relay.Folder;
         var page = await File.ReadAllTextAsync(Repository.Path("docs", "webhooks.md"));
         await File.WriteAllBytesAsync(Path.Combine(folder, "body.json"), post.Body);
         var shell = Block(page, "sh", "openssl dgst");
@@ -239,7 +225,7 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
 
         async Task<string> CommandAsync(params string[] words)
         {
-            var (code, output) = await Child.RunAsync(Relay.Executable, ["webhook", .. words, "--api", $"http://127.0.0.1:{relay.HttpPort}", "--key", Administrator], TimeSpan.FromSeconds(60));
+            var (code, output) = await Child.RunAsync(Harness.Relay.Executable, ["webhook", .. words, "--api", $"http://127.0.0.1:{Relay.HttpPort}", "--key", key.DefaultRequestHeaders.Authorization!.Parameter!], TimeSpan.FromSeconds(60));
             Assert.True(code == 0, output);
             return output;
         }
@@ -276,8 +262,6 @@ public sealed class When_webhooks_are_posted : IAsyncLifetime
 
     /// <summary>Every event that was taken, as it came.</summary>
     private List<string> Events() => [.. receiver.Taken.SelectMany(p => p.Events).Select(e => e.Text)];
-
-    private HttpClient Http(string secret) => new() { BaseAddress = new Uri($"http://127.0.0.1:{relay.HttpPort}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", secret) } };
 
     private async Task<(string Id, string Secret)> AddAsync(string url)
     {
