@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Grains.Webhooks;
 
 /// <summary>
-/// Runs the webhooks of this silo's share of the tenants (by rendezvous hash; an overlap posts something twice): looks every half minute, and at once on a hint, which there are, and reads the ledger
-/// once for all that are up to date. A background service; all that has to survive a crash is in the documents of the couriers.
+/// Runs the webhooks of this silo's share of the tenants (by rendezvous hash; an overlap posts something twice): looks every half minute, and at once on a hint or when the share is another one, which
+/// there are, and reads the ledger once for all that are up to date. A background service; all that has to survive a crash is in the documents of the couriers.
 /// </summary>
 internal sealed partial class WebhooksService(
     WebhookOffice office, IDocumentStore documents, ISilos silos, WebhookHints hints, ISettings<WebhooksOptions> settings, TimeProvider time, ILogger<WebhooksService> log) : BackgroundService
@@ -24,6 +24,7 @@ internal sealed partial class WebhooksService(
     private readonly Dictionary<string, (string? Tag, TenantWebhook[] Webhooks)> _tenants = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Tenant, string Webhook), Running> _running = [];
     private volatile WebhookCourier[] _couriers = [];
+    private volatile Share _share = new([], []);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -41,7 +42,9 @@ internal sealed partial class WebhooksService(
     internal async Task PassAsync(CancellationToken stoppingToken)
     {
         var names = await documents.ListAsync(WebhookMarker.Prefix, stoppingToken);
-        var mine = names.Select(name => name[WebhookMarker.Prefix.Length..]).Where(tenant => TenantName.IsTenant(tenant) && silos.IsMine(Item(tenant))).ToHashSet(StringComparer.Ordinal);
+        string[] all = [.. names.Select(name => name[WebhookMarker.Prefix.Length..]).Where(tenant => TenantName.IsTenant(tenant))];
+        var mine = all.Where(tenant => silos.IsMine(Item(tenant))).ToHashSet(StringComparer.Ordinal);
+        _share = new Share(all, mine);
         foreach (var gone in _tenants.Keys.Where(tenant => !mine.Contains(tenant)).ToArray()) _tenants.Remove(gone);
         foreach (var some in mine.Chunk(Concurrency))
             foreach (var read in await Task.WhenAll(some.Select(tenant => ReadAsync(tenant, _tenants.GetValueOrDefault(tenant), stoppingToken))))
@@ -93,6 +96,8 @@ internal sealed partial class WebhooksService(
             }
 
             WebhookInstruments.Behind.Set(_couriers.Count(c => !c.IsUpToDate));
+            // Silos came or went: whoever goes on is not waited for, and whoever has it no more stops.
+            if (_share is var share && Array.Exists(share.All, tenant => silos.IsMine(Item(tenant)) != share.Mine.Contains(tenant))) hints.Changed();
             await Task.Delay(settings.Current.Every, time, stoppingToken);
         }
     }
@@ -123,6 +128,9 @@ internal sealed partial class WebhooksService(
 
     [LoggerMessage(2865, LogLevel.Warning, "The ledger cannot be read for webhooks now, and is read again: {Error}")]
     private static partial void LogNotRead(ILogger logger, string error);
+
+    /// <summary>The tenants that have webhooks, and this silo's of them, as they were at the last look.</summary>
+    private sealed record Share(string[] All, HashSet<string> Mine);
 
     /// <summary>A courier at work.</summary>
     private sealed record Running(WebhookCourier Courier, CancellationTokenSource Stop, Task Run)

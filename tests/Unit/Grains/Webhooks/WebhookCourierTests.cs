@@ -8,7 +8,6 @@ using Angarium.Spool.Documents;
 using Angarium.Spool.Events;
 using Angarium.Spool.Ledger;
 using Angarium.TestKit.Peers;
-using Angarium.Unit.Grains.Control;
 using Angarium.Unit.Spool;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -390,55 +389,6 @@ public sealed class WebhookCourierTests : IDisposable
             await Stop.CancelAsync();
             await Run;
             Stop.Dispose();
-        }
-    }
-
-    /// <summary>Documents that several couriers write at a time, and that can be what they were.</summary>
-    private sealed class LockedDocuments : IDocumentStore
-    {
-        private readonly Lock _gate = new();
-        private Dictionary<string, Document> _all = [];
-        private int _tag;
-
-        public int Count
-        {
-            get { lock (_gate) return _all.Count; }
-        }
-
-        public Dictionary<string, Document> Copy()
-        {
-            lock (_gate) return new(_all);
-        }
-
-        public void Restore(Dictionary<string, Document> all)
-        {
-            lock (_gate) _all = all;
-        }
-
-        public Task<Document?> ReadAsync(string name, CancellationToken cancellationToken)
-        {
-            lock (_gate) return Task.FromResult(_all.GetValueOrDefault(name));
-        }
-
-        public Task<string?> WriteAsync(string name, ReadOnlyMemory<byte> content, string? tag, CancellationToken cancellationToken)
-        {
-            lock (_gate)
-            {
-                if (_all.GetValueOrDefault(name)?.Tag != tag) return Task.FromResult<string?>(null);
-                _all[name] = new Document(content.ToArray(), $"{++_tag}");
-                return Task.FromResult<string?>($"{_tag}");
-            }
-        }
-
-        public Task DeleteAsync(string name, CancellationToken cancellationToken)
-        {
-            lock (_gate) _all.Remove(name);
-            return Task.CompletedTask;
-        }
-
-        public Task<IReadOnlyList<string>> ListAsync(string prefix, CancellationToken cancellationToken)
-        {
-            lock (_gate) return Task.FromResult<IReadOnlyList<string>>([.. _all.Keys.Where(k => k.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal)]);
         }
     }
 }
