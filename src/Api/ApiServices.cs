@@ -7,6 +7,7 @@ using Angarium.Api.Problems;
 using Angarium.Api.Reference;
 using Angarium.Api.Requests;
 using Angarium.Api.Tenants;
+using Angarium.Api.Webhooks;
 using Angarium.Contracts.Intake;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -111,6 +112,7 @@ public static partial class ApiServices
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapInbound(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
+        guarded.MapWebhooks(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         endpoints.MapReference();
     }

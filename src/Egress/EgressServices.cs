@@ -2,6 +2,7 @@ using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Routing;
 using Angarium.Egress.Routing;
 using Angarium.Egress.Sessions;
+using Angarium.Egress.Webhooks;
 using Angarium.Egress.Worker;
 using Angarium.Spool.Packs;
 using Angarium.Spool.Time;
@@ -35,7 +36,13 @@ public static class EgressServices
             provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<ILogger<EgressWorker>>()))
         .AddSingleton<EgressWorker>()
         .AddSingleton(provider => new EgressReadiness(() => provider.GetRequiredService<EgressWorker>().IsReady))
-        .AddHostedService(provider => provider.GetRequiredService<EgressWorker>());
+        .AddHostedService(provider => provider.GetRequiredService<EgressWorker>())
+        .AddSingleton(provider =>
+        {
+            var (allowPrivate, time) = (provider.GetRequiredService<ISettings<WebhookEgressOptions>>().Current.AllowPrivate, provider.GetRequiredService<TimeProvider>());
+            return new WebhookClient(new WebhookAddresses(provider.GetRequiredService<IDnsSource>(), allowPrivate, new RouteResolver.OwnAddresses(time).Current), allowPrivate, time);
+        })
+        .AddHostedService<WebhookPoster>();
 }
 
 /// <summary>Whether this process's egress takes orders: its pool has heard it within the last 20 s. Any thread.</summary>

@@ -13,6 +13,7 @@ using Angarium.Grains.Sweep;
 using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Grains.Waker;
+using Angarium.Grains.Webhooks;
 using Angarium.Spool.Documents;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
@@ -118,8 +119,27 @@ public static class GrainsServices
             // What a name that does not exist seems to have must be the same on every silo: of the master key, where there is one.
             var decoy = s.GetService<MasterKey>()?.Derive("decoy") ?? RandomNumberGenerator.GetBytes(32);
             var (documents, options, time) = (s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ISettings<TenantsOptions>>(), s.GetRequiredService<TimeProvider>());
-            return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time));
+            return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time, s.GetRequiredService<WebhookSeams>()));
         });
+        services.AddWebhooks();
+    }
+
+    private static void AddWebhooks(this IServiceCollection services)
+    {
+        services.AddSingleton<WebhookHints>();
+        services.AddSingleton(s =>
+        {
+            var (grains, options) = (s.GetRequiredService<IGrainFactory>(), s.GetRequiredService<ISettings<WebhooksOptions>>());
+            return new WebhookSeams(() => s.GetService<MasterKey>(), () => options.Current, post => grains.GetGrain<IWebhookBroker>(0).Post(post), s.GetRequiredService<WebhookHints>().Changed);
+        });
+        services.AddSingleton(s =>
+        {
+            var grains = s.GetRequiredService<IGrainFactory>();
+            return new WebhookOffice(
+                s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ILedgerStore>(), s.GetRequiredService<IStoreClock>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<WebhookSeams>(),
+                (tenant, webhook, renewed, reason) => grains.GetGrain<IWebhookOwner>(tenant).Disable(webhook, renewed, reason), s.GetRequiredService<IStanding>().IsSoleProcess ? TimeSpan.Zero : TimeSpan.FromSeconds(5));
+        });
+        services.AddHostedService<WebhooksService>();
     }
 
     /// <summary>Inbound domains. Expects the route resolver of Egress, and gives it what it asks of them.</summary>

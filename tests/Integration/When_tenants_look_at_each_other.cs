@@ -28,9 +28,11 @@ public sealed class When_tenants_look_at_each_other : IAsyncLifetime
         var sent = await Tenancy.MakeAsync(own, "/v1/messages", new { from = new { email = "me@mine.test" }, to = new[] { new { email = "you@elsewhere.test" } }, text = "x", tags = new[] { "my-tag" } }, 202);
         var key = await Tenancy.MakeAsync(own, $"/v1/tenants/{mine.Id}/keys", new { name = "reader", scopes = new[] { "read" } });
         await Tenancy.MakeAsync(own, $"/v1/tenants/{mine.Id}/inbound", new { domain = "mine.test", route = "mail.mine.test", recipients = new[] { "my-recipient" } });
+        var webhook = await Tenancy.MakeAsync(own, $"/v1/tenants/{mine.Id}/webhooks", new { url = "https://hooks.mine.test/x" });
         things = new()
         {
             ["tenant"] = mine.Id, ["domain"] = "mine.test", ["recipient"] = "my-recipient", ["user"] = mine.User, ["key"] = key["id"]!.GetValue<string>(), ["message"] = sent["recipients"]![0]!["message"]!.GetValue<string>(),
+            ["webhook"] = webhook["webhook"]!["id"]!.GetValue<string>(),
         };
         await all.Sink.CountAsync(1);
         await Tenancy.UntilAsync(async () => (await Tenancy.GetAsync(own, "/v1/events"))["events"]!.AsArray().Count >= 2, "two events");

@@ -2,6 +2,7 @@ using Angarium.Api.Callers;
 using Angarium.Api.Problems;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail;
+using Angarium.Spool.Events;
 using Angarium.Spool.Ledger;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;

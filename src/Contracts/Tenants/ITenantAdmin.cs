@@ -54,6 +54,31 @@ public interface ITenantAdmin : IGrainWithStringKey
 
     [Alias("RemoveKey")]
     Task<TenantResult> RemoveKey(string id);
+
+    /// <param name="id">Null = all.</param>
+    [Alias("Webhooks")]
+    Task<WebhookResult> Webhooks(string? id);
+
+    [Alias("AddWebhook")]
+    Task<WebhookResult> AddWebhook(WebhookChange draft);
+
+    [Alias("ChangeWebhook")]
+    Task<WebhookResult> ChangeWebhook(string id, WebhookChange change);
+
+    [Alias("RemoveWebhook")]
+    Task<WebhookResult> RemoveWebhook(string id);
+
+    /// <summary>A new secret. For a day what is posted is signed with the one before, too.</summary>
+    [Alias("RotateWebhookSecret")]
+    Task<WebhookResult> RotateWebhookSecret(string id);
+
+    /// <summary>It is posted to again, at once, from where it was left.</summary>
+    [Alias("EnableWebhook")]
+    Task<WebhookResult> EnableWebhook(string id);
+
+    /// <summary>Posts an event of the type `test`, once, and tells what became of it.</summary>
+    [Alias("TestWebhook"), ResponseTimeout("00:01:30")]
+    Task<WebhookResult> TestWebhook(string id);
 }
 
 /// <summary>Which tenants there are. Key: 0. Role: api.</summary>

@@ -281,7 +281,7 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
     }
 
     /// <summary>The addresses of this machine's interfaces, read at most once a minute.</summary>
-    private sealed class OwnAddresses(TimeProvider time)
+    internal sealed class OwnAddresses(TimeProvider time)
     {
         private readonly Lock gate = new();
         private HashSet<IPAddress>? addresses;

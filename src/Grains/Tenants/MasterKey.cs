@@ -13,7 +13,10 @@ public sealed class MasterKey : IDisposable
 
     private const byte Format = 1;
     private const int NonceSize = 12, TagSize = 16;
+
+    /// <summary>Locked while it works: one is not for two threads.</summary>
     private readonly AesGcm _aes;
+
     private readonly byte[] _root;
 
     public MasterKey(ReadOnlySpan<byte> key)
@@ -40,7 +43,7 @@ public sealed class MasterKey : IDisposable
         var whole = new byte[1 + NonceSize + TagSize + secret.Length];
         whole[0] = Format;
         RandomNumberGenerator.Fill(whole.AsSpan(1, NonceSize));
-        _aes.Encrypt(whole.AsSpan(1, NonceSize), secret, whole.AsSpan(1 + NonceSize + TagSize), whole.AsSpan(1 + NonceSize, TagSize), Encoding.UTF8.GetBytes(name));
+        lock (_aes) _aes.Encrypt(whole.AsSpan(1, NonceSize), secret, whole.AsSpan(1 + NonceSize + TagSize), whole.AsSpan(1 + NonceSize, TagSize), Encoding.UTF8.GetBytes(name));
         return whole;
     }
 
@@ -51,7 +54,7 @@ public sealed class MasterKey : IDisposable
         var secret = new byte[whole.Length - 1 - NonceSize - TagSize];
         try
         {
-            _aes.Decrypt(whole[1..(1 + NonceSize)], whole[(1 + NonceSize + TagSize)..], whole.Slice(1 + NonceSize, TagSize), secret, Encoding.UTF8.GetBytes(name));
+            lock (_aes) _aes.Decrypt(whole[1..(1 + NonceSize)], whole[(1 + NonceSize + TagSize)..], whole.Slice(1 + NonceSize, TagSize), secret, Encoding.UTF8.GetBytes(name));
             return secret;
         }
         catch (AuthenticationTagMismatchException e)

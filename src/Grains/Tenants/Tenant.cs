@@ -7,6 +7,7 @@ using System.Text.Json;
 using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Routing;
 using Angarium.Contracts.Tenants;
+using Angarium.Grains.Webhooks;
 using Angarium.Mail.Addresses;
 using Angarium.Mail.Dkim;
 using Angarium.Mail.Sasl;
@@ -19,7 +20,7 @@ namespace Angarium.Grains.Tenants;
 /// One tenant: its document, read once and changed by compare-and-swap, and what follows from it (who may log in, what is signed, what is shown). On its grain's turns, which interleave at the
 /// awaits of its seams: changes take turns of their own. A crash loses nothing that was answered.
 /// </summary>
-internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time)
+internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time, WebhookSeams? webhooks = null)
 {
     private const int MaxName = 200;
     private const int MaxAttempts = 10;
@@ -180,11 +181,13 @@ internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKe
     public async Task<TenantResult> DeleteAsync(long? ifVersion, CancellationToken cancellationToken)
     {
         var selectors = Record?.Domains.SelectMany(d => d.Keys).Select(k => k.Selector).ToArray() ?? [];
+        var hooks = Record?.Webhooks ?? [];
         var result = await ChangeAsync(record => ifVersion is { } version && version != record.Changes
             ? (null, Stale)
-            : (record with { IsDeleted = true, Revocations = record.Revocations + 1, Domains = [], Credentials = [], Keys = [], Inbound = null }, null), cancellationToken);
-        if (result.Problem is null)
-            foreach (var selector in selectors) await keys.DeleteAsync(id, selector, cancellationToken);
+            : (record with { IsDeleted = true, Revocations = record.Revocations + 1, Domains = [], Credentials = [], Keys = [], Inbound = null, Webhooks = [] }, null), cancellationToken);
+        if (result.Problem is not null) return result;
+        foreach (var selector in selectors) await keys.DeleteAsync(id, selector, cancellationToken);
+        if (hooks.Length > 0) await ForgetWebhooksAsync(hooks, cancellationToken);
         return result;
     }
 

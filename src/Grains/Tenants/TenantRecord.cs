@@ -47,6 +47,8 @@ internal sealed record TenantRecord
 
     public TenantKey[] Keys { get; init; } = [];
 
+    public TenantWebhook[] Webhooks { get; init; } = [];
+
     /// <summary>The latest changes, in their order; what was before lies in documents of its own.</summary>
     public AuditEntry[] Audit { get; init; } = [];
 
@@ -172,7 +174,6 @@ internal sealed record TenantCredential
     public required byte[] ServerKey { get; init; }
 }
 
-
 /// <summary>An API key: SHA-256 of it, which is enough for 190 random bits. Immutable.</summary>
 internal sealed record TenantKey
 {
@@ -186,6 +187,36 @@ internal sealed record TenantKey
     public KeyScopes Scopes { get; init; }
 
     public required byte[] Digest { get; init; }
+}
+
+/// <summary>Where a tenant's events are posted to. Immutable.</summary>
+internal sealed record TenantWebhook
+{
+    public required string Id { get; init; }
+
+    public required string Url { get; init; }
+
+    /// <summary>Types of events; none = all.</summary>
+    public string[] Events { get; init; } = [];
+
+    /// <summary>What is recorded from then on is posted.</summary>
+    public DateTimeOffset Created { get; init; }
+
+    /// <summary>When it was made, enabled or given another address: failures before that count no more.</summary>
+    public DateTimeOffset Renewed { get; init; }
+
+    /// <summary>What its posts are signed with, sealed.</summary>
+    public required byte[] Secret { get; init; }
+
+    /// <summary>The secret before, sealed: signs too until <see cref="OldSecretUntil"/>.</summary>
+    public byte[]? OldSecret { get; init; }
+
+    public DateTimeOffset? OldSecretUntil { get; init; }
+
+    /// <summary>Null = it is posted to.</summary>
+    public DateTimeOffset? DisabledSince { get; init; }
+
+    public string? DisabledReason { get; init; }
 }
 
 /// <summary>Generated reader and writer of the document. An unknown member is refused: rewriting the document would lose it. Stateless.</summary>

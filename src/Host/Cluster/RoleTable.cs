@@ -6,6 +6,7 @@ using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
+using Angarium.Contracts.Webhooks;
 
 namespace Angarium.Host.Cluster;
 
@@ -31,6 +32,7 @@ internal static class RoleTable
         [typeof(IInboundDomainAdmin)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(ITenantInbound)] = CallerRoles.Api | CallerRoles.Grains,
         [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IWebhookWork)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 

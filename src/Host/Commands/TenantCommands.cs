@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Angarium.Host.Control;
 using Angarium.Host.Logging;
 
 namespace Angarium.Host.Commands;
 
-/// <summary>`angarium tenant|domain|inbound|credential|key|administrator|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
+/// <summary>`angarium tenant|domain|inbound|credential|key|administrator|webhook|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
 internal static class TenantCommands
 {
     private const string Url = "ANGARIUM_API_URL", Key = "ANGARIUM_API_KEY";
@@ -30,6 +31,10 @@ internal static class TenantCommands
         var recipients = new Argument<string[]>("recipients") { Description = "Local parts or addresses.", Arity = ArgumentArity.OneOrMore };
         var oneRecipient = new Argument<string>("recipient") { Description = "Local part or address." };
         var from = new Option<string?>("--after") { Description = "Where to go on: the last one of the page before." };
+        var url = new Argument<string>("url") { Description = "Such as https://example.org/events." };
+        var webhook = new Argument<string>("webhook") { Description = "Its id, as `webhook list` shows it." };
+        var types = new Option<string?>("--events") { Description = "Types of events, with commas; `all` for all, as without it." };
+        var newUrl = new Option<string?>("--url") { Description = "Its new address." };
         var after = new Option<string?>("--cursor") { Description = "Where to go on, as the last line of a page says." };
         var since = new Option<string?>("--since") { Description = "From this time on, such as 2026-11-27T12:00:00Z." };
         var limit = new Option<int>("--limit") { Description = "Most events.", DefaultValueFactory = _ => 100 };
@@ -84,6 +89,16 @@ internal static class TenantCommands
             Make("add", "Make one; it is shown once.", [name], line => (HttpMethod.Post, "/v1/administrators", Body(("name", line.GetValue(name)))), node => Pairs(node!, "id", "key")),
             Make("list", "Those besides the one of the configuration, without the keys themselves.", [], _ => (HttpMethod.Get, "/v1/administrators", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("by", "createdBy"), ("created", "created"))),
             Make("remove", "Take one away.", [id], line => (HttpMethod.Delete, "/v1/administrators/" + Uri.EscapeDataString(line.GetValue(id)!), null), Done));
+        yield return Group("webhook", "Look after where a tenant's events are posted to.",
+            Make("add", "Make one; its secret is shown once.", [tenant, url, types], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks"), Webhook(line.GetValue(url), line.GetValue(types))), Secret),
+            Make("list", "Those of a tenant, and how they stand.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/webhooks"), null),
+                node => Table(node!["items"]!, ("id", "id"), ("status", "status"), ("last", "lastResult"), ("next try", "nextTry"), ("events", "events"), ("url", "url"))),
+            Make("show", "One of them.", [tenant, webhook], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook)), null), Indented),
+            Make("change", "Give it another address or other types of events.", [tenant, webhook, newUrl, types], line => (HttpMethod.Patch, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook)), Webhook(line.GetValue(newUrl), line.GetValue(types))), Indented),
+            Make("rotate", "Make a new secret, which is shown once; for a day posts are signed with the one before, too.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/rotate"), null), Secret),
+            Make("enable", "Have it posted to again, at once.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/enable"), null), Done),
+            Make("test", "Post an event of the type `test` to it.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/test"), null), Tested),
+            Make("remove", "Take it away.", [tenant, webhook], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook)), null), Done));
         var events = Make("events", "Every step of every recipient, oldest first; the last line says where to go on.", [after, since, limit],
             line => (HttpMethod.Get, $"/v1/events?limit={line.GetValue(limit)}{Query("cursor", line.GetValue(after))}{Query("since", line.GetValue(since))}", null), Events);
         foreach (var option in new Option[] { s_api, s_key }) events.Options.Add(option);
@@ -143,6 +158,27 @@ internal static class TenantCommands
     private static void Lines(JsonNode? node)
     {
         foreach (var one in node!["items"]!.AsArray()) Console.Out.WriteLine(Printable.Line(one!.ToString()));
+    }
+
+    private static JsonObject Webhook(string? url, string? types)
+    {
+        var body = Body(("url", url));
+        if (types is not null) body["events"] = new JsonArray([.. types.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(type => type != "all").Select(type => (JsonNode)type)]);
+        return body;
+    }
+
+    private static void Secret(JsonNode? node)
+    {
+        Pairs(node!["webhook"]!, "id", "url");
+        Pairs(node, "secret");
+    }
+
+    /// <exception cref="CommandException">It was not taken.</exception>
+    private static void Tested(JsonNode? node)
+    {
+        var what = node!["status"] is { } status ? $"status {status}" : node["detail"]?.ToString() ?? "";
+        if (!node["taken"]!.GetValue<bool>()) throw new CommandException($"it did not take it: {what}.");
+        Console.Out.WriteLine($"Taken in {node["milliseconds"]} ms: {what}.");
     }
 
     private static void Created(JsonNode? node)

@@ -18,6 +18,7 @@ internal static class Defaults
         ["Admin:Listen"] = "127.0.0.1:9464",
         ["Sink:Listen"] = "127.0.0.1:2600",
         ["Egress:NextHop"] = "127.0.0.1:2600",
+        ["Egress:Webhooks:AllowPrivate"] = "true",
     };
 
     public static string MachineName => s_machineName.Value;

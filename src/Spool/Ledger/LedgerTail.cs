@@ -22,16 +22,46 @@ public sealed class LedgerTail(ILedgerStore store)
     /// <summary>A store's clocks may differ by so much: what was sealed just now keeps its place in the cursor.</summary>
     private static readonly TimeSpan s_margin = TimeSpan.FromMinutes(2);
 
+    /// <summary>Where the ledger ends now, by its listing: nothing is read.</summary>
+    public async Task<LedgerCursor> EndAsync(CancellationToken cancellationToken)
+    {
+        var listed = await ListAsync(cancellationToken).ConfigureAwait(Turns.Captured);
+        var sealedOnes = listed.Where(l => l.Sealed).ToList();
+        var end = LedgerCursor.From(sealedOnes.Count > 0 ? Before(sealedOnes.Max(l => l.Modified)) : default);
+        // A listing is no moment: what follows a stream that still grew in it has not begun.
+        var begun = listed.GroupBy(l => l.Stream.Writer).SelectMany(g => UpToFirstOpen(g.OrderBy(l => l.Stream.Number)));
+        return new LedgerCursor(end.Horizon, begun.Where(l => !IsDone(l, end)).ToDictionary(l => l.Stream, l => new LedgerPlace(l.Length, 0)));
+
+        static IEnumerable<LedgerStreamListing> UpToFirstOpen(IEnumerable<LedgerStreamListing> streams)
+        {
+            foreach (var stream in streams)
+            {
+                yield return stream;
+                if (!stream.Sealed) yield break;
+            }
+        }
+    }
+
     /// <param name="cursor">Where to begin.</param>
     /// <param name="wanted">Which records.</param>
     /// <param name="most">Records of the page.</param>
     /// <param name="maxOctets">Octets that are read for it; then the page ends with what there is.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public async Task<LedgerPage> ReadAsync(LedgerCursor cursor, Func<LedgerRecord, bool> wanted, int most, long maxOctets, CancellationToken cancellationToken)
+    public Task<LedgerPage> ReadAsync(LedgerCursor cursor, Func<LedgerRecord, bool> wanted, int most, long maxOctets, CancellationToken cancellationToken) =>
+        ReadUntilAsync(cursor, null, wanted, most, maxOctets, cancellationToken);
+
+    /// <summary>The same, but no further than to another cursor, which is behind this one in no stream: two that read on from there have read the same.</summary>
+    /// <param name="cursor">Where to begin.</param>
+    /// <param name="until">Where to end; a page that is the end goes on there. Null = where the ledger ends.</param>
+    /// <param name="wanted">Which records.</param>
+    /// <param name="most">Records of the page.</param>
+    /// <param name="maxOctets">Octets that are read for it; then the page ends with what there is.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    public async Task<LedgerPage> ReadUntilAsync(LedgerCursor cursor, LedgerCursor? until, Func<LedgerRecord, bool> wanted, int most, long maxOctets, CancellationToken cancellationToken)
     {
-        var listed = new List<LedgerStreamListing>();
-        await foreach (var listing in store.ListAsync(cancellationToken).ConfigureAwait(Turns.Captured)) listed.Add(listing);
-        var lanes = listed.Where(l => !IsDone(l, cursor)).GroupBy(l => l.Stream.Writer).Select(g => new Lane(store, [.. g.OrderBy(l => l.Stream.Number)], cursor)).ToList();
+        var listed = await ListAsync(cancellationToken).ConfigureAwait(Turns.Captured);
+        var lanes = listed.Where(l => !IsDone(l, cursor) && (until is null || until.Places.ContainsKey(l.Stream) || IsDone(l, until)))
+            .GroupBy(l => l.Stream.Writer).Select(g => new Lane(store, [.. g.OrderBy(l => l.Stream.Number)], cursor, until)).ToList();
         var merged = new PriorityQueue<Lane, long>();
         foreach (var lane in lanes)
             if (await lane.FillAsync(cancellationToken).ConfigureAwait(Turns.Captured)) merged.Enqueue(lane, lane.Time);
@@ -42,8 +72,19 @@ public sealed class LedgerTail(ILedgerStore store)
             if (await lane.FillAsync(cancellationToken).ConfigureAwait(Turns.Captured)) merged.Enqueue(lane, lane.Time);
         }
 
-        return new LedgerPage(found, Next(cursor, listed, lanes), merged.Count == 0);
+        // Of a stream that ends sooner than it did (it was deleted meanwhile) the rest may be in another.
+        var isEnd = merged.Count == 0 && (until is null || lanes.All(l => l.IsThrough));
+        return new LedgerPage(found, isEnd && until is not null ? until : Next(cursor, listed, lanes), isEnd);
     }
+
+    private async Task<List<LedgerStreamListing>> ListAsync(CancellationToken cancellationToken)
+    {
+        var listed = new List<LedgerStreamListing>();
+        await foreach (var listing in store.ListAsync(cancellationToken).ConfigureAwait(Turns.Captured)) listed.Add(listing);
+        return listed;
+    }
+
+    private static StoreTime Before(StoreTime time) => time.Milliseconds > s_margin.TotalMilliseconds ? time - s_margin : default;
 
     private static bool IsDone(LedgerStreamListing listing, LedgerCursor cursor) => listing.Sealed && listing.Modified <= cursor.Horizon && !cursor.Places.ContainsKey(listing.Stream);
 
@@ -54,18 +95,21 @@ public sealed class LedgerTail(ILedgerStore store)
         // All that is sealed and older has been read: its places are needed no more.
         var unread = sealedOnes.Where(l => !IsDone(l, cursor) && !lanes.Any(lane => lane.Done.Contains(l.Stream))).Select(l => l.Modified).ToList();
         var newest = unread.Count > 0 ? unread.Min() : sealedOnes.Count > 0 ? sealedOnes.Max(l => l.Modified) : default;
-        var horizon = newest.Milliseconds > s_margin.TotalMilliseconds ? StoreTime.Max(cursor.Horizon, newest - s_margin) : cursor.Horizon;
+        var horizon = StoreTime.Max(cursor.Horizon, Before(newest));
         foreach (var done in sealedOnes.Where(l => l.Modified <= horizon && lanes.Any(lane => lane.Done.Contains(l.Stream)))) places.Remove(done.Stream);
         return new LedgerCursor(horizon, places);
     }
 
     /// <summary>One writer's streams, in order.</summary>
-    private sealed class Lane(ILedgerStore store, IReadOnlyList<LedgerStreamListing> streams, LedgerCursor cursor)
+    private sealed class Lane(ILedgerStore store, IReadOnlyList<LedgerStreamListing> streams, LedgerCursor cursor, LedgerCursor? until)
     {
         private readonly Queue<LedgerStreamListing> _streams = new(streams);
         private readonly Queue<(long Offset, long Next, List<LedgerRecord> Records)> _blocks = new();
         private LedgerStream _stream;
         private LedgerPlace _place;
+
+        /// <summary>Where this stream's reading ends; null = where it does.</summary>
+        private LedgerPlace? _limit;
         private long _readTo;
         private bool _isOpen;
 
@@ -78,6 +122,11 @@ public sealed class LedgerTail(ILedgerStore store)
         /// <summary>Sealed streams that were read to their end.</summary>
         public HashSet<LedgerStream> Done { get; } = [];
 
+        /// <summary>All its streams were read as far as they were to be.</summary>
+        public bool IsThrough { get; private set; }
+
+        private bool IsAtLimit => _limit is { } limit && (_readTo > limit.Offset || (_readTo == limit.Offset && (limit.Skip == 0 || (_place.Offset == limit.Offset && _place.Skip >= limit.Skip))));
+
         /// <summary>Of the next record.</summary>
         public long Time => _blocks.Peek().Records[Math.Min(_place.Skip, _blocks.Peek().Records.Count - 1)].Time.Milliseconds;
 
@@ -88,10 +137,22 @@ public sealed class LedgerTail(ILedgerStore store)
             {
                 if (!_isOpen)
                 {
-                    if (!_streams.TryDequeue(out var next)) return false;
+                    if (!_streams.TryDequeue(out var next))
+                    {
+                        IsThrough = true;
+                        return false;
+                    }
+
                     _stream = next.Stream;
                     _place = cursor.Places.GetValueOrDefault(_stream);
+                    _limit = until is not null && until.Places.TryGetValue(_stream, out var limit) ? limit : null;
                     (_readTo, _isOpen, Places[_stream]) = (_place.Offset, true, _place);
+                }
+
+                if (IsAtLimit)
+                {
+                    _isOpen = false;
+                    continue;
                 }
 
                 var read = await store.ReadAsync(_stream, _readTo, Piece, cancellationToken).ConfigureAwait(Turns.Captured);
@@ -115,7 +176,8 @@ public sealed class LedgerTail(ILedgerStore store)
         {
             var (offset, next, records) = _blocks.Peek();
             var index = _place.Skip;
-            for (; index < records.Count && most > 0; index++)
+            var end = _limit is { } limit && limit.Offset == offset ? Math.Min(limit.Skip, records.Count) : records.Count;
+            for (; index < end && most > 0; index++)
             {
                 if (!wanted(records[index])) continue;
                 found.Add(new PlacedRecord(_stream, offset, index, records[index]));
@@ -130,6 +192,8 @@ public sealed class LedgerTail(ILedgerStore store)
             else
             {
                 _place = new LedgerPlace(offset, index);
+                // No further: what was read of it beyond is not for this reading.
+                if (index == end) _blocks.Clear();
             }
 
             Places[_stream] = _place;
@@ -137,7 +201,7 @@ public sealed class LedgerTail(ILedgerStore store)
 
         private void Split(ReadOnlySpan<byte> data, long offset)
         {
-            while (LedgerBlock.ClaimedSize(data) is > 0 and var size && size <= data.Length)
+            while (LedgerBlock.ClaimedSize(data) is > 0 and var size && size <= data.Length && (_limit is not { } limit || offset < limit.Offset || (offset == limit.Offset && limit.Skip > 0)))
             {
                 var records = LedgerReader.Decode(data[..size], out _);
                 if (records.Count > 0) _blocks.Enqueue((offset, offset + size, records));

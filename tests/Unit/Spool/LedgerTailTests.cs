@@ -77,69 +77,70 @@ public sealed class LedgerTailTests
     [Fact]
     public void Parse_AnyOctets_NeverThrows() => Gen.Byte.Array[0, 60].Sample(octets => _ = LedgerCursor.Parse(System.Buffers.Text.Base64Url.EncodeToString(octets)));
 
-    /// <summary>Streams in memory that a test lets grow.</summary>
-    private sealed class GrowingLedger : ILedgerStore
+    /// <summary>One reads on for itself from wherever it is to where another stands, and goes on with that one from there.</summary>
+    [Fact]
+    public void ReadUntil_WhateverHappensMeanwhile_LeavesNothingBetween() => Gen.Select(Gen.Int[0, 3], Gen.Int[0, 4], Gen.Int[1, 9]).Array[2, 120].Sample(steps =>
     {
-        private const int PerBlock = 4;
-
-        private readonly Dictionary<LedgerStream, (List<byte> Octets, bool Sealed, StoreTime Modified)> _streams = [];
-        private readonly Dictionary<ulong, uint> _current = [];
-        private int _count;
-
-        public StoreTime Now { get; set; } = new(1_000_000_000);
-
-        public List<LedgerRecord> Written { get; } = [];
-
-        public void Append(ulong writer, int count)
+        var ledger = new GrowingLedger();
+        var tail = new LedgerTail(ledger);
+        var (begin, read) = (LedgerCursor.From(default), new List<PlacedRecord>());
+        var join = steps.Length / 2;
+        for (var i = 0; i < join; i++) Step(steps[i]);
+        var until = Wait(tail.EndAsync(default));
+        // What the other passes over by the listing alone is what a reading to the end passes over.
+        Assert.Empty(Wait(tail.ReadAsync(until, _ => true, 1_000, long.MaxValue, default)).Records);
+        for (var i = join; i < steps.Length; i++) Step(steps[i]);
+        for (var isEnd = false; !isEnd;)
         {
-            var stream = new LedgerStream(writer, _current.TryGetValue(writer, out var number) ? number : _current[writer] = 1);
-            var (octets, _, _) = _streams.TryGetValue(stream, out var known) ? known : ([], false, Now);
-            foreach (var some in Enumerable.Range(0, count).Chunk(PerBlock))
-            {
-                // Few recipients, which go from writer to writer.
-                var records = some.Select(_ => new LedgerRecord { Key = new RecipientKey(9, 1, (ushort)(_count % 5)), Kind = LedgerKind.Deferred, Time = Now, Attempt = _count++ }).ToArray();
-                Written.AddRange(records);
-                octets.AddRange(Encode(stream, octets.Count, records));
-            }
-
-            _streams[stream] = (octets, false, Now);
+            var page = Wait(tail.ReadUntilAsync(begin, LedgerCursor.Parse(until.ToString())!, _ => true, 5, long.MaxValue, default));
+            read.AddRange(page.Records);
+            (begin, isEnd) = (LedgerCursor.Parse(page.Next.ToString())!, page.IsEnd);
         }
 
-        public void Roll(ulong writer)
+        Assert.Equal(until.ToString(), begin.ToString());
+        Assert.Equal(ledger.Written.Count(r => r.Time <= ledger.Times[join - 1]), read.Count);
+        for (var isEnd = false; !isEnd;)
         {
-            if (!_current.TryGetValue(writer, out var number)) return;
-            var stream = new LedgerStream(writer, number);
-            if (!_streams.TryGetValue(stream, out var known)) return;
-            _streams[stream] = (known.Octets, true, Now);
-            _current[writer] = number + 1;
+            var page = Wait(tail.ReadAsync(until, _ => true, 7, long.MaxValue, default));
+            read.AddRange(page.Records);
+            (until, isEnd) = (page.Next, page.IsEnd);
         }
 
-        private static byte[] Encode(LedgerStream stream, long offset, LedgerRecord[] records)
+        Assert.Equal(ledger.Written.Select(r => r.Attempt).Order(), read.Select(r => r.Record.Attempt).Order());
+        foreach (var one in read.GroupBy(r => r.Record.Key)) Assert.Equal(one.Select(r => r.Record.Attempt).Order(), one.Select(r => r.Record.Attempt));
+
+        void Step((int Writer, int What, int Size) step)
         {
-            var buffer = new byte[LedgerBlock.Size(records.Sum(LedgerCodec.Bound))];
-            LedgerWriter.Encode(buffer, records, stream, offset);
-            return buffer[..LedgerBlock.ClaimedSize(buffer)];
+            ledger.Now += TimeSpan.FromSeconds(40);
+            ledger.Times.Add(ledger.Now);
+            if (step.What == 0) ledger.Roll((ulong)step.Writer + 1);
+            else ledger.Append((ulong)step.Writer + 1, step.Size);
         }
 
-        public Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
-        {
-            var (octets, isSealed, _) = _streams[stream];
-            var data = octets.Skip((int)offset).ToArray();
-            var length = 0;
-            while (length < data.Length && (length == 0 || length < 200)) length += LedgerBlock.ClaimedSize(data.AsSpan(length));
-            return Task.FromResult(new LedgerRead(data.AsMemory(0, length), offset + length, isSealed && length == data.Length, octets.Count));
-        }
+        static T Wait<T>(Task<T> task) => task.GetAwaiter().GetResult();
+    }, iter: 300);
 
-        public async IAsyncEnumerable<LedgerStreamListing> ListAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
-        {
-            foreach (var (stream, (octets, isSealed, modified)) in _streams.ToList()) yield return new LedgerStreamListing(stream, octets.Count, isSealed, modified);
-            await Task.CompletedTask;
-        }
+    /// <summary>A place within a block, as a page that was full leaves it.</summary>
+    [Fact]
+    public async Task ReadUntil_APlaceWithinABlock_EndsThere()
+    {
+        _ledger.Append(1, 3);
+        var tail = new LedgerTail(_ledger);
+        var until = (await tail.ReadAsync(LedgerCursor.From(default), _ => true, 2, long.MaxValue, default)).Next;
+        _ledger.Append(1, 9);
+        var page = await tail.ReadUntilAsync(LedgerCursor.From(default), until, _ => true, 100, long.MaxValue, default);
+        Assert.Equal((2, true), (page.Records.Count, page.IsEnd));
+        Assert.Empty((await tail.ReadUntilAsync(until, until, _ => true, 100, long.MaxValue, default)).Records);
+        Assert.Equal(10, (await tail.ReadAsync(page.Next, _ => true, 100, long.MaxValue, default)).Records.Count);
+    }
 
-        public Task<long> AppendAsync(LedgerStream stream, long offset, ReadOnlyMemory<byte> block, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<long> SealAsync(LedgerStream stream, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task DeleteAsync(LedgerStream stream, CancellationToken cancellationToken) => throw new NotSupportedException();
+    /// <summary>What was begun when the other stood there is not there any more: its successor may hold what is missing.</summary>
+    [Fact]
+    public async Task ReadUntil_AStreamThatIsShorterThanItWas_IsNotTheEnd()
+    {
+        _ledger.Append(1, 3);
+        var until = await new LedgerTail(_ledger).EndAsync(default);
+        _ledger.Forget(1);
+        Assert.False((await new LedgerTail(_ledger).ReadUntilAsync(LedgerCursor.From(default), until, _ => true, 100, long.MaxValue, default)).IsEnd);
     }
 }

@@ -5,6 +5,7 @@ using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Inbound;
 using Angarium.Contracts.Requests;
 using Angarium.Contracts.Tenants;
+using Angarium.Contracts.Webhooks;
 using Angarium.Grains.Sites;
 using Angarium.Host.Cluster;
 using Orleans;
@@ -76,6 +77,7 @@ public sealed class RoleSecretsTests
             [typeof(IInboundDirectory)] = CallerRoles.Ingress | CallerRoles.Grains,
             [typeof(IInboundDomainAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantInbound)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IWebhookWork)] = CallerRoles.Egress | CallerRoles.Grains,
         };
         Assert.Equal(expected.Keys.Select(t => t.Name).Order(), typeof(IDomainQueueIntake).Assembly.GetTypes().Where(t => t.IsInterface && t.IsAssignableTo(typeof(IAddressable))).Select(t => t.Name).Order());
         foreach (var (type, roles) in expected) Assert.Equal(roles, RoleTable.RolesOf(type));

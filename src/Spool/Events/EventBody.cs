@@ -1,12 +1,20 @@
 using System.ComponentModel;
 using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Angarium.Spool.Ledger;
 
-namespace Angarium.Api.Events;
+namespace Angarium.Spool.Events;
 
-/// <summary>One step of one recipient.</summary>
-internal sealed record EventBody
+/// <summary>One step of one recipient, as its tenant reads it: in the feed, in a trace and in what webhooks post. A value, made of one record of the ledger; any thread.</summary>
+public sealed record EventBody
 {
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>Every <see cref="Type"/> there is.</summary>
+    public static IReadOnlyList<string> Types { get; } = ["accepted", "delivered", "deferred", "failed", "expired", "dropped"];
+
     [Description("The same each time it is read.")]
     public required string Id { get; init; }
 
@@ -70,29 +78,12 @@ internal sealed record EventBody
         };
     }
 
+    /// <summary>The same octets wherever it is read.</summary>
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, s_json);
+
     private static EventBody Base(LedgerRecord record, string id, string type, DateTimeOffset time) => new()
     {
         Id = id, Type = type, Time = time, Tenant = record.Summary!.Tenant, Message = record.Summary.Message.ToString(), RecipientId = record.Key.ToString(), Sender = record.Summary.ReversePath,
         Recipient = record.Summary.Recipient, Size = record.Summary.Size,
     };
-}
-
-/// <summary>A page of the feed.</summary>
-internal sealed record EventPage
-{
-    public required EventBody[] Events { get; init; }
-
-    [Description("Where to go on, now or at any time later: nothing is skipped.")]
-    public required string Cursor { get; init; }
-
-    [Description("There is more already.")]
-    public bool More { get; init; }
-}
-
-/// <summary>Every step of a message.</summary>
-internal sealed record MessageTraceBody
-{
-    public required string Message { get; init; }
-
-    public required EventBody[] Events { get; init; }
 }
