@@ -129,6 +129,7 @@ internal sealed class TenantGrain(TenantSeams seams, IStoreClock clock, IStandin
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         foreach (var domain in _tenant.Due(DateTimeOffset.UtcNow).ToArray()) await _tenant.VerifyDomainAsync(domain, cancellationToken);
+        await _tenant.AlignPoolAsync(cancellationToken);
     }
 
     private async Task LoadUsageAsync(CancellationToken cancellationToken)
