@@ -46,7 +46,7 @@ internal sealed class PoolMap
             foreach (var (pool, tenants) in stored.Pools)
             {
                 if (!PoolName.IsValid(pool)) throw new InvalidDataException($"The document of tenants' pools names a pool `{pool}`, which cannot be one.");
-                foreach (var tenant in tenants) pools[tenant] = pool;
+                foreach (var tenant in tenants ?? throw new InvalidDataException($"The document of tenants' pools cannot be read: {pool} has none.")) pools[tenant] = pool;
             }
 
             return new PoolMap(pools);
