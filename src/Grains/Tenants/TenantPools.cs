@@ -9,7 +9,7 @@ namespace Angarium.Grains.Tenants;
 /// What this silo knows of tenants' pools: one document for all of them, read whole, so that no message costs a call. A tenant's own document is the truth; this one follows it, changed by
 /// compare-and-swap by whichever silo has the tenant, and heard of by the others within seconds (<see cref="TenantPoolsWatch"/>). Any thread; what is in memory is read again after a crash.
 /// </summary>
-internal sealed class TenantPools(IDocumentStore documents, WorkerRegister register, IStanding standing) : IDisposable
+internal sealed class TenantPools(IDocumentStore documents, WorkerRegister register, IStanding standing)
 {
     /// <summary>Tenants that may be in other pools than `default`: some 20 octets each in the document, 100 in memory.</summary>
     public const int MaxTenants = 50_000;
@@ -17,7 +17,7 @@ internal sealed class TenantPools(IDocumentStore documents, WorkerRegister regis
     private const string Name = "control/pools";
     private const int MaxAttempts = 20;
 
-    private readonly SemaphoreSlim _turn = new(1);
+    private Task _last = Task.CompletedTask;
     private volatile PoolMap? _map;
     private string? _tag;
 
@@ -25,8 +25,6 @@ internal sealed class TenantPools(IDocumentStore documents, WorkerRegister regis
     public PoolMap? Current => _map;
 
     public bool IsFull => _map?.Count >= MaxTenants;
-
-    public void Dispose() => _turn.Dispose();
 
     /// <summary>Whether an egress process has ever served a pool of this name.</summary>
     public async Task<bool> ExistsAsync(string pool, CancellationToken cancellationToken) =>
@@ -36,8 +34,8 @@ internal sealed class TenantPools(IDocumentStore documents, WorkerRegister regis
     public Task RefreshAsync(CancellationToken cancellationToken) => InTurnAsync(async () =>
     {
         var (hasChanged, document) = await documents.ReadIfChangedAsync(Name, _tag, cancellationToken);
-        if (hasChanged || _map is null) Take(document);
-    }, cancellationToken);
+        if (hasChanged || _map is null) (_map, _tag) = (document is null ? PoolMap.Empty : PoolMap.Parse(document.Content), document?.Tag);
+    });
 
     /// <summary>From now on the tenant's mail goes out by this pool, also what is queued: at once here, within seconds from the other silos.</summary>
     /// <exception cref="IOException">Not written, or not known; or this silo may be none any more.</exception>
@@ -57,21 +55,20 @@ internal sealed class TenantPools(IDocumentStore documents, WorkerRegister regis
         }
 
         throw new IOException($"The document {Name} was changed by others {MaxAttempts} times in a row.");
-    }, cancellationToken);
-
-    private void Take(Document? document) => (_map, _tag) = (document is null ? PoolMap.Empty : PoolMap.Parse(document.Content), document?.Tag);
+    });
 
     /// <summary>One at a time: what was read first must not be taken for news.</summary>
-    private async Task InTurnAsync(Func<Task> work, CancellationToken cancellationToken)
+    private async Task InTurnAsync(Func<Task> work)
     {
-        await _turn.WaitAsync(cancellationToken);
+        var mine = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await Interlocked.Exchange(ref _last, mine.Task);
         try
         {
             await work();
         }
         finally
         {
-            _turn.Release();
+            mine.SetResult();
         }
     }
 }

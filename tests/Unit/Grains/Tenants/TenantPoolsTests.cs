@@ -33,7 +33,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Current_NothingWasEverSet_IsDefaultForAll()
     {
-        using var pools = Silo();
+        var pools = Silo();
         Assert.Null(pools.Current);
         await pools.RefreshAsync(default);
         Assert.Equal((true, "default"), (pools.Current!.IsEmpty, pools.Current.PoolOf(Acme)));
@@ -45,8 +45,8 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Put_OnOneSilo_IsKnownThereAtOnceAndElsewhereAtTheNextLook()
     {
-        using var one = Silo();
-        using var two = Silo();
+        var one = Silo();
+        var two = Silo();
         await one.RefreshAsync(default);
         await two.RefreshAsync(default);
         await one.PutAsync(Acme, "bulk", default);
@@ -65,8 +65,8 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Put_OvertakenByAnother_CountsBoth()
     {
-        using var one = Silo();
-        using var two = Silo();
+        var one = Silo();
+        var two = Silo();
         _documents.BeforeWrite = () => two.PutAsync(Other, "alerts", default);
         await one.PutAsync(Acme, "bulk", default);
         Assert.Equal(("bulk", "alerts"), (one.Current!.PoolOf(Acme), one.Current.PoolOf(Other)));
@@ -75,7 +75,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Put_BySiloThatMayBeNone_IsNotWritten()
     {
-        using var pools = Silo();
+        var pools = Silo();
         IsConfirmed = false;
         await Assert.ThrowsAsync<IOException>(() => pools.PutAsync(Acme, "bulk", default));
         Assert.Empty(await _documents.ListAsync("control/", default));
@@ -84,7 +84,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Document_IsStoredAsPublished()
     {
-        using var pools = Silo();
+        var pools = Silo();
         await pools.PutAsync(Other, "bulk", default);
         await pools.PutAsync(Acme, "bulk", default);
         await pools.PutAsync("t333333333333333", "alerts", default);
@@ -101,7 +101,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [InlineData("""[]""", "cannot be read")]
     public async Task Document_OfAnotherForm_IsRefusedAndWhatIsKnownStays(string text, string why)
     {
-        using var pools = Silo();
+        var pools = Silo();
         await pools.PutAsync(Acme, "bulk", default);
         var tag = (await _documents.ReadAsync(Name, default))!.Tag;
         await _documents.WriteAsync(Name, Encoding.UTF8.GetBytes(text), tag, default);
@@ -112,7 +112,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Change_PoolThatNobodyServes_IsInvalid()
     {
-        using var pools = Silo();
+        var pools = Silo();
         var tenant = await CreateAsync(pools);
         foreach (var name in new[] { "bulk", "no pool", "../x" })
         {
@@ -126,7 +126,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task Change_PoolThatIsServed_IsInBothDocuments()
     {
-        using var pools = Silo();
+        var pools = Silo();
         await new WorkerRegister(_documents, this).ClaimAsync("bulk", 1, new StoreTime(5), default);
         var tenant = await CreateAsync(pools);
         Assert.Equal("bulk", (await tenant.ChangeAsync(new TenantChange { Pool = "bulk" }, default)).Tenant!.Pool);
@@ -142,7 +142,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
     [Fact]
     public async Task AlignPool_OnlyTheRecordWasWritten_SetsTheOtherRight()
     {
-        using var pools = Silo();
+        var pools = Silo();
         await new WorkerRegister(_documents, this).ClaimAsync("bulk", 1, new StoreTime(5), default);
         var tenant = await CreateAsync(pools);
         // The record is the first that is written.
