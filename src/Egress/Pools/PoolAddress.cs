@@ -24,7 +24,7 @@ internal sealed record PoolAddress(IPAddress? Address, string? Name)
         foreach (var part in text.Split(Separators, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
         {
             if (!TryParseOne(part, out var one, out error)) return false;
-            if (one.Address is not null && found.Exists(a => one.Address.Equals(a.Address))) error = $"`{one.Address}` is there twice; leave one out";
+            if (one.Address is { } address && found.Exists(a => address.Equals(a.Address))) error = $"`{address}` is there twice; leave one out";
             if (error.Length > 0) return false;
             found.Add(one);
         }

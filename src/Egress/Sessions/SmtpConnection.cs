@@ -104,7 +104,7 @@ internal sealed class SmtpConnection : IDisposable
         }
         catch (SocketException e)
         {
-            throw new AttemptException(AttemptFault.NoSource, $"{source} cannot be sent from: {e.Message}", e);
+            throw new AttemptException(AttemptFault.NoSource, $"no connection from {source}: {e.Message}", e);
         }
     }
 

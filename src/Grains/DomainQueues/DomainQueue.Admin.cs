@@ -37,13 +37,13 @@ internal sealed partial class DomainQueue
         return new QueueSnapshot
         {
             Domain = _domain, Queued = queued + inMemory.Sum(e => e.Keys.Length), IndexAway = away, Leased = _leased.Count,
-            Held = _control?.Held ?? false, Site = Sites(), SuspendedUntil = suspended?.SuspendedUntil ?? default,
+            Held = _control?.Held ?? false, Site = SiteNames(), SuspendedUntil = suspended?.SuspendedUntil ?? default,
             SiteTrouble = (suspended ?? _pools.Find(p => p.State?.Trouble is not null)?.State)?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
         };
     }
 
     /// <summary>Where mail goes from here, by each pool that has some of it: `default` is known by the bare site.</summary>
-    private string? Sites()
+    private string? SiteNames()
     {
         var sites = string.Join(", ", _pools.Where(p => p.IsBusy && p.Site is not null).Select(p => p.Site));
         return sites.Length > 0 ? sites : _pools.Find(p => p.Site is not null)?.Site;

@@ -1,3 +1,4 @@
+using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Routing;
 using Angarium.Grains.Sites;
 using Angarium.Mail;
@@ -26,7 +27,8 @@ internal sealed partial class DomainQueue
     /// <param name="site">As the worker's pool names it; the route names its own without a pool.</param>
     public void SiteMoved(string site, SiteRoute route)
     {
-        if (PoolAt(site) is not { } pool || route.Site == pool.Route!.Site || route.Site is not { Length: > 0 and <= SiteRoute.MaxName } || route.MaxConnections < 1) return;
+        if (PoolAt(site) is not { } pool || route.Site == pool.Route!.Site || route.Site is not { Length: > 0 and <= SiteRoute.MaxName } || route.MaxConnections < 1
+            || PoolName.SiteOf(route.Site) != route.Site) return;
         var validFor = route.ValidFor < SiteRoute.Least ? SiteRoute.Least : route.ValidFor > SiteRoute.Most ? SiteRoute.Most : route.ValidFor;
         pool.Moved = route with { ValidFor = validFor };
         Tick();

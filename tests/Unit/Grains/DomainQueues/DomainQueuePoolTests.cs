@@ -160,8 +160,9 @@ public class DomainQueuePoolTests
         var (mine, bulk) = (q.Offer(1)[0], q.Offer(1, "big")[0]);
         q.Queue.SiteMoved("bulk!site", new SiteRoute("there", false, null, TimeSpan.FromHours(1)));
         Assert.Equal(["site", "bulk!site", "bulk!site", "bulk!there"], q.DemandedOf);
-        // Words about a site that nobody asks any more.
+        // Words about a site that nobody asks any more, and of a site of another pool.
         q.Queue.SiteMoved("bulk!site", new SiteRoute("elsewhere", false, null, TimeSpan.FromHours(1)));
+        q.Queue.SiteMoved("site", new SiteRoute("bulk!there", false, null, TimeSpan.FromHours(1)));
         q.Queue.SiteChanged("bulk!site", new SiteState { LastFailure = q.Clock.Now });
         Assert.Equal(4, q.DemandedOf.Count);
         await q.After(TimeSpan.FromSeconds(16));
