@@ -109,7 +109,7 @@ public sealed record EgressOptions : IValidates
 
         foreach (var address in Source)
             if (!IPAddress.TryParse(address, out _)) yield return $"Egress:Source: `{address}` is not an IP address; list addresses of this machine.";
-        foreach (var wrong in PoolMistakes()) yield return wrong;
+        foreach (var line in PoolMistakes()) yield return line;
         foreach (var network in AllowedNetworks)
             if (!IPNetwork.TryParse(network, out var parsed) || !network.StartsWith(parsed.BaseAddress + "/", StringComparison.OrdinalIgnoreCase)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
         foreach (var server in DnsServers)
