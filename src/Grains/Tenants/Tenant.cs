@@ -174,7 +174,7 @@ internal sealed class Tenant(string id, IDocumentStore documents, DkimKeys keys,
     public Task AlignPoolAsync(CancellationToken cancellationToken) =>
         pools?.Current is { } map && Record is { } record && map.PoolOf(id) != record.Pool ? PutPoolAsync(pools, cancellationToken) : Task.CompletedTask;
 
-    private Task PutPoolAsync(TenantPools where, CancellationToken cancellationToken) => InTurnAsync(async () =>
+    private Task<TenantResult> PutPoolAsync(TenantPools where, CancellationToken cancellationToken) => InTurnAsync(async () =>
     {
         // Another activation may have changed it since it was read.
         _isLoaded = false;

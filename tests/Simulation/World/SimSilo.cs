@@ -71,6 +71,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         INoticeWriter notices = new NoticeWriter(reader, writer, clock, new FixedSettings<NoticeOptions>(new NoticeOptions()), _settings, NullLogger<NoticeWriter>.Instance);
         _register = new WorkerRegister(documents, this);
         _addresses = new SpooledAddresses(reader);
+        Pools = new TenantPools(documents, _register, this);
         var control = new ControlDocuments(documents, this);
         _seams = new DomainQueueSeams
         {
@@ -79,7 +80,6 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
             Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without, Summaries = _addresses.SummariesAsync,
             Pools = world.HasPools ? () => Pools.Current : static () => PoolMap.Empty,
         };
-        Pools = new TenantPools(documents, _register, this);
         _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);
         IPackMover mover = new PackMover(packs, reader, new NoScratch(), clock, time, NullLogger.Instance, world.Loop.Draw);
         if (world.Breaks == Breaks.CopyFirst) mover = new DeleteFirst(packs, mover);
