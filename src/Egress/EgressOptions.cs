@@ -1,5 +1,7 @@
 using System.Net;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.EgressPools;
+using Angarium.Egress.Pools;
 using Angarium.Egress.Routing;
 
 namespace Angarium.Egress;
@@ -17,6 +19,9 @@ public sealed record EgressOptions : IValidates
         + "`login=FILE` (user name and password on two lines; sent only over a validated certificate), `ca=FILE` (PEM of the authorities to trust instead of the system's); "
         + "or `mx` for the domain's MX";
 
+    /// <summary>Pools of one process: each has a worker of its own.</summary>
+    private const int MaxPools = 100;
+
     [Setting("Egress:NextHop", "Next hop of all mail without a route of its own: " + HopForm + ".", Reloads = true, DefaultText = "none = MX")]
     public string? NextHop { get; init; }
 
@@ -25,6 +30,12 @@ public sealed record EgressOptions : IValidates
 
     [Setting("Egress:Source", "Local IP addresses to send from, used in turn; a family that is not listed is not used.", DefaultText = "system")]
     public IReadOnlyList<string> Source { get; init; } = [];
+
+    [Setting("Egress:Pools:*", "Where mail of the pool of this name goes out from: local addresses, used in turn, each with the name that it greets with, as in `192.0.2.1=mx1.example.org 2001:db8::1=mx1.example.org`; a name alone = the system's choice of address (behind NAT). Names of pools: up to 32 lower-case letters, digits and `-`. `default` needs none: it has `Egress:Source` and `Hostname`.")]
+    public IReadOnlyDictionary<string, string> Pools { get; init; } = new Dictionary<string, string>();
+
+    [Setting("Egress:Serves", "Pools whose mail this process carries.", DefaultText = "`default` and those of `Egress:Pools`")]
+    public IReadOnlyList<string> Serves { get; init; } = [];
 
     [Setting("Egress:AllowedNetworks", "Networks (CIDR) that hosts found by MX may be in although they are private, loopback or otherwise not public.", Reloads = true, DefaultText = "none")]
     public IReadOnlyList<string> AllowedNetworks { get; init; } = [];
@@ -83,6 +94,9 @@ public sealed record EgressOptions : IValidates
     [Setting("Egress:DrainTimeout", "On shutdown: longest wait for transactions under way, after which their connections are cut.", Min = 0, Max = 900)]
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>The pools whose mail this process carries.</summary>
+    internal IReadOnlyList<string> ServedPools => Serves.Count > 0 ? [.. Serves.Distinct()] : [PoolName.Default, .. Pools.Keys.Where(name => name != PoolName.Default).Order(StringComparer.Ordinal)];
+
     public IEnumerable<string> Validate()
     {
         if (NextHop is { Length: > 0 } && MistakeOf(NextHop) is { } wrong) yield return $"Egress:NextHop: {wrong}.";
@@ -95,10 +109,29 @@ public sealed record EgressOptions : IValidates
 
         foreach (var address in Source)
             if (!IPAddress.TryParse(address, out _)) yield return $"Egress:Source: `{address}` is not an IP address; list addresses of this machine.";
+        foreach (var line in PoolMistakes()) yield return line;
         foreach (var network in AllowedNetworks)
             if (!IPNetwork.TryParse(network, out var parsed) || !network.StartsWith(parsed.BaseAddress + "/", StringComparison.OrdinalIgnoreCase)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
         foreach (var server in DnsServers)
             if (!DnsServer.TryParse(server, out _)) yield return $"Dns:Servers: `{server}` is not an address; write `ip` or `ip:port`, as 127.0.0.1:53.";
+    }
+
+    private IEnumerable<string> PoolMistakes()
+    {
+        var owners = new Dictionary<IPAddress, string>();
+        foreach (var (name, text) in Pools.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            if (!PoolName.IsValid(name)) yield return $"Egress:Pools:{name}: cannot name a pool; use up to {PoolName.MaxLength} lower-case letters, digits and `-`, such as `bulk-1`.";
+            if (!PoolAddress.TryParse(text, out var addresses, out var error)) yield return $"Egress:Pools:{name}: {error}.";
+            // Receivers count connections and judge mail by address: of two pools both would exceed what each may.
+            foreach (var address in addresses.Select(a => a.Address).OfType<IPAddress>())
+                if (!owners.TryAdd(address, name) && owners[address] != name) yield return $"Egress:Pools:{name}: `{address}` is in pool {owners[address]} too; leave it in one of them.";
+        }
+
+        if (Pools.Count > MaxPools) yield return $"Egress:Pools: names {Pools.Count} pools; a process serves {MaxPools} at most: give each process its own.";
+        if (Source.Count > 0 && Pools.ContainsKey(PoolName.Default)) yield return "Egress:Source: is where pool default sends from, which Egress:Pools:default says already; leave one of them out.";
+        foreach (var name in Serves.Where(name => name != PoolName.Default && !(PoolName.IsValid(name) && Pools.ContainsKey(name))))
+            yield return $"Egress:Serves: there is no Egress:Pools:{name}; set it, or leave `{name}` out.";
     }
 
     // A file that can be read now may be gone later: then the route rests, and says why.

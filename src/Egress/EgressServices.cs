@@ -4,10 +4,7 @@ using Angarium.Egress.Routing;
 using Angarium.Egress.Sessions;
 using Angarium.Egress.Webhooks;
 using Angarium.Egress.Worker;
-using Angarium.Spool.Packs;
-using Angarium.Spool.Time;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Orleans.Core;
 
 namespace Angarium.Egress;
@@ -23,20 +20,14 @@ public static class EgressServices
             provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<IDnsSource>(), provider.GetRequiredService<TimeProvider>(), provider.GetService<IInboundRoutes>()))
         .AddSingleton<IRouteResolver>(provider => provider.GetRequiredService<RouteResolver>());
 
-    /// <summary>The worker; <see cref="AddRouting"/> as well, once.</summary>
+    /// <summary>The workers; <see cref="AddRouting"/> as well, once.</summary>
     public static IServiceCollection AddEgress(this IServiceCollection services) => services
         .AddSingleton<ConnectionWatch>()
-        .AddSingleton<Connector>()
         .AddSingleton<ClusterLink>()
         .AddSingleton<IClusterConnectionStatusObserver>(provider => provider.GetRequiredService<ClusterLink>())
-        .AddSingleton<IQueueGateway, GrainQueueGateway>()
-        .AddSingleton(provider => new WorkerContext(
-            provider.GetRequiredService<IQueueGateway>(), provider.GetRequiredService<ISpoolReader>(), provider.GetRequiredService<IStoreClock>(),
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<RouteResolver>(), provider.GetRequiredService<Connector>(),
-            provider.GetRequiredService<ISettings<EgressOptions>>(), provider.GetRequiredService<ILogger<EgressWorker>>()))
-        .AddSingleton<EgressWorker>()
-        .AddSingleton(provider => new EgressReadiness(() => provider.GetRequiredService<EgressWorker>().IsReady))
-        .AddHostedService(provider => provider.GetRequiredService<EgressWorker>())
+        .AddSingleton<EgressWorkers>()
+        .AddSingleton(provider => new EgressReadiness(() => provider.GetRequiredService<EgressWorkers>().IsReady))
+        .AddHostedService(provider => provider.GetRequiredService<EgressWorkers>())
         .AddSingleton(provider =>
         {
             var (allowPrivate, time) = (provider.GetRequiredService<ISettings<WebhookEgressOptions>>().Current.AllowPrivate, provider.GetRequiredService<TimeProvider>());
@@ -45,7 +36,7 @@ public static class EgressServices
         .AddHostedService<WebhookPoster>();
 }
 
-/// <summary>Whether this process's egress takes orders: its pool has heard it within the last 20 s. Any thread.</summary>
+/// <summary>Whether this process's egress takes orders: its pools have heard it within the last 20 s. Any thread.</summary>
 public sealed class EgressReadiness(Func<bool> isReady)
 {
     public bool IsReady => isReady();

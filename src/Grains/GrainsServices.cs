@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Cleaner;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Inbound;
@@ -89,6 +90,7 @@ public static class GrainsServices
             Sites = s.GetRequiredService<ISiteCalls>(), Settings = s.GetRequiredService<ISettings<GrainsOptions>>(), Draw = Draw,
             Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"), IsFull = () => active.IsFull,
             Summaries = s.GetRequiredService<SpooledAddresses>().SummariesAsync,
+            Pools = PoolsOf(s.GetRequiredService<TenantPools>()),
         });
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
@@ -119,7 +121,7 @@ public static class GrainsServices
             // What a name that does not exist seems to have must be the same on every silo: of the master key, where there is one.
             var decoy = s.GetService<MasterKey>()?.Derive("decoy") ?? RandomNumberGenerator.GetBytes(32);
             var (documents, options, time) = (s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ISettings<TenantsOptions>>(), s.GetRequiredService<TimeProvider>());
-            return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time, s.GetRequiredService<WebhookSeams>()));
+            return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time, s.GetRequiredService<WebhookSeams>(), s.GetRequiredService<TenantPools>()));
         });
         services.AddWebhooks();
     }
@@ -153,6 +155,8 @@ public static class GrainsServices
             tenant => s.GetRequiredService<IGrainFactory>().GetGrain<IInboundOwner>(tenant), s.GetRequiredService<TimeProvider>()));
     }
 
+    private static Func<PoolMap?> PoolsOf(TenantPools pools) => () => pools.Current;
+
     private static ulong Draw()
     {
         Span<byte> bytes = stackalloc byte[8];
@@ -167,7 +171,7 @@ public static class GrainsServices
 
         public ValueTask<SiteState> RetryAsync(string site) => Grain(site).Retry();
 
-        private ISite Grain(string site) => grains.GetGrain<ISite>("default|" + site);
+        private ISite Grain(string site) => grains.GetGrain<ISite>(PoolName.PoolOf(site) + "|" + site);
     }
 
     /// <summary>Calls of the waker, by grain. Any thread; no state.</summary>

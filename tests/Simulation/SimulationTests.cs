@@ -48,6 +48,23 @@ public class SimulationTests(ITestOutputHelper output)
         Assert.True(ran < Warm || spent <= Cost * Noise, $"a seed costs {spent:f0} ms of processor, more than {Noise} times the {Cost} ms that it should: something in the machines or the simulation has become slow, or this machine is far too busy to tell");
     }
 
+    /// <summary>With a second egress pool: no promise is broken for it, and what is granted to a pool's sessions is of its tenants, also of one that moves between the two.</summary>
+    [Fact]
+    public void Relay_WithTwoPools_KeepsItsPromises()
+    {
+        var (first, count) = (Number("ANGARIUM_FIRST_SEED", 1), Math.Min(Number("ANGARIUM_SEEDS", 300), 300));
+        var (wrongs, moves) = (new List<string>(), 0);
+        for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
+        {
+            var world = Replay(seed, Breaks.None, hasPools: true);
+            moves += world.Moves;
+            if (world.Account.Wrongs.Count > 0) wrongs.Add($"seed {seed}: {Replay(seed, Breaks.None, isVerbose: true, hasPools: true).Account.Wrongs[0]}");
+        }
+
+        Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
+        Assert.True(moves >= count, $"a tenant moved {moves} times in {count} worlds");
+    }
+
     /// <summary>Every tenth seed lives through the story of some clause.</summary>
     private static Breaks PlanOf(int seed) =>
         Environment.GetEnvironmentVariable("ANGARIUM_PLAN") is { } asked ? Enum.Parse<Breaks>(asked)
@@ -80,10 +97,10 @@ public class SimulationTests(ITestOutputHelper output)
             if (traces[0][i] != traces[1][i]) Assert.Fail($"seed {seed} step {i}:\n" + string.Join("\n", traces[0].Skip(i - 5).Take(10)) + "\n---\n" + string.Join("\n", traces[1].Skip(i - 5).Take(10)));
     }
 
-    internal static SimWorld Replay(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false)
+    internal static SimWorld Replay(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false, bool hasPools = false)
     {
         Spool.Turns.Captured = true;
-        var world = new SimWorld(seed, breaks, plan, isVerbose);
+        var world = new SimWorld(seed, breaks, plan, isVerbose, hasPools);
         world.Run();
         return world;
     }

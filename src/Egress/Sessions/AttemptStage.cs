@@ -24,8 +24,11 @@ internal enum AttemptStage : byte
 /// <summary>What went wrong without a reply to go by.</summary>
 internal enum AttemptFault : byte
 {
-    /// <summary>No connection: refused, unreachable, no local address.</summary>
+    /// <summary>No connection: refused, unreachable.</summary>
     Unreachable,
+
+    /// <summary>The local address that it was to come from cannot be used.</summary>
+    NoSource,
 
     Timeout,
 

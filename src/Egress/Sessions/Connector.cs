@@ -1,6 +1,7 @@
 using System.Net;
-using System.Net.Sockets;
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.EgressPools;
+using Angarium.Egress.Pools;
 using Angarium.Egress.Routing;
 using Angarium.Mail;
 using Microsoft.Extensions.Logging;
@@ -14,7 +15,8 @@ internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble,
 /// Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Those that lately could not be connected come last (§4.5.4.1: a list of hosts that cannot be
 /// reached), so that a dead first host does not cost each session its time-out. Any thread; that list alone is held, and lost in a crash.
 /// </summary>
-internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger)
+/// <param name="pool">Where connections come from; null = of the pool `default`.</param>
+internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger, PoolSources? pool = null)
 {
     /// <summary>How a target is reached: over TCP, but where a simulation has its own peers.</summary>
     internal Func<RouteEndPoint, IPAddress?, TimeSpan, ConnectionWatch, CancellationToken, Task<SmtpConnection>> Dial { get; init; } = SmtpConnection.ConnectAsync;
@@ -23,7 +25,10 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
     private const int MostTries = 10;
 
     private readonly UnreachableHosts unreachable = new(watch.Time);
-    private int nextSource;
+    private readonly PoolSources sources = pool ?? PoolSources.Of(PoolName.Default, settings.Current, watch.Time, logger);
+
+    /// <summary>There is an address to connect from.</summary>
+    public bool IsUsable => sources.IsUsable;
 
     public async Task<ConnectResult> ConnectAsync(MailRoute route, CancellationToken cancellationToken)
     {
@@ -63,14 +68,24 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
 
         async Task<ConnectResult?> TryTargetAsync(RouteEndPoint target)
         {
-            if (!TryChooseSource(options, target.Address.AddressFamily, out var source))
+            PoolAddress? source;
+            SmtpClientSession? session;
+            Failure? failure;
+            do
             {
-                temporary ??= new Reply(451, new(4, 4, 1), $"Egress:Source has no address of the family of {target.Address}");
-                return null;
-            }
+                if (!sources.TryChoose(target.Address.AddressFamily, out source))
+                {
+                    temporary ??= new Reply(451, new(4, 4, 1), $"{sources.Setting} has no address of the family of {target.Address} that can be used");
+                    return null;
+                }
 
-            if (tries++ >= MostTries) return null;
-            var (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
+                if (tries++ >= MostTries) return null;
+                (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
+                // Nothing was tried: there may be another that can be sent from.
+                if (failure is { Fault: AttemptFault.NoSource }) sources.Lose(source, failure.Verdict.Reply.Text);
+            }
+            while (failure is { Fault: AttemptFault.NoSource });
+
             // RFC 7435: TLS that was only hoped for must not cost the delivery. Once more without, on a new connection.
             if (failure is { Fault: AttemptFault.TlsFailed } && (route.Hop is null || route.Hop is { Tls: TlsPolicy.May, ImplicitTls: false }))
             {
@@ -90,15 +105,15 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
     private sealed record Failure(AttemptFault Fault, DeliveryVerdict Verdict);
 
     private async Task<(SmtpClientSession? Session, Failure? Failure)> TryAsync(
-        RouteEndPoint target, IPAddress? source, NextHop? hop, EgressOptions options, bool withoutTls, CancellationToken cancellationToken)
+        RouteEndPoint target, PoolAddress source, NextHop? hop, EgressOptions options, bool withoutTls, CancellationToken cancellationToken)
     {
         var stage = AttemptStage.Connect;
         SmtpClientSession? session = null;
         try
         {
-            var connection = await Dial(target, source, options.ConnectTimeout, watch, cancellationToken);
+            var connection = await Dial(target, source.Address, options.ConnectTimeout, watch, cancellationToken);
             unreachable.Remove(target);
-            session = new SmtpClientSession(connection, options, watch.Time);
+            session = new SmtpClientSession(connection, source.Name is { } name ? options with { Hostname = name } : options, watch.Time);
             await using var stop = cancellationToken.UnsafeRegister(
                 static state => ((SmtpConnection)state!).Abort(new AttemptException(AttemptFault.Stopping, "shutting down")), connection);
             await session.OpenAsync(target.Host.Trim('[', ']'), hop, withoutTls, reached => stage = reached);
@@ -111,12 +126,13 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         {
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            if (stage == AttemptStage.Connect) unreachable.Add(target);
+            if (stage == AttemptStage.Connect && e.Fault != AttemptFault.NoSource) unreachable.Add(target);
             EgressInstruments.Connections.WithLabels(e.Reply is not null ? "refused" : e.Fault switch
             {
                 AttemptFault.Unreachable => "unreachable",
                 AttemptFault.Timeout => "timeout",
                 AttemptFault.TlsFailed => "tls",
+                AttemptFault.NoSource => "unreachable",
                 _ => "broken",
             }).Inc();
             NotOpened(target.ToString(), stage, e.Message);
@@ -127,22 +143,6 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             session?.Dispose();
             throw;
         }
-    }
-
-    private bool TryChooseSource(EgressOptions options, AddressFamily family, out IPAddress? source)
-    {
-        source = null;
-        if (options.Source.Count == 0) return true;
-        var start = (uint)Interlocked.Increment(ref nextSource);
-        for (var i = 0u; i < options.Source.Count; i++)
-        {
-            var candidate = IPAddress.Parse(options.Source[(int)((start + i) % (uint)options.Source.Count)]);
-            if (candidate.AddressFamily != family) continue;
-            source = candidate;
-            return true;
-        }
-
-        return false;
     }
 
     [LoggerMessage(4001, LogLevel.Debug, "Connected: remote {Remote}, TLS {Tls}")]

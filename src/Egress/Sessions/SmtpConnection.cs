@@ -79,19 +79,32 @@ internal sealed class SmtpConnection : IDisposable
         var socket = new Socket(target.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            if (source is not null) socket.Bind(new IPEndPoint(source, 0));
+            if (source is not null) Bind(socket, source);
             using var limit = new CancellationTokenSource(timeout, watch.Time);
             using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
             await socket.ConnectAsync(new IPEndPoint(target.Address, target.Port), both.Token);
             return new SmtpConnection(new NetworkStream(socket, ownsSocket: true), socket, target.ToString(), watch);
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or AttemptException)
         {
             socket.Dispose();
+            if (e is AttemptException) throw;
             cancellationToken.ThrowIfCancellationRequested();
             throw e is SocketException failed
                 ? new AttemptException(AttemptFault.Unreachable, $"{target}: {Words(failed.SocketErrorCode)}", e)
                 : new AttemptException(AttemptFault.Timeout, $"{target}: no connection within {timeout.TotalSeconds:0.#} s", e);
+        }
+    }
+
+    private static void Bind(Socket socket, IPAddress source)
+    {
+        try
+        {
+            socket.Bind(new IPEndPoint(source, 0));
+        }
+        catch (SocketException e)
+        {
+            throw new AttemptException(AttemptFault.NoSource, $"no connection from {source}: {e.Message}", e);
         }
     }
 
@@ -281,7 +294,7 @@ internal sealed class SmtpConnection : IDisposable
         SocketError.HostUnreachable => "host unreachable",
         SocketError.NetworkUnreachable => "network unreachable",
         SocketError.TimedOut => "connection timed out",
-        SocketError.AddressNotAvailable => "the local address of Egress:Source is not available",
+        SocketError.AddressNotAvailable => "no local address or port is available",
         _ => error.ToString(),
     };
 }

@@ -25,6 +25,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     private readonly Channel<SessionOrder> orders = Channel.CreateBounded<SessionOrder>(
         new BoundedChannelOptions(4) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
 
+    /// <summary>As routes name it, which know of no pools.</summary>
+    private readonly string routed = PoolName.SiteOf(order.Site);
+
     private readonly CancellationTokenSource connecting = new();
     private readonly Lock gate = new();
     private DomainFeed? feed;
@@ -136,9 +139,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         ConnectResult result;
         try
         {
-            route = await context.Routes.ResolveAsync(order.Domain, Site, connecting.Token);
+            route = await context.Routes.ResolveAsync(order.Domain, routed, connecting.Token);
             // Design rule 21: the permit is for a connection to its own site; one to another would be counted by nobody there.
-            if (route.Trouble is null && route.Site != Site && !context.WaivesSites) return Event(SessionEvent.Moved) with { Route = route.ToSite() };
+            if (route.Trouble is null && route.Site != routed && !context.WaivesSites) return Event(SessionEvent.Moved) with { Route = route.ToSite() };
             result = route.Trouble is { } nowhere ? new ConnectResult(null, nowhere, null, true) : await context.Connector.ConnectAsync(route, connecting.Token);
         }
         catch (OperationCanceledException) when (closing)
@@ -148,7 +151,9 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
 
         if (result.Session is not { } session)
         {
-            if (result.Trouble!.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
+            // Without an address of ours nothing is wrong with the site: the permit is free, and the pool is told that there is no room for another.
+            if (result.Trouble!.IsTransient && !context.Connector.IsUsable) return Event(SessionEvent.Closed);
+            if (result.Trouble.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
             // There will never be a connection: the messages themselves fail, by our own word.
             var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero);
             var verdict = new DeliveryVerdict(OutcomeKind.Failed, VerdictScope.Message, result.Trouble, Own: true);
@@ -220,11 +225,11 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
             Volatile.Write(ref domain, next.Domain);
 
             // The domain may have moved to other hosts since the site was named; and the peer may have gone while we waited.
-            var there = await context.Routes.ResolveAsync(next.Domain, Site, CancellationToken.None);
-            if (there.Site != Site || session.Connection.HasUnexpectedInput)
+            var there = await context.Routes.ResolveAsync(next.Domain, routed, CancellationToken.None);
+            if (there.Site != routed || session.Connection.HasUnexpectedInput)
             {
                 await session.QuitAsync();
-                return there.Trouble is null && there.Site != Site ? Event(SessionEvent.Moved) with { Route = there.ToSite() } : Event(SessionEvent.Closed);
+                return there.Trouble is null && there.Site != routed ? Event(SessionEvent.Moved) with { Route = there.ToSite() } : Event(SessionEvent.Closed);
             }
         }
     }

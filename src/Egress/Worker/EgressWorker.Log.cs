@@ -7,8 +7,11 @@ internal sealed partial class EgressWorker
     [LoggerMessage(4040, LogLevel.Error, "Session broke: site {Site}, domain {Domain}")]
     internal static partial void SessionBroke(ILogger logger, Exception e, string site, string domain);
 
-    [LoggerMessage(4041, LogLevel.Information, "Egress ready: worker {Worker}")]
-    private static partial void Heard(ILogger logger, string worker);
+    [LoggerMessage(4041, LogLevel.Information, "Egress ready: worker {Worker}, pool {Pool}")]
+    private static partial void Heard(ILogger logger, string worker, string pool);
+
+    [LoggerMessage(4883, LogLevel.Warning, "Pool {Pool} hears no poll of this process, which carries none of its mail: {Reason}")]
+    private static partial void Unheard(ILogger logger, string pool, string reason);
 
     [LoggerMessage(4042, LogLevel.Warning, "No accepted poll for 20 s: {Sessions} sessions close between transactions")]
     private static partial void NotHeard(ILogger logger, int sessions);

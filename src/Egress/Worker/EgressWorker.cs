@@ -17,6 +17,8 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     /// <summary>How long the last poll is repeated while nobody takes it: a pool whose silo stops or died answers elsewhere within 7 s.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan UnheardAgain = TimeSpan.FromMinutes(10);
+
     private const int MostReports = 1000;
     private const int TicksBetweenTells = 10;
 
@@ -30,12 +32,13 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
     private long heard = context.Time.GetTimestamp();
     private long number;
     private long claim;
+    private long saidAt;
     private int ticks;
     private volatile bool isHeard;
     private volatile bool draining;
 
     /// <summary>The pool hears this worker, and it takes orders.</summary>
-    public bool IsReady => isHeard && !draining;
+    public bool IsReady => isHeard && !draining && context.Connector.IsUsable;
 
     public int Sessions => sessions.Count;
 
@@ -108,13 +111,13 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
 
         var began = context.Time.GetTimestamp();
-        var most = context.Options.MaxSessions;
+        var most = context.MaxSessions;
         var request = new PollRequest
         {
             Worker = context.Name,
             Number = ++number,
             SentAt = context.Clock.Now,
-            FreeSessions = draining || !context.Clock.IsSettled ? 0 : Math.Max(0, most - sessions.Count),
+            FreeSessions = draining || !context.Clock.IsSettled || !context.Connector.IsUsable ? 0 : Math.Max(0, most - sessions.Count),
             Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
             Reports = sending,
             Leaving = leaving,
@@ -137,7 +140,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             if (answer.Accepted && IsNewest(answer.Claim))
             {
                 Volatile.Write(ref heard, context.Time.GetTimestamp());
-                if (!isHeard) Heard(context.Logger, context.Name);
+                if (!isHeard) Heard(context.Logger, context.Name, context.Pool);
                 isHeard = true;
                 if (!draining) context.MayAsk = true;
                 foreach (var order in answer.Orders) Follow(order);
@@ -160,6 +163,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             lock (reports) reports.InsertRange(0, sending);
             EgressInstruments.PollFailures.Inc();
             PollFailed(context.Logger, reason);
+            SayIfNeverHeard(reason);
         }
 
         if (leaving) return false;
@@ -173,6 +177,14 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
 
         return reason is null;
+    }
+
+    /// <summary>A worker that its pool does not want carries nothing and breaks nothing: it has to be said.</summary>
+    private void SayIfNeverHeard(string reason)
+    {
+        if (isHeard || context.Time.GetElapsedTime(Volatile.Read(ref heard)) < Silence || (saidAt != 0 && context.Time.GetElapsedTime(saidAt) < UnheardAgain)) return;
+        saidAt = context.Time.GetTimestamp();
+        Unheard(context.Logger, context.Pool, reason);
     }
 
     private bool IsNewest(long heard)
@@ -192,7 +204,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
         }
 
         if (sessions.ContainsKey(order.Permit)) return;
-        if (draining || sessions.Count >= context.Options.MaxSessions)
+        if (draining || sessions.Count >= context.MaxSessions)
         {
             Report(new SessionReport { Permit = order.Permit, Site = order.Site, Domain = order.Domain, Event = SessionEvent.Closed });
             return;

@@ -14,11 +14,8 @@ internal interface IQueueGateway
 }
 
 /// <summary>The grains themselves. Any thread; no state.</summary>
-internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, TimeProvider time) : IQueueGateway
+internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, TimeProvider time, string pool = PoolName.Default) : IQueueGateway
 {
-    /// <summary>One pool for now; its key is part of the contract with the silos.</summary>
-    private const string Pool = "default";
-
     // The pool holds a poll for 5 s.
     private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(12);
 
@@ -30,7 +27,7 @@ internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, 
     public Task<PollAnswer> PollAsync(PollRequest request)
     {
         var (longest, broken) = (link.IsCut ? LongestHail : LongestPoll, link.Broken);
-        return grains.GetGrain<IEgressPoolPoll>(Pool).Poll(request).WaitAsync(longest, time, broken);
+        return grains.GetGrain<IEgressPoolPoll>(pool).Poll(request).WaitAsync(longest, time, broken);
     }
 
     public Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request) =>

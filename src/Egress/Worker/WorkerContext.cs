@@ -1,5 +1,6 @@
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
 using Angarium.Egress.Routing;
 using Angarium.Egress.Sessions;
 using Angarium.Mail;
@@ -49,6 +50,14 @@ internal sealed partial class WorkerContext
     public ILogger Logger { get; }
 
     public EgressOptions Options => settings.Current;
+
+    /// <summary>Whose worker it is.</summary>
+    public string Pool { get; init; } = PoolName.Default;
+
+    /// <summary>Sessions that the worker may have now, of all that the process may; null = all of them.</summary>
+    public Func<int>? MostSessions { get; init; }
+
+    public int MaxSessions => MostSessions?.Invoke() ?? Options.MaxSessions;
 
     /// <summary>For the simulation, which shows what the clause is good for: a permit is used for whatever site a domain has.</summary>
     internal bool WaivesSites { get; init; }

@@ -30,15 +30,23 @@ internal sealed partial class DomainQueue
             away = true;
         }
 
+        var suspended = _pools.Find(p => p.State?.SuspendedUntil > Now)?.State;
         var inMemory = _entries.Values.Distinct().Where(e => !e.InIndex).ToList();
         var listed = inMemory.SelectMany(e => e.Keys.Select(k => Describe(e.Row(k), e))).Concat(rows.Select(r => Describe(r, _entries.GetValueOrDefault(r.Member.Key))))
             .OrderBy(r => r.Due).ToArray();
         return new QueueSnapshot
         {
             Domain = _domain, Queued = queued + inMemory.Sum(e => e.Keys.Length), IndexAway = away, Leased = _leased.Count,
-            Held = _control?.Held ?? false, Site = _site?.Site, SuspendedUntil = _siteState is { } state && state.SuspendedUntil > Now ? state.SuspendedUntil : default,
-            SiteTrouble = _siteState?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
+            Held = _control?.Held ?? false, Site = SiteNames(), SuspendedUntil = suspended?.SuspendedUntil ?? default,
+            SiteTrouble = (suspended ?? _pools.Find(p => p.State?.Trouble is not null)?.State)?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
         };
+    }
+
+    /// <summary>Where mail goes from here, by each pool that has some of it: `default` is known by the bare site.</summary>
+    private string? SiteNames()
+    {
+        var sites = string.Join(", ", _pools.Where(p => p.IsBusy && p.Site is not null).Select(p => p.Site));
+        return sites.Length > 0 ? sites : _pools.Find(p => p.Site is not null)?.Site;
     }
 
     /// <summary>Makes what waits due now, and has a suspended site tried. What is in memory is due already.</summary>
@@ -62,21 +70,26 @@ internal sealed partial class DomainQueue
         }
 
         _nextRead = StoreTime.Min(_nextRead, now);
-        if (_siteState is { } state && state.SuspendedUntil > Now) await RetrySiteAsync();
+        await RetrySitesAsync();
         Tick();
         return count;
     }
 
-    private async Task RetrySiteAsync()
+    private async Task RetrySitesAsync()
     {
-        try
+        for (var i = 0; i < _pools.Count; i++)
         {
-            if (_site is { } site) _siteState = await _seams.Sites.RetryAsync(site.Site);
-        }
-        catch (Exception e) when (e is not OutOfMemoryException)
-        {
-            // It is tried when its suspension ends.
-            LogSiteUnreachable(_domain, e.Message);
+            var pool = _pools[i];
+            if (pool is not { Site: { } site, State: { } state } || state.SuspendedUntil <= Now) continue;
+            try
+            {
+                pool.State = await _seams.Sites.RetryAsync(site);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                // It is tried when its suspension ends.
+                LogSiteUnreachable(_domain, e.Message);
+            }
         }
     }
 
@@ -187,7 +200,7 @@ internal sealed partial class DomainQueue
         {
             // What a held domain has is due as it was.
             if (message is { } one) await RetryAsync(one);
-            else if (_siteState is { } state && state.SuspendedUntil > Now) await RetrySiteAsync();
+            else await RetrySitesAsync();
         }
         catch (Exception e) when (IsTrouble(e))
         {

@@ -1,4 +1,5 @@
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Membership;
 using Angarium.Grains.View;
 using Angarium.Mail;
@@ -87,22 +88,26 @@ internal sealed partial class DomainQueue
         if (request.Outcomes.Length > 0 && !await RecordAsync(request.Worker, request.Outcomes)) return Refusal;
         if (_deposed) return Refusal;
         if (request.Want <= 0 || _stopping) return s_nothing;
-        if (_control is { Held: true } || (_site is { } site && site.Site != request.Site)) return s_nothing;
-        if (!MayGrant) return Wait();
+        FollowPools();
+        // A session is for the mail of its own pool. One that nobody here is in has nothing to do; which that is, is not said before it is known.
+        var pool = FindPool(PoolName.PoolOf(request.Site));
+        if (_control is { Held: true } || _map is not null && pool is null || (pool?.Site is { } site && site != request.Site)) return s_nothing;
+        if (pool is null || !MayGrant) return Wait();
         // What is not fresh is granted under a token confirmed not long ago.
         await ConfirmForGrantAsync();
+        FollowPools();
 
         // The answer has to be on its way while the request is young: the lease counts from when it was sent.
         var now = Now;
         if (!MayGrant || now - request.SentAt > MaxSkew) return Wait();
         var grants = new List<Grant>();
-        while (grants.Count < Math.Min(request.Want, MaxWant) && TryGrant(request, now, out var grant))
+        while (grants.Count < Math.Min(request.Want, MaxWant) && TryGrant(pool, request, now, out var grant))
         {
             if (grant is not null) grants.Add(grant);
         }
 
-        if (grants.Count == 0 && _ready.Count > 0) return Wait();
-        _ranDry |= grants.Count == 0;
+        if (grants.Count == 0 && pool.Ready > 0) return Wait();
+        pool.RanDry |= grants.Count == 0;
         SendDemand(now);
         Pump();
         return grants.Count > 0 ? new ExchangeAnswer { Acknowledged = true, Next = ExchangeNext.Send, Grants = [.. grants] } : s_nothing;
@@ -111,11 +116,11 @@ internal sealed partial class DomainQueue
     }
 
     /// <summary>Leases the next entry, in one turn with all that justifies it. True with a null grant: an entry left without a lease; go on.</summary>
-    private bool TryGrant(ExchangeRequest request, StoreTime now, out Grant? grant)
+    private bool TryGrant(QueuePool pool, ExchangeRequest request, StoreTime now, out Grant? grant)
     {
         grant = null;
         var most = Math.Clamp(request.MaxRecipients, 1, 1_000);
-        if (!_ready.TryTake(most, out var entry)) return false;
+        if (!_ready.TryTake(pool, most, out var entry)) return false;
         var fresh = entry.FreshUntil > now;
         if (!fresh && entry.FreshUntil != default)
         {
@@ -166,10 +171,10 @@ internal sealed partial class DomainQueue
         entry.State = EntryState.Leased;
         var lease = new Lease
         {
-            Id = unchecked(++_nextLease), Worker = request.Worker, Entry = entry, Place = place, Open = [.. entry.Keys],
+            Id = unchecked(++_nextLease), Worker = request.Worker, Entry = entry, Place = place, Pool = pool, Open = [.. entry.Keys],
             Until = Limit(entry, StoreTime.Min(now, request.SentAt) + LeaseTime),
         };
-        _leases[lease.Id] = lease;
+        Enter(lease);
         foreach (var key in entry.Keys) _leased[key] = lease;
         grant = new Grant { Lease = lease.Id, Place = place, Keys = entry.Keys, Attempt = entry.Attempts + 1, Deadline = lease.Until, Message = entry.Message };
         return true;
@@ -251,7 +256,8 @@ internal sealed partial class DomainQueue
     private bool Adopt(string worker, HeldLease held, out Lease lease)
     {
         var open = held.Keys.Where(k => !IsFinished(k)).ToHashSet();
-        lease = new Lease { Id = held.Lease, Worker = worker, Entry = null, Place = held.Place, Open = open };
+        // Whose it is was known to who granted it.
+        lease = new Lease { Id = held.Lease, Worker = worker, Entry = null, Place = held.Place, Pool = _default, Open = open };
         if (open.Count == 0 || open.Any(k => _leased.ContainsKey(k) || _seams.View.Bits(k) != RecipientBits.None || _entries.GetValueOrDefault(k)?.State == EntryState.Deciding) || _leases.Count >= Options.Window * 2) return false;
         foreach (var key in open)
         {
@@ -260,8 +266,14 @@ internal sealed partial class DomainQueue
             _leased[key] = lease;
         }
 
-        _leases[lease.Id] = lease;
+        Enter(lease);
         return true;
+    }
+
+    private void Enter(Lease lease)
+    {
+        _leases[lease.Id] = lease;
+        lease.Pool.Leased++;
     }
 
     private void EndLeases(StoreTime now)
@@ -315,7 +327,7 @@ internal sealed partial class DomainQueue
 
     private void Close(Lease lease)
     {
-        _leases.Remove(lease.Id);
+        if (_leases.Remove(lease.Id)) lease.Pool.Leased--;
         foreach (var key in lease.Open) _leased.Remove(key);
         if (lease.IsOwn) lease.Entry!.State = EntryState.Gone;
         else

@@ -32,12 +32,49 @@ internal sealed partial class DomainQueue
     /// <summary>The token was found in the index within the last 10 s (design rule 14).</summary>
     private bool HasToken => !_deposed && _owner is not null && Now - _confirmedAt < ConfirmedFor;
 
-    /// <summary>What leaves the window makes room, and looks then; between times it looks for lanes that have nothing here (rule 22).</summary>
-    private bool HasRoomToRead => HasRoomForAll || Now >= _lanesReadAt + _lanesPause;
+    /// <summary>When the first of what is due in the index, and not here, has been due.</summary>
+    private StoreTime Unread
+    {
+        get
+        {
+            var first = _nextRead;
+            foreach (var pool in _pools) first = StoreTime.Min(first, pool.Unread);
+            return first;
+        }
+    }
 
-    private bool HasRoomForAll => Room >= Options.Window / 4 || _ready.Count == 0 && Room > 0;
+    /// <summary>
+    /// When there is something to read, and room: what leaves the window makes room, and looks then; between times it looks for lanes that have nothing here (rule 22). A pool without room waits by
+    /// itself.
+    /// </summary>
+    private StoreTime ReadWanted => StoreTime.Min(WantedWithRoom, StoreTime.Max(Unread, _lanesReadAt + _lanesPause));
 
-    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= _nextRead && HasRoomToRead
+    /// <summary>The same for pools that have room for a good part of what they may have there.</summary>
+    private StoreTime WantedWithRoom
+    {
+        get
+        {
+            var wanted = Never;
+            var hasRoom = false;
+            foreach (var pool in _pools)
+            {
+                if (!HasRoomForAll(pool)) continue;
+                hasRoom = true;
+                wanted = StoreTime.Min(wanted, pool.Unread);
+            }
+
+            return hasRoom ? StoreTime.Min(wanted, _nextRead) : Never;
+        }
+    }
+
+    private bool HasRoomForAll(QueuePool pool)
+    {
+        var share = ShareOf(pool);
+        var room = share - pool.Ready - pool.Leased;
+        return room >= share / 4 || pool.Ready == 0 && room > 0;
+    }
+
+    private bool WantsRead => !_stopping && _control is { Held: false } && Now >= Unread && Now >= ReadWanted
         && (_owner is null || Now >= _readFrom) && _seams.Clock.IsSettled;
 
     /// <summary>Writes the entry as it is; it stays in memory unless it is leaving.</summary>
@@ -235,13 +272,14 @@ internal sealed partial class DomainQueue
     private async Task ReadBackAsync()
     {
         var sent = Now;
-        var asked = _nextRead;
+        // What is in memory is in the index too, at the front of its lane.
+        var perLane = sent >= WantedWithRoom ? Math.Min(IQueueIndex.MaxRead, _pools.Max(RoomIn) + _entries.Count + 1) : 2 * LaneShare;
+        var asked = Unread;
         _nextRead = Never;
+        foreach (var pool in _pools) pool.Unread = Never;
         IndexRead read;
         try
         {
-            // What is in memory is in the index too, at the front of its lane.
-            var perLane = HasRoomForAll ? Math.Min(IQueueIndex.MaxRead, Room + _entries.Count + 1) : 2 * LaneShare;
             _lanesReadAt = sent;
             read = await _seams.Index.ReadDueAsync(_domain, _owner!.Value, sent, perLane, CancellationToken.None);
             if (read.Deposed)
@@ -268,15 +306,39 @@ internal sealed partial class DomainQueue
             return;
         }
 
-        var admitted = Admit(read.Rows, sent);
-        _lanesPause = admitted ? LanesEvery : TimeSpan.FromSeconds(Math.Min(8, _lanesPause.TotalSeconds * 2));
-        // Nothing new among all that was read: what is behind it is not reached by asking again at once.
-        if (read.More is { } more) _nextRead = StoreTime.Min(_nextRead, admitted || more > sent ? more : Now + LanesEvery);
+        var (hasNew, hasTaken) = Admit(read.Rows, sent);
+        _lanesPause = hasNew ? LanesEvery : TimeSpan.FromSeconds(Math.Min(8, _lanesPause.TotalSeconds * 2));
+        // Nothing was taken in of all that was read: what is behind it is not reached by asking again at once.
+        if (read.More is { } more) NoteUnread(read.Rows, perLane, more > sent, hasTaken || more > sent ? more : Now + LanesEvery);
     }
 
-    /// <summary>Takes in what was read, lane by lane in turn (rule 22), as far as there is room; false = there was nothing new.</summary>
-    private bool Admit(IReadOnlyList<IndexRow> rows, StoreTime readAt)
+    /// <summary>
+    /// More is due than was read, or will be. What is due already belongs, where there are several pools, to those whose lanes came as long as they may: one that has room must not read again and
+    /// again for one that has none.
+    /// </summary>
+    private void NoteUnread(IReadOnlyList<IndexRow> rows, int perLane, bool isLater, StoreTime more)
     {
+        var isSomebodys = false;
+        if (_pools.Count > 1 && !isLater)
+        {
+            var lanes = rows.CountBy(row => row.Lane).ToList();
+            var most = IQueueIndex.PerLane(perLane, lanes.Count);
+            foreach (var (lane, count) in lanes)
+            {
+                if (count < most) continue;
+                var pool = PoolOf(lane.Tenant);
+                pool.Unread = StoreTime.Min(pool.Unread, more);
+                isSomebodys = true;
+            }
+        }
+
+        if (!isSomebodys) _nextRead = StoreTime.Min(_nextRead, more);
+    }
+
+    /// <summary>Takes in what was read, lane by lane in turn (rule 22), as far as there is room. Whether anything of it was new, and whether any was taken in.</summary>
+    private (bool HasNew, bool HasTaken) Admit(IReadOnlyList<IndexRow> rows, StoreTime readAt)
+    {
+        FollowPools();
         var groups = new Dictionary<(PackId, uint, ushort, Lane, StoreTime, int, bool), List<RecipientKey>>();
         var lanes = new Dictionary<Lane, Queue<(IndexRow Row, bool IsDecided, List<RecipientKey> Keys)>>();
         foreach (var row in rows)
@@ -302,23 +364,25 @@ internal sealed partial class DomainQueue
             lane.Enqueue((row, bits != 0, keys));
         }
 
-        var room = Room;
+        var hasTaken = false;
         for (var turn = new Queue<Lane>(lanes.Keys); turn.TryDequeue(out var name);)
         {
             var (row, isDecided, keys) = lanes[name].Peek();
-            if (!isDecided && !HasRoom(name, room--))
+            if (!isDecided && !HasRoom(name))
             {
-                _nextRead = StoreTime.Min(_nextRead, row.Due);
+                var pool = PoolOf(name.Tenant);
+                pool.Unread = StoreTime.Min(pool.Unread, row.Due);
                 continue;
             }
 
             lanes[name].Dequeue();
             if (lanes[name].Count > 0) turn.Enqueue(name);
             TakeIn(row, keys, isDecided, readAt);
+            hasTaken = true;
         }
 
         SendDemand(Now);
-        return groups.Count > 0;
+        return (groups.Count > 0, hasTaken);
     }
 
     private void TakeIn(IndexRow row, List<RecipientKey> keys, bool isDecided, StoreTime readAt)

@@ -77,9 +77,14 @@ internal sealed partial class DomainQueue
     /// </summary>
     private void ExpireReady(StoreTime now)
     {
-        if (!MayGrant && !Without(Waived.OwnerDecides) || _siteState is not { } state) return;
+        if (!MayGrant && !Without(Waived.OwnerDecides)) return;
+        foreach (var pool in _pools.FindAll(p => p.State is not null)) ExpireReady(pool, pool.State!, now);
+    }
+
+    private void ExpireReady(QueuePool pool, Sites.SiteState state, StoreTime now)
+    {
         _expiryDue = false;
-        var old = _ready.Entries().Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
+        var old = ReadyLanes.Entries(pool).Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
             && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !_dropping.ContainsKey(e.Message)).Take(1_000).ToList();
         var expired = new List<QueueEntry>();
         foreach (var entry in old)

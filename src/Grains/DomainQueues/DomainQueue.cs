@@ -1,7 +1,9 @@
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Control;
 using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
+using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Mail.Retry;
@@ -37,13 +39,18 @@ internal sealed partial class DomainQueue
     private const int MaxShares = 1_000;
 
     private static readonly TimeSpan IdleFor = TimeSpan.FromSeconds(30);
-    private static readonly StoreTime Never = new(long.MaxValue);
+    internal static readonly StoreTime Never = new(long.MaxValue);
 
     private readonly string _domain;
     private readonly DomainQueueSeams _seams;
     private readonly ILogger _log;
     private readonly Dictionary<RecipientKey, QueueEntry> _entries = [];
-    private readonly ReadyLanes _ready = new();
+    private readonly QueuePool _default = new(PoolName.Default);
+    private readonly List<QueuePool> _pools;
+    private readonly ReadyLanes _ready;
+
+    /// <summary>Which tenant is in which pool, as this queue goes by it; null = not known yet: nothing is granted.</summary>
+    private PoolMap? _map;
 
     /// <summary>Fresh recipients by when they have to be in the index, and by when they are fresh no more. By key: entries are split.</summary>
     private readonly Queue<(RecipientKey[] Keys, StoreTime At)> _unwritten = [];
@@ -72,6 +79,9 @@ internal sealed partial class DomainQueue
         _domain = domain;
         _seams = seams;
         _log = seams.Log;
+        _pools = [_default];
+        _ready = new ReadyLanes(_pools, PoolOf);
+        _map = seams.Pools();
         _firstLease = _nextLease = seams.Draw();
         _touchedAt = Now;
     }
@@ -84,7 +94,7 @@ internal sealed partial class DomainQueue
 
     /// <summary>Nothing is in memory or on its way, nobody called for a while, and nothing in the index is due soon: the activation may end.</summary>
     public bool IsIdle => _entries.Count == 0 && _leases.Count == 0 && _ops.Count == 0 && !_pumping && _notices == 0 &&
-        Now - _touchedAt > IdleFor && (_nextRead == Never || _nextRead - Now > TokenWait + TimeSpan.FromSeconds(10));
+        Now - _touchedAt > IdleFor && (Unread == Never || Unread - Now > TokenWait + TimeSpan.FromSeconds(10));
 
     private StoreTime Now => _seams.Clock.Now;
 
@@ -95,11 +105,10 @@ internal sealed partial class DomainQueue
     /// <summary>Whether anything may be granted or renewed (rules 9, 14, 18, 20); what is not fresh needs the token besides.</summary>
     private bool MayAct => !_deposed && !_stopping && _seams.Clock.IsSettled && _seams.Standing.IsConfirmed;
 
-    private bool MayGrant => MayAct && _drops == 0 && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
+    private bool MayGrant => MayAct && _drops == 0 && _map is not null && _seams.Ledger.IsHealthy && _control is { Held: false } && _controlVersion == _seams.Control.Version(_domain) && _ops.Count < MaxWrites;
 
     /// <summary>When the index is to be read back from, by a clock that is settled.</summary>
-    private StoreTime ReadDue => StoreTime.Max(
-        StoreTime.Max(_nextRead, _indexRetryAt), StoreTime.Max(_owner is null ? default : _readFrom, HasRoomForAll ? default : _lanesReadAt + _lanesPause));
+    private StoreTime ReadDue => StoreTime.Max(StoreTime.Max(ReadWanted, _indexRetryAt), _owner is null ? default : _readFrom);
 
     /// <summary>When <see cref="Tick"/> has something to do next.</summary>
     public StoreTime NextTick
@@ -115,7 +124,12 @@ internal sealed partial class DomainQueue
             if (!_pumping && _control is { Held: false })
                 next = StoreTime.Min(next, _seams.Clock.IsSettled ? ReadDue : Now + TimeSpan.FromSeconds(1));
             if (WantsControl) next = StoreTime.Min(next, _controlRetryAt);
-            if (!_sendingDemand && _demandDue < next) next = _demandDue;
+            if (_map is null) next = StoreTime.Min(next, Now + TimeSpan.FromSeconds(1));
+            foreach (var pool in _pools)
+            {
+                if (!pool.IsTelling && pool.DemandDue < next) next = pool.DemandDue;
+            }
+
             // Not sooner than 20 ms from now: what cannot proceed is not asked again and again.
             return StoreTime.Max(next, Now + TimeSpan.FromMilliseconds(20));
         }
@@ -134,6 +148,7 @@ internal sealed partial class DomainQueue
     {
         if (_deposed) return;
         var now = Now;
+        FollowPools();
         if (WantsControl && now >= _controlRetryAt) Run(LoadControlAsync());
         EndLeases(now);
         while (_unwritten.TryPeek(out var u) && u.At <= now)
@@ -207,8 +222,8 @@ internal sealed partial class DomainQueue
             return new OfferAnswer(0, Late: true);
         }
 
+        FollowPools();
         var refused = 0;
-        var room = Room;
         var isFull = _seams.IsFull();
         foreach (var offered in offer.Entries)
         {
@@ -224,7 +239,7 @@ internal sealed partial class DomainQueue
                 Lane = new Lane(offered.Tenant, offered.Class), Birth = new EntryPlace(offer.Pack, offered.Offset, offered.Length), Message = offered.Message,
                 Keys = offered.Keys, Born = offered.Born, Due = StoreTime.Max(offered.Born, offered.NotBefore), FreshUntil = offer.CommitBegan + (Without(Waived.Fresh) ? 20 * FreshFor : FreshFor), TakenUp = now,
             };
-            if (offered.NotBefore > now || !HasRoom(entry.Lane, room))
+            if (offered.NotBefore > now || !HasRoom(entry.Lane))
             {
                 if (_ops.Count + entry.Keys.Length > MaxWritesOfOffers)
                 {
@@ -238,7 +253,6 @@ internal sealed partial class DomainQueue
                 continue;
             }
 
-            room--;
             Enter(entry);
             _ready.Add(entry);
             if (!Without(Waived.IndexAfter)) _unwritten.Enqueue((entry.Keys, now + IndexAfter));
@@ -258,13 +272,53 @@ internal sealed partial class DomainQueue
             e.Keys.Length > 0 && e.Message.PackId == offer.Pack.Id && Array.TrueForAll(e.Keys, k => k.PackId == offer.Pack.Id)
             && (e.Born == default || e.Born <= now + MaxSkew && e.Born >= offer.CommitBegan - LongestCommit));
 
-    private int Room => Options.Window - _ready.Count - _leases.Count;
+    /// <summary>The pools that have something here share the window evenly: what one does not send, for nobody serves it or its site rests, takes no room from the others.</summary>
+    private int ShareOf(QueuePool pool)
+    {
+        var sharing = 1;
+        foreach (var other in _pools) if (other != pool && other.IsBusy) sharing++;
+        return Options.Window / sharing;
+    }
+
+    private int RoomIn(QueuePool pool) => ShareOf(pool) - pool.Ready - pool.Leased;
 
     /// <summary>Entries of a lane that have room in a full window: two rounds' worth.</summary>
     private int LaneShare => Math.Min(20, Options.Window / 4);
 
     /// <summary>Rule 22: a full window keeps out who filled it. A lane with little in memory has room all the same, so that its mail takes part in the next round.</summary>
-    private bool HasRoom(Lane lane, int room) => room > 0 || _ready.CountOf(lane) < LaneShare && _ready.Tenants < MaxShares;
+    private bool HasRoom(Lane lane) => RoomIn(PoolOf(lane.Tenant)) > 0 || _ready.CountOf(lane) < LaneShare && _ready.Tenants < MaxShares;
+
+    private QueuePool PoolOf(string tenant)
+    {
+        if (_map is not { IsEmpty: false } map) return _default;
+        var name = map.PoolOf(tenant);
+        if (FindPool(name) is { } known) return known;
+        var pool = new QueuePool(name);
+        _pools.Add(pool);
+        return pool;
+    }
+
+    private QueuePool? FindPool(string name)
+    {
+        foreach (var pool in _pools) if (pool.Name == name) return pool;
+        return null;
+    }
+
+    /// <summary>Tenants are in other pools than before: what is ready of them is granted to sessions of those from now on, and what is in the index is read back for them.</summary>
+    private void FollowPools()
+    {
+        var map = _seams.Pools();
+        if (ReferenceEquals(map, _map)) return;
+        _map = map;
+        _ready.Follow();
+        foreach (var pool in _pools)
+        {
+            _nextRead = StoreTime.Min(_nextRead, pool.Unread);
+            pool.Unread = Never;
+        }
+
+        SendDemand(Now);
+    }
 
     private void Enter(QueueEntry entry)
     {

@@ -5,6 +5,7 @@ using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Notices;
 using Angarium.Grains.Sites;
+using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
@@ -44,6 +45,9 @@ internal sealed record DomainQueueSeams
     /// <summary>What the ledger keeps of an entry's recipients, from its envelope; fewer or null = it cannot be read now. Does not throw.</summary>
     public Func<EntryPlace, RecipientKey[], Task<EnvelopeSummary?[]>> Summaries { get; init; } = static (_, _) => Task.FromResult<EnvelopeSummary?[]>([]);
 
+    /// <summary>Which tenant is in which pool now; another object when that has changed, null while it is not known.</summary>
+    public Func<PoolMap?> Pools { get; init; } = static () => PoolMap.Empty;
+
     /// <summary>Whether all domains of the silo together hold as much as memory has room for.</summary>
     public Func<bool> IsFull { get; init; } = static () => false;
 
@@ -51,7 +55,7 @@ internal sealed record DomainQueueSeams
     public Waived Without { get; init; }
 }
 
-/// <summary>How a domain's queue reaches the site that its mail goes to.</summary>
+/// <summary>How a domain's queue reaches the sites that its mail goes to, by the names that its pools give them.</summary>
 internal interface ISiteCalls
 {
     ValueTask<SiteState> DemandAsync(string site, SiteDemand demand);

@@ -17,6 +17,9 @@ internal sealed class Lease
 
     public required EntryPlace Place { get; init; }
 
+    /// <summary>In whose part of the window it counts.</summary>
+    public required QueuePool Pool { get; init; }
+
     /// <summary>Recipients not reported yet.</summary>
     public required HashSet<RecipientKey> Open { get; init; }
 

@@ -7,15 +7,16 @@ using Angarium.Mail;
 namespace Angarium.Grains.DomainQueues;
 
 /// <summary>
-/// What may be leased, in one lane per tenant and class: tenants share by deficit round robin over recipients, transactional before bulk within a tenant
+/// What may be leased, in one lane per tenant and class: the tenants of a pool share by deficit round robin over recipients, transactional before bulk within a tenant
 /// (design rule 22). One domain's turn.
 /// </summary>
-internal sealed class ReadyLanes
+/// <param name="pools">Those that there are.</param>
+/// <param name="poolOf">Which of them a tenant is in; asked when its lanes come to be, and when pools may have changed.</param>
+internal sealed class ReadyLanes(IReadOnlyList<QueuePool> pools, Func<string, QueuePool> poolOf)
 {
     private const int Quantum = 10;
 
     private readonly Dictionary<string, TenantLanes> _tenants = [];
-    private readonly LinkedList<TenantLanes> _round = [];
 
     /// <summary>Entries that are ready.</summary>
     public int Count { get; private set; }
@@ -32,12 +33,13 @@ internal sealed class ReadyLanes
     /// <summary>Adds at the end of its lane, or puts back what is left of an entry that was taken: <paramref name="first"/>.</summary>
     public void Add(QueueEntry entry, bool first = false)
     {
-        if (!_tenants.TryGetValue(entry.Lane.Tenant, out var tenant)) _tenants[entry.Lane.Tenant] = tenant = new TenantLanes(entry.Lane.Tenant);
-        if (tenant.Node is null) tenant.Node = _round.AddLast(tenant);
+        if (!_tenants.TryGetValue(entry.Lane.Tenant, out var tenant)) _tenants[entry.Lane.Tenant] = tenant = new TenantLanes(entry.Lane.Tenant, poolOf(entry.Lane.Tenant));
+        if (tenant.Node is null) tenant.Node = tenant.Pool.Round.AddLast(tenant);
         entry.State = EntryState.Ready;
         var lane = tenant.Lanes[(int)entry.Lane.Class & 1];
         entry.Node = first ? lane.AddFirst(entry) : lane.AddLast(entry);
         tenant.Ready[(int)entry.Lane.Class & 1]++;
+        tenant.Pool.Ready++;
         Count++;
         if (entry.FreshUntil == default) ReadBack++;
     }
@@ -52,10 +54,11 @@ internal sealed class ReadyLanes
         if (tenant.Peek() is null) Forget(tenant);
     }
 
-    /// <summary>The next entry by share. It is no longer ready.</summary>
-    public bool TryTake(int maxRecipients, [MaybeNullWhen(false)] out QueueEntry entry)
+    /// <summary>The next entry of a pool by share. It is no longer ready.</summary>
+    public bool TryTake(QueuePool pool, int maxRecipients, [MaybeNullWhen(false)] out QueueEntry entry)
     {
-        while (_round.First is { } first)
+        var round = pool.Round;
+        while (round.First is { } first)
         {
             var tenant = first.Value;
             if (tenant.Peek() is not { } next)
@@ -68,10 +71,10 @@ internal sealed class ReadyLanes
             if (tenant.Deficit < cost)
             {
                 tenant.Deficit += Quantum;
-                if (_round.Count > 1)
+                if (round.Count > 1)
                 {
-                    _round.RemoveFirst();
-                    _round.AddLast(first);
+                    round.RemoveFirst();
+                    round.AddLast(first);
                 }
 
                 continue;
@@ -87,12 +90,30 @@ internal sealed class ReadyLanes
         return false;
     }
 
-    public IEnumerable<QueueEntry> Entries() => _round.SelectMany(t => t.Lanes.SelectMany(l => l));
+    public IEnumerable<QueueEntry> Entries() => pools.SelectMany(pool => Entries(pool));
 
-    public LaneDemand[] Demand()
+    public static IEnumerable<QueueEntry> Entries(QueuePool pool) => pool.Round.SelectMany(t => t.Lanes.SelectMany(l => l));
+
+    /// <summary>Tenants may be in other pools than they were: their lanes go there, behind those that are there.</summary>
+    public void Follow()
+    {
+        foreach (var tenant in _tenants.Values)
+        {
+            var pool = poolOf(tenant.Name);
+            if (pool == tenant.Pool) continue;
+            var (node, ready) = (tenant.Node!, tenant.Ready[0] + tenant.Ready[1]);
+            tenant.Pool.Round.Remove(node);
+            tenant.Pool.Ready -= ready;
+            tenant.Pool = pool;
+            pool.Round.AddLast(node);
+            pool.Ready += ready;
+        }
+    }
+
+    public static LaneDemand[] Demand(QueuePool pool)
     {
         var demand = new List<LaneDemand>();
-        foreach (var tenant in _round)
+        foreach (var tenant in pool.Round)
         {
             for (var c = 0; c < 2; c++)
             {
@@ -109,24 +130,14 @@ internal sealed class ReadyLanes
         tenant.Lanes[(int)entry.Lane.Class & 1].Remove(entry.Node!);
         entry.Node = null;
         tenant.Ready[(int)entry.Lane.Class & 1]--;
+        tenant.Pool.Ready--;
         Count--;
         if (entry.FreshUntil == default) ReadBack--;
     }
 
     private void Forget(TenantLanes tenant)
     {
-        _round.Remove(tenant.Node!);
+        tenant.Pool.Round.Remove(tenant.Node!);
         _tenants.Remove(tenant.Name);
-    }
-
-    private sealed class TenantLanes(string name)
-    {
-        public readonly string Name = name;
-        public readonly LinkedList<QueueEntry>[] Lanes = [new(), new()];
-        public readonly int[] Ready = new int[2];
-        public int Deficit;
-        public LinkedListNode<TenantLanes>? Node;
-
-        public QueueEntry? Peek() => (Lanes[0].First ?? Lanes[1].First)?.Value;
     }
 }

@@ -16,6 +16,9 @@ internal sealed partial class EgressPoolGrain
     [LoggerMessage(2404, LogLevel.Error, "Pool {Pool} failed in a tick.")]
     private static partial void TickFailed(ILogger log, Exception error, string pool);
 
+    [LoggerMessage(2903, LogLevel.Warning, "Pool {Pool}: mail waits for it, and no egress process serves it.")]
+    private static partial void Unserved(ILogger log, string pool);
+
     [LoggerMessage(2405, LogLevel.Warning, "Pool {Pool} could not be confirmed in the store for {Span}: this activation ends, so that another silo may take it.")]
     private static partial void Unconfirmed(ILogger log, string pool, TimeSpan span);
 }

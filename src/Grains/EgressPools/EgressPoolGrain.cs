@@ -30,6 +30,9 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     /// <summary>Whoever could not confirm itself for so long lets go: a silo that alone has lost the store would keep the pool from all others for as long as it answers their probes.</summary>
     private static readonly TimeSpan s_letsGoAfter = TimeSpan.FromSeconds(60);
 
+    private static readonly TimeSpan s_unserved = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_unservedAgain = TimeSpan.FromMinutes(10);
+
     private readonly Dictionary<string, (TaskCompletionSource<PollAnswer> Answer, StoreTime Until)> _polls = [];
     private readonly HashSet<string> _telling = [];
     private EgressPool _pool = null!;
@@ -41,6 +44,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private bool _confirming;
     private bool _isOver;
     private bool _isGone;
+    private StoreTime _unservedSince;
+    private StoreTime _unservedSaidAt;
 
     /// <summary>Both were confirmed within 10 s, so nobody else's 35 s are over.</summary>
     private bool IsOwner => !_isOver && standing.IsConfirmed && (standing.IsSoleProcess || clock.Now - _ownedAt < s_confirmedFor);
@@ -49,6 +54,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
+        // Its name becomes that of a document and of a metric.
+        if (!PoolName.IsValid(Name)) throw new ArgumentException("An egress pool is named by up to 32 lower-case letters, digits and `-`.");
         _owner = (ulong)(random ?? Random.Shared).NextInt64(1, long.MaxValue);
         _ownedAt = clock.Now;
         // A failed activation fails its caller, who comes again in a second.
@@ -140,6 +147,17 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         _pool.Tick(now);
         Flush();
         SiteInstruments.OnPool(Name, _pool.Permits, _pool.Workers, _pool.Waiting);
+        SayIfUnserved(now);
+    }
+
+    /// <summary>Mail waits for this pool, touched by nobody, for as long as it takes: said after half a minute, and once in ten from then on.</summary>
+    private void SayIfUnserved(StoreTime now)
+    {
+        if (_pool.Workers > 0 || _isOver) _unservedSince = default;
+        else if (_pool.Waiting > 0 && _unservedSince == default) _unservedSince = now;
+        if (_unservedSince == default || _pool.Waiting == 0 || now - _unservedSince < s_unserved || now - _unservedSaidAt < s_unservedAgain) return;
+        _unservedSaidAt = now;
+        Unserved(log, Name);
     }
 
     private void Flush()

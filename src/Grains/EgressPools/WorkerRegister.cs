@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Membership;
 using Angarium.Mail;
 using Angarium.Spool.Documents;
@@ -15,6 +16,11 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
 {
     private const int MaxTries = 20;
 
+    /// <summary>Pools that there may be: whoever may poll names one.</summary>
+    private const int MaxPools = 1_000;
+
+    private const string Prefix = "pools/";
+
     private readonly ConcurrentDictionary<string, Stored> _here = [];
 
     /// <summary>Makes this activation the owner and returns the workers that the last one knew, and the number of this claim.</summary>
@@ -22,12 +28,20 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
     public async Task<PoolClaim> ClaimAsync(string pool, ulong owner, StoreTime now, CancellationToken cancellationToken)
     {
         if (!standing.IsConfirmed) throw new IOException("This silo's membership row is not confirmed: it takes no pool");
+        if (pool != PoolName.Default && !await KnowsAsync(pool, cancellationToken) && await CountAsync(cancellationToken) >= MaxPools)
+            throw new IOException($"There are {MaxPools} egress pools already: delete documents `{Prefix}…` of those that are no more");
         PoolClaim? claim = null;
         // By the store's time, so that it rises even when the document was lost.
         await ChangeAsync(pool, before => (before ?? new Stored(1, 0, [])) with { Owner = owner, Claim = Math.Max(now.Milliseconds, (before?.Claim ?? 0) + 1) },
             after => claim = new PoolClaim(after.Workers, after.Claim), cancellationToken);
         return claim!;
     }
+
+    /// <summary>Whether the pool was ever claimed: by whoever served it first.</summary>
+    public async Task<bool> KnowsAsync(string pool, CancellationToken cancellationToken) =>
+        standing.IsSoleProcess ? _here.ContainsKey(pool) : await documents.ReadAsync(Name(pool), cancellationToken) is not null;
+
+    private async Task<int> CountAsync(CancellationToken cancellationToken) => standing.IsSoleProcess ? _here.Count : (await documents.ListAsync(Prefix, cancellationToken)).Count;
 
     /// <summary>False = another activation has claimed the pool since: this one ends. A document that is gone is made good: whoever claims the pool next must know of the workers.</summary>
     /// <exception cref="IOException">Not known.</exception>
@@ -72,7 +86,7 @@ internal sealed class WorkerRegister(IDocumentStore documents, IStanding standin
         }
     }
 
-    private static string Name(string pool) => "pools/" + Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(pool));
+    private static string Name(string pool) => Prefix + Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(pool));
 
     /// <summary>The document as stored.</summary>
     internal sealed record Stored(int Version, ulong Owner, string[] Workers, long Claim = 0);

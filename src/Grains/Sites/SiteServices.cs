@@ -1,6 +1,7 @@
 using Angarium.Grains.Control;
 using Angarium.Grains.EgressPools;
 using Angarium.Grains.Notices;
+using Angarium.Grains.Tenants;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Angarium.Grains.Sites;
@@ -11,6 +12,8 @@ internal static class SiteServices
     public static IServiceCollection AddSites(this IServiceCollection services)
     {
         services.AddSingleton<WorkerRegister>();
+        services.AddSingleton<TenantPools>();
+        services.AddHostedService<TenantPoolsWatch>();
         services.AddSingleton<ControlDocuments>();
         services.AddSingleton<IControlDocuments>(s => s.GetRequiredService<ControlDocuments>());
         services.AddHostedService<ControlWatch>();

@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Angarium.Contracts.Administrators;
+using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Routing;
 using Angarium.Contracts.Tenants;
 using Angarium.Grains.Webhooks;
@@ -20,7 +21,8 @@ namespace Angarium.Grains.Tenants;
 /// One tenant: its document, read once and changed by compare-and-swap, and what follows from it (who may log in, what is signed, what is shown). On its grain's turns, which interleave at the
 /// awaits of its seams: changes take turns of their own. A crash loses nothing that was answered.
 /// </summary>
-internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time, WebhookSeams? webhooks = null)
+/// <param name="pools">Where silos look up its pool; null = there is `default` and no other.</param>
+internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKeys keys, IRecordSource dns, Func<TenantsOptions> options, byte[] decoy, TimeProvider time, WebhookSeams? webhooks = null, TenantPools? pools = null)
 {
     private const int MaxName = 200;
     private const int MaxAttempts = 10;
@@ -160,11 +162,39 @@ internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKe
         return made.Problem is null && draft.Domain is { } first ? await AddDomainAsync(first, cancellationToken) : made;
     }
 
-    public Task<TenantResult> ChangeAsync(TenantChange change, CancellationToken cancellationToken) => ChangeAsync(record =>
+    public async Task<TenantResult> ChangeAsync(TenantChange change, CancellationToken cancellationToken)
+    {
+        if (change.Pool is { } pool && Record is not null && await PoolProblemAsync(pool, cancellationToken) is { } problem) return problem;
+        var result = await ChangeRecordAsync(change, cancellationToken);
+        // Where this fails, the caller asks again, or the clock sets it right.
+        if (result.Problem is null && change.Pool is not null && pools is not null) await PutPoolAsync(pools, cancellationToken);
+        return result;
+    }
+
+    /// <summary>What silos go by is made to say what the record says, should it say something else.</summary>
+    public Task AlignPoolAsync(CancellationToken cancellationToken) =>
+        pools?.Current is { } map && Record is { } record && map.PoolOf(id) != record.Pool ? PutPoolAsync(pools, cancellationToken) : Task.CompletedTask;
+
+    private Task<TenantResult> PutPoolAsync(TenantPools where, CancellationToken cancellationToken) => InTurnAsync(async () =>
+    {
+        // Another activation may have changed it since it was read.
+        _isLoaded = false;
+        await LoadAsync(cancellationToken);
+        if (Record is { } record) await where.PutAsync(id, record.Pool, cancellationToken);
+        return Read();
+    });
+
+    private async Task<TenantResult?> PoolProblemAsync(string pool, CancellationToken cancellationToken)
+    {
+        if (pool == PoolName.Default) return null;
+        if (pools is null || !await pools.ExistsAsync(pool, cancellationToken)) return Problem(ProblemKind.Invalid, "pool", "There is no pool of this name: no egress process has served one.");
+        return pools.IsFull && pools.Current!.PoolOf(id) == PoolName.Default ? Problem(ProblemKind.Full, "pool", $"{TenantPools.MaxTenants} tenants are in other pools than `default` already.") : null;
+    }
+
+    private Task<TenantResult> ChangeRecordAsync(TenantChange change, CancellationToken cancellationToken) => ChangeAsync(record =>
     {
         if (change.IfVersion is { } version && version != record.Changes) return (null, Stale);
         if (change.Name is { } name && !IsName(name)) return (null, BadName("name"));
-        if (change.Pool is { } pool && pool != "default") return (null, Problem(ProblemKind.Invalid, "pool", "There is no pool of this name."));
         if (change.Verp == true && options().ReturnHost.Length == 0) return (null, Problem(ProblemKind.Unavailable, "verp", "Tenants:ReturnHost is not set on the silos: there is nowhere for bounces to come back to."));
         if (change.Quota is { } quota && Negative(quota) is { } field) return (null, Problem(ProblemKind.Invalid, "quota." + field, "It is a number from 0 (no limit) up."));
         return (record with

@@ -136,6 +136,7 @@ internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, 
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         foreach (var domain in _tenant.Due(DateTimeOffset.UtcNow).ToArray()) await _tenant.VerifyDomainAsync(domain, cancellationToken);
+        await _tenant.AlignPoolAsync(cancellationToken);
     }
 
     private async Task LoadUsageAsync(CancellationToken cancellationToken)

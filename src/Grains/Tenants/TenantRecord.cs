@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Tenants;
 using Angarium.Mail.Dkim;
 
@@ -35,7 +36,7 @@ internal sealed record TenantRecord
     /// <summary>Deleted: kept so that its id is never given again and its events can still be read by an administrator.</summary>
     public bool IsDeleted { get; init; }
 
-    public string Pool { get; init; } = "default";
+    public string Pool { get; init; } = PoolName.Default;
 
     public bool Verp { get; init; }
 

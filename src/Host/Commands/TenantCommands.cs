@@ -22,6 +22,7 @@ internal static class TenantCommands
         var domain = new Argument<string>("domain") { Description = "Such as example.org." };
         var first = new Option<string?>("--domain") { Description = "Its first sending domain." };
         var scopes = new Option<string>("--scopes") { Description = "Of send, read and manage, with commas.", DefaultValueFactory = _ => "send" };
+        var pool = new Argument<string>("pool") { Description = "Its name; `default` is the one that every tenant begins in." };
         var user = new Argument<string>("user") { Description = "As it is used to log in." };
         var id = new Argument<string>("key") { Description = "Its id, as `key list` shows it." };
         var route = new Option<string?>("--route") { Description = "Host that takes its mail, such as mail.example.org:25; empty = by MX." };
@@ -41,8 +42,9 @@ internal static class TenantCommands
 
         yield return Group("tenant", "Look after tenants.",
             Make("create", "Create a tenant, with an API key, an SMTP credential and the records to publish.", [name, first], line => (HttpMethod.Post, "/v1/tenants", Body(("name", line.GetValue(name)), ("domain", line.GetValue(first)))), Created),
-            Make("list", "Tenants by id.", [], _ => (HttpMethod.Get, "/v1/tenants", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("paused", "paused"))),
+            Make("list", "Tenants by id.", [], _ => (HttpMethod.Get, "/v1/tenants", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("pool", "pool"), ("paused", "paused"))),
             Make("show", "A tenant: quota, usage, domains.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant)), null), Indented),
+            Make("pool", "Send its mail by an egress pool from now on, also what is queued.", [tenant, pool], line => (HttpMethod.Patch, Of(line.GetValue(tenant)), Body(("pool", line.GetValue(pool)))), node => Pairs(node!, "id", "pool")),
             Make("pause", "Take no more of its mail.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/pause"), null), Done),
             Make("resume", "Take its mail again.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/resume"), null), Done),
             Make("audit", "Every change and who made it, the newest first.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/audit"), null),

@@ -8,6 +8,9 @@ namespace Angarium.Integration.Harness;
 /// <summary>What a sink received with one final dot. <paramref name="Sequence"/> orders arrivals over all connections.</summary>
 internal sealed record Received(string Sender, IReadOnlyList<string> Recipients, byte[] Content, DateTimeOffset At, long Sequence)
 {
+    /// <summary>Where the client came from, and the name that it greeted with.</summary>
+    public (string Address, string Name) From { get; init; }
+
     public string Text => Encoding.Latin1.GetString(Content);
 
     /// <summary>Value of a header field, or empty.</summary>
@@ -140,7 +143,7 @@ internal sealed class Sink : IDisposable
         {
             socket.NoDelay = true;
             await using var stream = new NetworkStream(socket, ownsSocket: true);
-            await new Dialogue(this, stream).RunAsync();
+            await new Dialogue(this, stream, ((IPEndPoint)socket.RemoteEndPoint!).Address.ToString()).RunAsync();
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException)
         {
@@ -168,7 +171,7 @@ internal sealed class Sink : IDisposable
     }
 
     /// <summary>One connection, in one task: buffered lines in, replies flushed when no more input is at hand.</summary>
-    private sealed class Dialogue(Sink sink, NetworkStream stream)
+    private sealed class Dialogue(Sink sink, NetworkStream stream, string client)
     {
         private readonly byte[] buffer = new byte[64 * 1024];
         private readonly StringBuilder replies = new();
@@ -179,7 +182,7 @@ internal sealed class Sink : IDisposable
             var greeting = sink.OnConnect?.Invoke() ?? "220 sink.test ESMTP";
             if (greeting == Cut) return;
             Say(greeting);
-            string sender = "";
+            string sender = "", name = "";
             var recipients = new List<string>();
             while (true)
             {
@@ -190,6 +193,7 @@ internal sealed class Sink : IDisposable
                 switch (verb)
                 {
                     case "EHLO":
+                        name = text[4..].Trim();
                         Say("250-sink.test");
                         for (var i = 0; i < sink.Extensions.Length; i++) Say($"250{(i == sink.Extensions.Length - 1 ? ' ' : '-')}{sink.Extensions[i]}");
                         break;
@@ -214,7 +218,7 @@ internal sealed class Sink : IDisposable
                     case "DATA":
                         Say("354 go on");
                         if (await ContentAsync() is not { } content) return;
-                        var message = new Received(sender, recipients.ToArray(), content, DateTimeOffset.UtcNow, 0);
+                        var message = new Received(sender, recipients.ToArray(), content, DateTimeOffset.UtcNow, 0) { From = (client, name) };
                         recipients.Clear();
                         var verdict = sink.OnDot?.Invoke(message);
                         if (verdict == Cut) return;

@@ -6,7 +6,7 @@ using Angarium.Mail;
 namespace Angarium.Simulation.World;
 
 /// <summary>A worker's calls as they leave it: what it is granted and what it reports goes into the account.</summary>
-internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway gateway) : IQueueGateway
+internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway gateway, string pool) : IQueueGateway
 {
     private readonly Dictionary<ulong, RecipientKey[]> _leases = [];
     private int _tries;
@@ -15,7 +15,7 @@ internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway
     {
         var sent = world.Loop.Now;
         var answer = await gateway.PollAsync(request);
-        if (answer.Accepted) worker.Heard(sent);
+        if (answer.Accepted) worker.Heard(pool, sent);
         return answer;
     }
 
@@ -30,6 +30,7 @@ internal sealed class SimGateway(SimWorld world, SimWorker worker, IQueueGateway
         foreach (var grant in answer.Grants)
         {
             world.Account.Granted(worker, grant, asked);
+            world.CheckPool(grant, pool, asked);
             _leases[grant.Lease] = grant.Keys;
         }
 

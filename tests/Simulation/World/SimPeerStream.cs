@@ -19,14 +19,17 @@ internal sealed class SimPeerStream : Stream
     private int _unread;
     private long _free;
 
-    public SimPeerStream(SimWorld world, SimWorker worker, string host)
+    public SimPeerStream(SimWorld world, SimWorker worker, string pool, string host)
     {
-        (_world, _worker, Host, OpenedAt) = (world, worker, host, world.Loop.Now);
+        (_world, _worker, Pool, Host, OpenedAt) = (world, worker, pool, host, world.Loop.Now);
         worker.Connections.Add(this);
         var isBusy = world.Loop.Chance(world.Rudeness / 4);
         if (isBusy) world.Peers.Failed();
         Answer(isBusy ? "421 too busy" : "220 ready", 0, isLast: isBusy);
     }
+
+    /// <summary>From whose addresses it comes.</summary>
+    public string Pool { get; }
 
     public string Host { get; }
 

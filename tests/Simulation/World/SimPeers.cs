@@ -13,7 +13,7 @@ internal sealed class SimPeers(SimWorld world)
 
     public bool HasFailed(StoreTime since) => _lastFailure > since;
 
-    public async Task<SmtpConnection> ConnectAsync(SimWorker worker, RouteEndPoint target, TimeSpan limit, ConnectionWatch watch, CancellationToken stop)
+    public async Task<SmtpConnection> ConnectAsync(SimWorker worker, string pool, RouteEndPoint target, TimeSpan limit, ConnectionWatch watch, CancellationToken stop)
     {
         await worker.Process.Delay(1, 60);
         stop.ThrowIfCancellationRequested();
@@ -23,22 +23,22 @@ internal sealed class SimPeers(SimWorld world)
             throw new AttemptException(AttemptFault.Unreachable, $"{target}: connection refused");
         }
 
-        var stream = new SimPeerStream(world, worker, target.Host);
-        Count(target.Host);
+        var stream = new SimPeerStream(world, worker, pool, target.Host);
+        Count(pool, target.Host);
         return new SmtpConnection(stream, null, target.ToString(), watch);
     }
 
     public void Failed() => _lastFailure = world.Loop.Now;
 
-    // Permits <= limit, over all workers that could have been told.
-    private void Count(string host)
+    // Permits <= limit, over all workers that could have been told. Each pool has its own: receivers see other addresses.
+    private void Count(string pool, string host)
     {
         var open = 0;
         foreach (var worker in world.Workers)
         {
             foreach (var connection in worker.Connections)
             {
-                if (connection.Host == host && !worker.Excuses(connection)) open++;
+                if (connection.Host == host && connection.Pool == pool && !worker.Excuses(connection)) open++;
             }
         }
 

@@ -1,4 +1,5 @@
 using Angarium.Contracts.Configuration;
+using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Intake;
 using Angarium.Egress.Routing;
 using Angarium.Grains.Cleaner;
@@ -9,6 +10,7 @@ using Angarium.Grains.Membership;
 using Angarium.Grains.Notices;
 using Angarium.Grains.Sites;
 using Angarium.Grains.Sweep;
+using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Grains.Waker;
 using Angarium.Ingress.HandOver;
@@ -69,12 +71,14 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         INoticeWriter notices = new NoticeWriter(reader, writer, clock, new FixedSettings<NoticeOptions>(new NoticeOptions()), _settings, NullLogger<NoticeWriter>.Instance);
         _register = new WorkerRegister(documents, this);
         _addresses = new SpooledAddresses(reader);
+        Pools = new TenantPools(documents, _register, this);
         var control = new ControlDocuments(documents, this);
         _seams = new DomainQueueSeams
         {
             Clock = clock, Standing = this, Ledger = new BrokenLedger(world, this, Writer), Index = index, View = world.Breaks == Breaks.LedgerDecides ? new StaleView(_view) : _view,
             Notices = world.Breaks == Breaks.NoticeFirst ? new LateNotices(process, notices) : notices, Control = control, Routes = routes, Sites = this,
             Settings = _settings, Draw = world.Loop.Draw, Log = NullLogger.Instance, Without = world.Without, Summaries = _addresses.SummariesAsync,
+            Pools = world.HasPools ? () => Pools.Current : static () => PoolMap.Empty,
         };
         _sweep = new PackSweep(packs, tables, index, _view, clock, this, this, this, _ => false, NullLogger<PackSweep>.Instance);
         IPackMover mover = new PackMover(packs, reader, new NoScratch(), clock, time, NullLogger.Instance, world.Loop.Draw);
@@ -87,6 +91,7 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         process.Start(SweepAsync);
         Every((int)waker.Interval.TotalMilliseconds, () => waker.PassAsync(default));
         Every(10_000, () => control.HearAsync(default));
+        if (world.HasPools) Every(5_000, () => Pools.RefreshAsync(default));
         Every(60_000, () => cleaner.PassAsync(_settings.Current.LedgerRetention, default));
         Every(600_000, () => _view.CheckpointAsync(_settings.Current.LedgerRetention, default));
     }
@@ -94,6 +99,8 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
     public SimProcess Process { get; }
 
     public LedgerWriter Writer { get; }
+
+    public TenantPools Pools { get; }
 
     public bool IsConfirmed => _world.Breaks == Breaks.Confirmation || Process.Time.GetTimestamp() - _confirmedAt < 10_000;
 
@@ -131,9 +138,11 @@ internal sealed class SimSilo : IStanding, ISilos, ISiteCalls, ISweepOffers, IWa
         }
     }
 
-    public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => _grains.GetGrain<ISite>("default|" + site).Demand(demand);
+    public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => Site(site).Demand(demand);
 
-    public ValueTask<SiteState> RetryAsync(string site) => _grains.GetGrain<ISite>("default|" + site).Retry();
+    public ValueTask<SiteState> RetryAsync(string site) => Site(site).Retry();
+
+    private ISite Site(string site) => _grains.GetGrain<ISite>(PoolName.PoolOf(site) + "|" + site);
 
     public Task<bool> OfferAsync(string domain, SweptOffer offer) => _grains.GetGrain<IDomainQueueWake>(domain).OfferSwept(offer);
 

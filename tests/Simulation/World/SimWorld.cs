@@ -1,5 +1,6 @@
 using System.Text;
 using Angarium.Contracts.Admin;
+using Angarium.Contracts.DomainQueues;
 using Angarium.Egress;
 using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Index;
@@ -20,14 +21,18 @@ internal sealed class SimWorld
 
     private readonly Dictionary<string, StoreTime> _held = [];
     private readonly Dictionary<string, (int Begun, int Confirmed)> _releases = [];
+    private const string Mover = "t1";
+
+    private readonly List<(string Pool, StoreTime Begun, StoreTime? Known)> _moves = [];
     private readonly SimFaults _faults;
     private int _names;
     private int _messages;
 
     /// <param name="plan">The clause whose story is made likely: its faults come often, whether it is left out or not.</param>
-    public SimWorld(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false)
+    /// <param name="hasPools">There is a second egress pool, and one of the tenants moves between them.</param>
+    public SimWorld(int seed, Breaks breaks, Breaks plan = Breaks.None, bool isVerbose = false, bool hasPools = false)
     {
-        (Breaks, Plan, IsVerbose) = (breaks, plan, isVerbose);
+        (Breaks, Plan, IsVerbose, HasPools) = (breaks, plan, isVerbose, hasPools);
         Loop = new SimLoop(seed);
         Start = Loop.Now;
         Net = new SimNet(Loop);
@@ -58,6 +63,13 @@ internal sealed class SimWorld
     public Breaks Breaks { get; }
 
     public Breaks Plan { get; }
+
+    public bool HasPools { get; }
+
+    public IReadOnlyList<string> PoolNames => HasPools ? ["default", "bulk"] : ["default"];
+
+    /// <summary>Times that a tenant was in another pool than before, and everybody knew.</summary>
+    public int Moves { get; private set; }
 
     public bool IsVerbose { get; }
 
@@ -164,6 +176,7 @@ internal sealed class SimWorld
         for (var i = 0; i < 2; i++) AddIngress();
         Loop.Outside.Start(SendAsync);
         Loop.Outside.Start(_faults.RunAsync);
+        if (HasPools) Loop.Outside.Start(MoveAsync);
         Loop.Run(() => Account.Wrongs.Count > 0 || _faults.IsOver && Account.Open == 0, FaultsFor + TimeSpan.FromMinutes(IsLong ? 90 : 40));
         if (Loop.Fault is { } fault) Account.Wrongs.Add("fault: " + fault);
         if (Account.Wrongs.Count == 0) Account.Close();
@@ -290,6 +303,53 @@ internal sealed class SimWorld
     {
         PoisonDeaths++;
         _faults.KillWorker(worker);
+    }
+
+    /// <summary>What is granted to a session of a pool is of a tenant that is in it, or was until a minute ago.</summary>
+    public void CheckPool(Grant grant, string pool, StoreTime asked)
+    {
+        if (!HasPools || Account.All.FirstOrDefault(r => r.Key == grant.Keys[0]) is not { } recipient) return;
+        if (recipient.Tenant != Mover ? pool == "default" : MayBeIn(pool, asked) || MayBeIn(pool, Loop.Now)) return;
+        Account.Wrong($"mail of {recipient.Tenant} was granted to pool {pool}", recipient);
+    }
+
+    private bool MayBeIn(string pool, StoreTime at)
+    {
+        var index = _moves.FindLastIndex(m => m.Begun <= at);
+        var (before, now) = (index > 0 ? _moves[index - 1].Pool : "default", index >= 0 ? _moves[index] : ("default", default, default));
+        return pool == now.Pool || pool == before && (now.Known is not { } known || at - known <= TimeSpan.FromMinutes(1));
+    }
+
+    /// <summary>A tenant is moved from pool to pool, by whichever silo has it; who is not answered asks again.</summary>
+    private async Task MoveAsync()
+    {
+        for (var pool = "bulk"; !_faults.IsOver; pool = pool == "bulk" ? "default" : "bulk")
+        {
+            await Loop.Outside.Delay(5_000, IsLong ? 600_000 : 100_000);
+            _moves.Add((pool, Loop.Now, null));
+            while (!await TryMoveAsync(pool)) await Loop.Outside.Delay(1_000);
+            _moves[^1] = _moves[^1] with { Known = Loop.Now };
+            Moves++;
+            Account.NoteAll($"{Mover} is in pool {pool}");
+        }
+    }
+
+    private async Task<bool> TryMoveAsync(string pool)
+    {
+        if (Cluster.Active.Count == 0) return false;
+        var silo = Cluster.Active[Loop.Random.Next(Cluster.Active.Count)];
+        try
+        {
+            return await Net.CallAsync(Loop.Outside, silo.Process, async () =>
+            {
+                await silo.Pools.PutAsync(Mover, pool, default);
+                return true;
+            }, 30_000);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private async Task SendAsync()

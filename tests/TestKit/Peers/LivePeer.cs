@@ -39,6 +39,9 @@ public sealed class LiveConnection(TcpClient client) : IDisposable
     private Stream stream = client.GetStream();
     private readonly List<byte> unread = [];
 
+    /// <summary>Where the client connects from.</summary>
+    public IPAddress From { get; } = ((IPEndPoint)client.Client.RemoteEndPoint!).Address;
+
     /// <summary>Everything that the client sent, as octets.</summary>
     public StringBuilder Heard { get; } = new();
 

@@ -35,7 +35,14 @@ internal sealed class AwayIndex(IQueueIndex index) : IQueueIndex
         return await Index.WriteAsync(domain, owner, changes, cancellationToken);
     }
 
-    public ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken) => Index.ReadDueAsync(domain, owner, until, perLane, cancellationToken);
+    /// <summary>How often what is due was read.</summary>
+    public int Readings { get; private set; }
+
+    public ValueTask<IndexRead> ReadDueAsync(string domain, IndexOwner owner, StoreTime until, int perLane, CancellationToken cancellationToken)
+    {
+        Readings++;
+        return Index.ReadDueAsync(domain, owner, until, perLane, cancellationToken);
+    }
 
     public ValueTask<IReadOnlyList<IndexRow>> ListAsync(string domain, StoreTime from, int limit, CancellationToken cancellationToken) => Index.ListAsync(domain, from, limit, cancellationToken);
 

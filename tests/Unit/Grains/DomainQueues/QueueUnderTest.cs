@@ -7,6 +7,7 @@ using Angarium.Grains.Index;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Notices;
 using Angarium.Grains.Sites;
+using Angarium.Grains.Tenants;
 using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
@@ -36,6 +37,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         {
             Clock = Clock, Standing = this, Ledger = this, Index = Way, View = this, Notices = this, Control = this, Routes = this, Sites = this,
             Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance, IsFull = () => IsFull,
+            Pools = () => Pools,
         });
         Queue.Tick();
     }
@@ -52,6 +54,12 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     public DomainQueue Queue { get; }
 
     public long ControlVersion { get; set; }
+
+    /// <summary>Which tenants are in which pool; null = not known.</summary>
+    public PoolMap? Pools { get; set; } = PoolMap.Empty;
+
+    /// <summary>Whose permit the sessions hold that exchange from now on.</summary>
+    public string Site { get; set; } = "site";
 
     public long Version(string domain) => ControlVersion;
 
@@ -129,7 +137,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
     {
         var answer = await Queue.ExchangeAsync(new ExchangeRequest
         {
-            Session = session, Number = ++number, SentAt = Clock.Now, Worker = worker, Site = "site", Want = want, MaxRecipients = most, Outcomes = outcomes,
+            Session = session, Number = ++number, SentAt = Clock.Now, Worker = worker, Site = Site, Want = want, MaxRecipients = most, Outcomes = outcomes,
         });
         Queue.Tick();
         return answer;
@@ -229,11 +237,13 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         Queue.SiteChanged("site", State);
     }
 
-    public int SiteRetries { get; private set; }
+    public List<string> RetriedSites { get; } = [];
+
+    public int SiteRetries => RetriedSites.Count;
 
     public ValueTask<SiteState> RetryAsync(string site)
     {
-        SiteRetries++;
+        RetriedSites.Add(site);
         return new(State = State with { SuspendedUntil = Clock.Now });
     }
 }

@@ -1,0 +1,170 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
+using Angarium.Contracts.EgressPools;
+using Microsoft.Extensions.Logging;
+
+namespace Angarium.Egress.Pools;
+
+/// <summary>
+/// The addresses of one pool, used in turn by its connections. One that cannot be bound on this machine is left out until it can, and without any the process takes no session of the pool: that is our own
+/// trouble, and no site's. Any thread; what is left out is forgotten with the process.
+/// </summary>
+internal sealed partial class PoolSources
+{
+    public static readonly TimeSpan TriedAgainAfter = TimeSpan.FromMinutes(1);
+
+    /// <summary>What stands in for no addresses: the system's choice, and `Hostname`.</summary>
+    private static readonly PoolAddress OfSystem = new(null, null);
+
+    private readonly string pool;
+    private readonly Source[] sources;
+    private readonly Family four, six;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly Lock gate = new();
+    private int lost;
+
+    /// <param name="pool">Whose they are.</param>
+    /// <param name="setting">Where they stand.</param>
+    /// <param name="addresses">None = the system's choice.</param>
+    /// <param name="time">For <see cref="TriedAgainAfter"/>.</param>
+    /// <param name="log">Where it is said what cannot be used.</param>
+    public PoolSources(string pool, string setting, IReadOnlyList<PoolAddress> addresses, TimeProvider time, ILogger log)
+    {
+        (this.pool, Setting, this.time, this.log) = (pool, setting, time, log);
+        sources = [.. addresses.Select(address => new Source(address))];
+        (four, six) = (Of(AddressFamily.InterNetwork), Of(AddressFamily.InterNetworkV6));
+    }
+
+    /// <summary>Why an address cannot be bound here; null = it can. A seam for tests.</summary>
+    internal Func<IPAddress, string?> Bind { get; init; } = BindNow;
+
+    public string Setting { get; }
+
+    /// <summary>There is one to send from.</summary>
+    public bool IsUsable
+    {
+        get
+        {
+            if (Volatile.Read(ref lost) == 0) return true;
+            lock (gate)
+            {
+                TryAgain();
+                return lost < sources.Length;
+            }
+        }
+    }
+
+    /// <summary>Those of a pool that this process serves.</summary>
+    public static PoolSources Of(string pool, EgressOptions options, TimeProvider time, ILogger log)
+    {
+        var isNamed = options.Pools.TryGetValue(pool, out var text);
+        return new PoolSources(pool, isNamed ? $"Egress:Pools:{pool}" : "Egress:Source", isNamed ? Parsed(text!) : pool == PoolName.Default ? [.. options.Source.Select(a => new PoolAddress(IPAddress.Parse(a), null))] : [], time, log);
+
+        // It was looked at when the process started.
+        static IReadOnlyList<PoolAddress> Parsed(string text) => PoolAddress.TryParse(text, out var addresses, out var error) ? addresses : throw new ArgumentException(error, nameof(text));
+    }
+
+    /// <summary>Tries all of them, so that who has started the process reads at once what is wrong.</summary>
+    public void Probe()
+    {
+        foreach (var source in sources)
+            if (source.Address.Address is { } address && Bind(address) is { } reason) Lose(source.Address, reason);
+    }
+
+    /// <summary>The next for a destination of this family; false = there is none, or none that can be used.</summary>
+    public bool TryChoose(AddressFamily family, [NotNullWhen(true)] out PoolAddress? chosen)
+    {
+        chosen = OfSystem;
+        if (sources.Length == 0) return true;
+        if (Volatile.Read(ref lost) > 0) lock (gate) TryAgain();
+        var of = family == AddressFamily.InterNetworkV6 ? six : four;
+        var start = (uint)Interlocked.Increment(ref of.Next);
+        for (var i = 0u; i < of.Sources.Length; i++)
+        {
+            var source = of.Sources[(start + i) % (uint)of.Sources.Length];
+            if (source.IsLost) continue;
+            chosen = source.Address;
+            return true;
+        }
+
+        chosen = null;
+        return false;
+    }
+
+    /// <summary>It could not be bound just now.</summary>
+    public void Lose(PoolAddress address, string reason)
+    {
+        lock (gate)
+        {
+            if (Array.Find(sources, s => ReferenceEquals(s.Address, address)) is not { IsLost: false } source) return;
+            (source.IsLost, source.TriedAt) = (true, time.GetTimestamp());
+            lost++;
+            LogLost(log, pool, address.Address, reason);
+            if (lost == sources.Length) LogNone(log, pool, Setting);
+        }
+    }
+
+    private void TryAgain()
+    {
+        foreach (var source in sources)
+        {
+            if (!source.IsLost || time.GetElapsedTime(source.TriedAt) < TriedAgainAfter) continue;
+            source.TriedAt = time.GetTimestamp();
+            if (Bind(source.Address.Address!) is not null) continue;
+            source.IsLost = false;
+            lost--;
+            LogFound(log, pool, source.Address.Address);
+        }
+    }
+
+    private Family Of(AddressFamily family) => new([.. sources.Where(s => s.Address.Address is null || s.Address.Address.AddressFamily == family)]);
+
+    private static string? BindNow(IPAddress address)
+    {
+        using var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(new IPEndPoint(address, 0));
+            return null;
+        }
+        catch (SocketException e)
+        {
+            return e.Message;
+        }
+    }
+
+    [LoggerMessage(4880, LogLevel.Warning, "Pool {Pool}: {Address} cannot be sent from on this machine and is left out until it can: {Reason}")]
+    private static partial void LogLost(ILogger logger, string pool, IPAddress? address, string reason);
+
+    [LoggerMessage(4881, LogLevel.Error, "Pool {Pool}: none of the addresses of {Setting} can be sent from on this machine: this process takes none of the pool's mail until one can")]
+    private static partial void LogNone(ILogger logger, string pool, string setting);
+
+    [LoggerMessage(4882, LogLevel.Information, "Pool {Pool}: {Address} can be sent from again")]
+    private static partial void LogFound(ILogger logger, string pool, IPAddress? address);
+
+    /// <summary>Changed under the lock, read without.</summary>
+    private sealed class Source(PoolAddress address)
+    {
+        private volatile bool isLost;
+
+        public PoolAddress Address => address;
+
+        public bool IsLost
+        {
+            get => isLost;
+            set => isLost = value;
+        }
+
+        public long TriedAt { get; set; }
+    }
+
+    /// <summary>Those that reach one family, and whose turn it is.</summary>
+    private sealed class Family(Source[] sources)
+    {
+        public int Next;
+
+        public Source[] Sources => sources;
+    }
+}
