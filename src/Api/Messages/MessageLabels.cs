@@ -1,18 +1,14 @@
-using System.Text.Json;
 using Angarium.Api.Problems;
 using Angarium.Mail;
+using Angarium.Spool.Events;
 using Microsoft.AspNetCore.Http;
 
 namespace Angarium.Api.Messages;
 
-/// <summary>What a sender wants to find a message by, as it is kept with the envelope and in the ledger. Immutable.</summary>
-internal sealed record MessageLabels
+/// <summary>Judges what a sender wants to find a message by. Pure.</summary>
+internal static class MessageLabels
 {
-    public const int MaxTags = 10, MaxTag = 64, MaxMetadata = 20, MaxName = 64, MaxValue = 500;
-
-    public string[]? Tags { get; init; }
-
-    public Dictionary<string, string>? Metadata { get; init; }
+    private const int MaxTags = 10, MaxTag = 64, MaxMetadata = 20, MaxName = 64, MaxValue = 500;
 
     /// <summary>The text to keep (null = there is nothing to keep), or why it cannot be kept.</summary>
     public static (string? Text, IResult? Refusal) Of(string[] tags, Dictionary<string, string> metadata)
@@ -21,22 +17,7 @@ internal sealed record MessageLabels
         if (metadata.Count > MaxMetadata || metadata.Any(one => one.Key is not { Length: > 0 and <= MaxName } || one.Value is not { Length: <= MaxValue } || (one.Key + one.Value).Any(char.IsControl)))
             return (null, ApiProblem.Invalid("metadata", $"At most {MaxMetadata}, with names of 1 to {MaxName} and values of up to {MaxValue} printable characters."));
         if (tags.Length + metadata.Count == 0) return (null, null);
-        var text = JsonSerializer.Serialize(new MessageLabels { Tags = tags.Length > 0 ? tags : null, Metadata = metadata.Count > 0 ? metadata : null }, Body.Json);
+        var text = new EventLabels { Tags = tags.Length > 0 ? tags : null, Metadata = metadata.Count > 0 ? metadata : null }.ToString();
         return text.Length <= Envelope.MaxLabels ? (text, null) : (null, ApiProblem.Invalid("metadata", $"With the tags at most {Envelope.MaxLabels} characters in all."));
-    }
-
-    /// <summary>What was kept; null = nothing that can be read.</summary>
-    public static MessageLabels? Parse(string? text)
-    {
-        if (text is null) return null;
-        try
-        {
-            return JsonSerializer.Deserialize<MessageLabels>(text, Body.Json);
-        }
-        catch (JsonException)
-        {
-            // Whoever wrote it wrote something else: the event is worth more than its labels.
-            return null;
-        }
     }
 }

@@ -13,12 +13,12 @@ public sealed record EventBody
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Every <see cref="Type"/> there is.</summary>
-    public static IReadOnlyList<string> Types { get; } = ["accepted", "delivered", "deferred", "failed", "expired", "dropped"];
+    public static IReadOnlyList<string> Types { get; } = ["accepted", "delivered", "deferred", "failed", "expired", "dropped", "paused", "resumed"];
 
     [Description("The same each time it is read.")]
     public required string Id { get; init; }
 
-    [Description("`accepted`, `delivered`, `deferred`, `failed`, `expired` or `dropped`.")]
+    [Description("`accepted`, `delivered`, `deferred`, `failed`, `expired`, `dropped`, or, where its message was held and released, `paused` and `resumed`.")]
     public required string Type { get; init; }
 
     public DateTimeOffset Time { get; init; }
@@ -31,9 +31,11 @@ public sealed record EventBody
     [Description("This recipient of it.")]
     public required string RecipientId { get; init; }
 
-    public required string Sender { get; init; }
+    [Description("Absent where only the message is known.")]
+    public string? Sender { get; init; }
 
-    public required string Recipient { get; init; }
+    [Description("Absent where only the message is known.")]
+    public string? Recipient { get; init; }
 
     [Description("Octets.")]
     public long Size { get; init; }
@@ -53,6 +55,12 @@ public sealed record EventBody
     [Description("When it is tried again.")]
     public DateTimeOffset? NextAttempt { get; init; }
 
+    [Description("As they were given with the message.")]
+    public string[]? Tags { get; init; }
+
+    [Description("As it was given with the message.")]
+    public IReadOnlyDictionary<string, string>? Metadata { get; init; }
+
     /// <summary>What a record says to its tenant; null = nothing.</summary>
     public static string? TypeOf(LedgerRecord record) => record.Summary is null ? null : record.Kind switch
     {
@@ -61,16 +69,18 @@ public sealed record EventBody
         LedgerKind.Failed => "failed",
         LedgerKind.Expired => "expired",
         LedgerKind.Dropped => "dropped",
+        LedgerKind.Held => "paused",
+        LedgerKind.Released => "resumed",
         _ => null,
     };
 
-    /// <summary>The events of a record: with a recipient's first attempt, its acceptance.</summary>
+    /// <summary>The events of a record: with what may be a recipient's first, its acceptance, which has the same id each time.</summary>
     public static IEnumerable<EventBody> Of(PlacedRecord placed)
     {
         var record = placed.Record;
         if (TypeOf(record) is not { } type) yield break;
         var id = string.Create(CultureInfo.InvariantCulture, $"{placed.Stream.Writer:x16}-{placed.Stream.Number}-{placed.Offset}-{placed.Index}");
-        if (record.Attempt <= 1) yield return Base(record, id + "-a", "accepted", record.Summary!.Accepted.ToDateTimeOffset());
+        if (record.MayBeFirst) yield return Base(record, $"{record.Key}-accepted", "accepted", record.Summary!.Accepted.ToDateTimeOffset());
         yield return Base(record, id, type, record.Time.ToDateTimeOffset()) with
         {
             Attempt = record.Attempt > 0 ? record.Attempt : null, Reply = record.Reply is { } reply ? $"{reply.Code} {reply.Status} {reply.Text}" : null, Own = record.Reply is null ? null : record.Own,
@@ -81,9 +91,16 @@ public sealed record EventBody
     /// <summary>The same octets wherever it is read.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, s_json);
 
-    private static EventBody Base(LedgerRecord record, string id, string type, DateTimeOffset time) => new()
+    private static EventBody Base(LedgerRecord record, string id, string type, DateTimeOffset time)
     {
-        Id = id, Type = type, Time = time, Tenant = record.Summary!.Tenant, Message = record.Summary.Message.ToString(), RecipientId = record.Key.ToString(), Sender = record.Summary.ReversePath,
-        Recipient = record.Summary.Recipient, Size = record.Summary.Size,
-    };
+        var summary = record.Summary!;
+        // The null reverse-path is empty too: of an envelope that was not read the recipient tells.
+        var isKnown = summary.Recipient.Length > 0;
+        var labels = EventLabels.Parse(summary.Labels);
+        return new EventBody
+        {
+            Id = id, Type = type, Time = time, Tenant = summary.Tenant, Message = summary.Message.ToString(), RecipientId = record.Key.ToString(), Sender = isKnown ? summary.ReversePath : null,
+            Recipient = isKnown ? summary.Recipient : null, Size = summary.Size, Tags = labels?.Tags, Metadata = labels?.Metadata,
+        };
+    }
 }

@@ -166,7 +166,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
 
     private async Task<Tenant> CreateAsync(TenantPools pools)
     {
-        var tenant = new Tenant(Acme, _documents, new DkimKeys(_documents, () => _master), this, () => new TenantsOptions(), new byte[32], TimeProvider.System, pools);
+        var tenant = new Tenant(Acme, _documents, new DkimKeys(_documents, () => _master), this, () => new TenantsOptions(), new byte[32], TimeProvider.System, pools: pools);
         await tenant.LoadAsync(default);
         Assert.Null((await tenant.CreateAsync(new TenantDraft { Name = "Acme" }, default)).Problem);
         Assert.True(TenantName.IsTenant(Acme));
