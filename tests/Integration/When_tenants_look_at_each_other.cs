@@ -1,7 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Angarium.Integration.Harness;
+using Angarium.TestKit;
 
 namespace Angarium.Integration;
 
@@ -11,7 +13,9 @@ namespace Angarium.Integration;
 /// </summary>
 public sealed class When_tenants_look_at_each_other : IAsyncLifetime
 {
-    private static readonly string[] s_everybodys = ["sendMessage", "readEvents"];
+    private static readonly string[] s_everybodys = ["sendMessage", "readEvents", "searchMessages"];
+
+    private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true };
 
     private Tenancy all = null!;
     private Onboarded mine = null!, other = null!;
@@ -73,6 +77,19 @@ public sealed class When_tenants_look_at_each_other : IAsyncLifetime
         }
 
         Assert.Equal(before, await ShownAsync());
+    }
+
+    /// <summary>What is checked in is what is served: docs/openapi.json.</summary>
+    [Fact]
+    public async Task Should_be_described_as_the_page_says()
+    {
+        var served = JsonNode.Parse(await own.GetStringAsync(new Uri("/openapi/v1.json", UriKind.Relative)))!.ToJsonString(s_indented) + "\n";
+        var page = Path.Combine(Repository.Root, "docs", "openapi.json");
+        if (Environment.GetEnvironmentVariable("ANGARIUM_GOLDEN") == "write") await File.WriteAllTextAsync(page, served);
+        Assert.True(File.Exists(page) && served == await File.ReadAllTextAsync(page), "docs/openapi.json differs: run this test with ANGARIUM_GOLDEN=write");
+        var reference = await own.GetStringAsync(new Uri("/docs", UriKind.Relative));
+        foreach (var operation in api.Operations) Assert.Contains($"id={operation.Id}>", reference, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", reference, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]

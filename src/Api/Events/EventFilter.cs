@@ -1,5 +1,6 @@
 using Angarium.Spool.Events;
 using Angarium.Spool.Ledger;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Angarium.Api.Events;
 
@@ -7,21 +8,29 @@ namespace Angarium.Api.Events;
 internal readonly record struct EventFilter
 {
     /// <summary>Of the page before; null = from <see cref="Since"/>, or from the beginning.</summary>
+    [FromQuery(Name = "cursor")]
     public string? Cursor { get; init; }
 
+    [FromQuery(Name = "since")]
     public DateTimeOffset? Since { get; init; }
 
+    [FromQuery(Name = "until")]
     public DateTimeOffset? Until { get; init; }
 
+    [FromQuery(Name = "limit")]
     public int? Limit { get; init; }
 
     /// <summary>Administrators: one tenant's alone.</summary>
+    [FromQuery(Name = "tenant")]
     public string? Tenant { get; init; }
 
+    [FromQuery(Name = "recipient")]
     public string? Recipient { get; init; }
 
+    [FromQuery(Name = "sender")]
     public string? Sender { get; init; }
 
+    [FromQuery(Name = "tag")]
     public string? Tag { get; init; }
 
     public bool Wants(LedgerRecord record, string? whose)
