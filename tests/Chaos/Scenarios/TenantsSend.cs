@@ -25,7 +25,11 @@ public sealed class TenantsSend : Scenario
         {
             "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}" },
             "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator), ["Api:RequestsPerSecond"] = "1000" },
-            "grains" => new Dictionary<string, string> { ["Keys:Master"] = Secret("master", Convert.ToBase64String(new byte[31].Append((byte)1).ToArray())) },
+            "grains" => new Dictionary<string, string>
+            {
+                ["Keys:Master"] = Secret("master", Convert.ToBase64String(new byte[31].Append((byte)1).ToArray())), ["Egress:Webhooks:AllowPrivate"] = "true", ["Webhooks:Retry"] = "5s",
+            },
+            "egress" => new Dictionary<string, string> { ["Egress:Webhooks:AllowPrivate"] = "true" },
             _ => new Dictionary<string, string>(),
         },
     };
@@ -46,7 +50,7 @@ public sealed class TenantsSend : Scenario
             return $"{tenant} may send as {Domain}";
         });
         await stage.StepAsync("Should_hold_the_quota_over_all_ingress_processes", () => QuotaAsync(stage, administrator, tenant, key));
-        await stage.StepAsync("Should_tell_every_event_although_processes_are_killed", () => EventsAsync(stage, key));
+        await stage.StepAsync("Should_tell_every_event_although_processes_are_killed", () => EventsAsync(stage, administrator, tenant, key));
     }
 
     private static async Task<string> QuotaAsync(Stage stage, HttpClient administrator, string tenant, string key)
@@ -95,8 +99,10 @@ public sealed class TenantsSend : Scenario
         return figures;
     }
 
-    private static async Task<string> EventsAsync(Stage stage, string key)
+    private static async Task<string> EventsAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
+        using var receiver = new Receiver($"http://{stage.World.Tenants[^1].Address}:8099/");
+        await AnswerAsync(await administrator.PostAsJsonAsync(new Uri($"/v1/tenants/{tenant}/webhooks", UriKind.Relative), new { url = receiver.Address }), HttpStatusCode.Created);
         var sent = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
         var told = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var ids = new HashSet<string>(StringComparer.Ordinal);
@@ -183,11 +189,14 @@ public sealed class TenantsSend : Scenario
         var took = await Stage.UntilAsync(() => Task.FromResult(sent.Keys.All(IsTold)), Stage.Patience, () => $"{sent.Keys.Count(id => !IsTold(id))} of {sent.Count} have no delivered event, such as {sent.FirstOrDefault(s => !IsTold(s.Key))}");
         isDone = true;
         await reader;
+        // The webhook has the same, at least once.
+        await Stage.UntilAsync(() => Task.FromResult(sent.Keys.All(id => receiver.Has(id, "accepted") && receiver.Has(id, "delivered"))), Stage.Patience,
+            () => $"{sent.Keys.Count(id => !receiver.Has(id, "delivered"))} of {sent.Count} were not posted as delivered");
         var wrong = sent.Keys.Where(id => told[id][0] != "accepted" || told[id].Skip(1).SkipWhile(t => t == "deferred").Any(t => t != "delivered")).Select(id => $"{id}: {string.Join(' ', told[id])}").ToList();
         Stage.Require(wrong.Count == 0, $"{wrong.Count} out of order: {string.Join("; ", wrong.Take(5))}");
         Stage.Require(twice == 0, $"{twice} events came twice by one cursor");
         Stage.Require(sent.Count > 200 && told.Values.Any(t => t.Contains("deferred")), $"too little was sent: {sent.Count}");
-        return string.Create(CultureInfo.InvariantCulture, $"{sent.Count} messages, {ids.Count} events, each message accepted to delivered in order, none twice, the last {took.TotalSeconds:f0} s after the end");
+        return string.Create(CultureInfo.InvariantCulture, $"{sent.Count} messages, {ids.Count} events, each message accepted to delivered in order, none twice, the last {took.TotalSeconds:f0} s after the end; the webhook got {receiver.Events} in {receiver.Posts} posts");
     }
 
     private static object Letter(string recipient) => new { from = new { email = "me@" + Domain }, to = new[] { new { email = recipient } }, subject = "x", text = "hello" };
@@ -204,6 +213,56 @@ public sealed class TenantsSend : Scenario
             var text = await response.Content.ReadAsStringAsync();
             Stage.Require(response.StatusCode == status, $"{(int)response.StatusCode} {text}");
             return JsonNode.Parse(text)!;
+        }
+    }
+
+    /// <summary>A webhook's receiver: notes what is posted, and takes it. A task a post.</summary>
+    private sealed class Receiver : IDisposable
+    {
+        private readonly HttpListener _listener = new();
+        private readonly ConcurrentDictionary<(string Recipient, string Type), byte> _told = new();
+        private int _events, _posts;
+
+        public Receiver(string address)
+        {
+            Address = address;
+            _listener.Prefixes.Add(address);
+            _listener.Start();
+            _ = ReceiveAsync();
+        }
+
+        public string Address { get; }
+
+        public int Events => _events;
+
+        public int Posts => _posts;
+
+        public bool Has(string recipient, string type) => _told.ContainsKey((recipient, type));
+
+        public void Dispose() => ((IDisposable)_listener).Dispose();
+
+        private async Task ReceiveAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    var post = await _listener.GetContextAsync();
+                    var body = await JsonNode.ParseAsync(post.Request.InputStream);
+                    foreach (var one in body!["events"]!.AsArray())
+                    {
+                        _told[(one!["recipientId"]!.GetValue<string>(), one["type"]!.GetValue<string>())] = 0;
+                        Interlocked.Increment(ref _events);
+                    }
+
+                    Interlocked.Increment(ref _posts);
+                    post.Response.Close();
+                }
+            }
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException or InvalidOperationException)
+            {
+                // The step is over.
+            }
         }
     }
 
