@@ -49,11 +49,13 @@ public sealed class When_the_quickstart_is_followed
 
             // What a reader sees before going on: the name server listens, both messages have arrived.
             var commands = block.Replace("adm_…", "$(grep -o 'adm_[A-Za-z0-9]*' relay.log | head -1)", StringComparison.Ordinal);
-            script.Append(commands.Replace("unbound.conf &\n", "unbound.conf &\n" + Until("ss -lunH sport = :5353 | grep -q ."), StringComparison.Ordinal));
+            script.Append(commands.Replace("unbound.conf &\n", "unbound.conf &\n" + Until("ss -lunH sport = :5353 | grep -q ."), StringComparison.Ordinal)
+                .Replace("receiver.py &\n", "receiver.py >posted.log &\n" + Until("ss -ltnH sport = :8099 | grep -q ."), StringComparison.Ordinal));
             if (block.Contains("/v1/messages", StringComparison.Ordinal)) script.Append("export API KEY\n").Append(Until("[ $(curl -s $API/v1/events -H \"Authorization: Bearer $KEY\" | grep -o delivered | wc -l) -ge 2 ]"));
         }
 
-        return script.ToString();
+        // And the receiver was told the same.
+        return script.Append(Until("[ $(grep -o delivered posted.log | wc -l) -ge 2 ]")).ToString();
     }
 
     private static string Until(string condition) => $"timeout 60 bash -c 'until {condition}; do sleep 0.1; done' || {{ cat relay.log; exit 1; }}\n";
