@@ -68,6 +68,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         _isGone = true;
+        SiteInstruments.OnPoolGone(Name);
         foreach (var poll in _polls.Values) poll.Answer.TrySetResult(Heard());
         _polls.Clear();
         return Task.CompletedTask;

@@ -21,4 +21,12 @@ internal static class SiteInstruments
         s_workers.WithLabels(pool).Set(workers);
         s_waiting.WithLabels(pool).Set(waiting);
     }
+
+    /// <summary>It is another silo's from now on, which tells of it.</summary>
+    public static void OnPoolGone(string pool)
+    {
+        s_permits.RemoveLabelled(pool);
+        s_workers.RemoveLabelled(pool);
+        s_waiting.RemoveLabelled(pool);
+    }
 }
