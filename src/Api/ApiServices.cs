@@ -29,6 +29,7 @@ public static partial class ApiServices
         services.AddSingleton(new DrawnKey(drawn));
         services.AddSingleton<Callers.Callers>();
         services.AddSingleton<Guard>();
+        services.AddSingleton<EventReaders>();
         services.AddSending();
         services.AddOpenApi("v1", options =>
         {
@@ -108,7 +109,7 @@ public static partial class ApiServices
     public static void MapApi(this IEndpointRouteBuilder endpoints, Spool.Ledger.ILedgerStore ledger)
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>()).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>());
-        guarded.MapEvents(ledger);
+        guarded.MapEvents(ledger, endpoints.ServiceProvider.GetRequiredService<EventReaders>());
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapInbound(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());

@@ -10,17 +10,13 @@ using Microsoft.AspNetCore.Routing;
 
 namespace Angarium.Api.Events;
 
-/// <summary>What became of a tenant's mail, from the ledger itself. Any thread; no state but how many read at a time.</summary>
+/// <summary>What became of a tenant's mail, from the ledger itself. No state; any thread.</summary>
 internal static class EventEndpoints
 {
     private const int MaxPage = 1_000, MaxScan = 64 << 20;
 
-    /// <summary>Readings of the ledger at a time, and those that wait: each reads up to <see cref="MaxScan"/>, a trace all there is.</summary>
-    private const int AtOnce = 4, MayWait = 64;
-
-    public static void MapEvents(this IEndpointRouteBuilder routes, ILedgerStore ledger)
+    public static void MapEvents(this IEndpointRouteBuilder routes, ILedgerStore ledger, EventReaders readers)
     {
-        var readers = new Readers();
         routes.MapGet("/v1/events", (HttpContext context, [AsParameters] EventFilter filter) => readers.InTurnAsync(context, () => ReadAsync(context, ledger, filter)))
             .Admit(KeyScopes.Read).WithTags("Events").Produces<EventPage>().WithName("readEvents").WithSummary("Every step of every recipient, in order, from a cursor on. Nothing is skipped, whenever it is asked for again.");
         routes.MapGet("/v1/messages", (HttpContext context, [AsParameters] EventFilter filter) => readers.InTurnAsync(context, () => SearchAsync(context, ledger, filter)))
@@ -75,39 +71,5 @@ internal static class EventEndpoints
         }
 
         return events.Count == 0 ? ApiProblem.NotFound() : Results.Json(new MessageTraceBody { Message = message, Events = [.. events.DistinctBy(one => one.Id).OrderBy(one => one.Time)] }, Body.Json);
-    }
-
-    /// <summary>So many read at a time; the others wait in turn, or are told to come again. Any thread.</summary>
-    private sealed class Readers
-    {
-        private readonly SemaphoreSlim _turns = new(AtOnce);
-        private int _waiting;
-
-        public async Task<IResult> InTurnAsync(HttpContext context, Func<Task<IResult>> read)
-        {
-            if (Interlocked.Increment(ref _waiting) > AtOnce + MayWait)
-            {
-                Interlocked.Decrement(ref _waiting);
-                context.Response.Headers.RetryAfter = "2";
-                return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Too many read events just now, try again in a moment.");
-            }
-
-            try
-            {
-                await _turns.WaitAsync(context.RequestAborted);
-                try
-                {
-                    return await read();
-                }
-                finally
-                {
-                    _turns.Release();
-                }
-            }
-            finally
-            {
-                Interlocked.Decrement(ref _waiting);
-            }
-        }
     }
 }
