@@ -26,6 +26,8 @@ public sealed class TenantWebhookTests : IRecordSource, IDisposable
 
     public Task<IReadOnlyList<string>?> TextAsync(string name, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<string>?>([]);
 
+    public Task<IReadOnlyList<string>?> MailHostsAsync(string name, CancellationToken cancellationToken) => TextAsync(name, cancellationToken);
+
     public void Dispose() => _master.Dispose();
 
     [Fact]
