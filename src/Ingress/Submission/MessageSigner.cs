@@ -86,7 +86,7 @@ internal sealed partial class MessageSigner(IGrainFactory grains, ILogger<Messag
             {
                 var signatures = answer.Signatures.AsSpan(at, one.Items.Length);
                 at += signatures.Length;
-                var key = !one.WantsReturn ? default : returns < answer.Returns.Length ? answer.Returns[returns++] : default(ReturnKey?);
+                var key = !one.WantsReturn ? default(ReturnKey) : returns < answer.Returns.Length ? answer.Returns[returns++] : default(ReturnKey?);
                 one.Made.TrySetResult(key is null || signatures.Contains(null) ? null : ((byte[][])signatures.ToArray()!, key.Value));
             }
         }
