@@ -235,7 +235,7 @@ public sealed class WebhookClientTests
 
         public int Connections => Volatile.Read(ref _connections);
 
-        public ConcurrentQueue<string> Requests { get; } = [];
+        public ConcurrentQueue<string> Requests { get; } = new();
 
         public Task AskedAsync() => _asked.Task.WaitAsync(TimeSpan.FromSeconds(20));
 
@@ -284,8 +284,8 @@ public sealed class WebhookClientTests
 
                     Requests.Enqueue(text);
                     _asked.TrySetResult();
-                    if (_answer is null) await stream.ReadAsync(buffer);
-                    else await stream.WriteAsync(_answer);
+                    if (_answer is not null) await stream.WriteAsync(_answer);
+                    else if (await stream.ReadAsync(buffer) == 0) return;
                     if (_closes) return;
                 }
             }

@@ -26,7 +26,7 @@ public sealed class WebhookCourierTests : IDisposable
     private readonly GrowingLedger _ledger;
     private readonly LockedDocuments _documents = new();
     private readonly ConcurrentDictionary<string, Receiver> _receivers = new();
-    private readonly ConcurrentQueue<string> _disabled = [];
+    private readonly ConcurrentQueue<string> _disabled = new();
     private readonly WebhookOffice _office;
     private readonly WebhooksOptions _options = new();
 

@@ -22,7 +22,7 @@ public sealed class WebhooksServiceTests : ISilos, IAsyncLifetime
     private readonly MasterKey _master = new(new byte[32]);
     private readonly GrowingLedger _ledger;
     private readonly WebhookHints _hints = new();
-    private readonly ConcurrentQueue<string> _posts = [];
+    private readonly ConcurrentQueue<string> _posts = new();
     private readonly string _tenant = TenantName.NewTenant();
     private readonly WebhookOffice _office;
     private readonly WebhooksService _service;
