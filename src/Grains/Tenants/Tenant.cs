@@ -205,7 +205,7 @@ internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKe
             Verp = change.Verp ?? record.Verp,
             Quota = change.Quota is { } q ? new TenantQuota { PerSecond = q.PerSecond, PerHour = q.PerHour, PerDay = q.PerDay, Connections = q.Connections, Recipients = q.Recipients, Size = q.Size } : record.Quota,
         }, null);
-    }, cancellationToken);
+    }, cancellationToken, action: nameof(ChangeAsync));
 
     /// <summary>Nobody can log in or send from now on; what was accepted is delivered. The document stays, so that nobody is given this id again.</summary>
     public async Task<TenantResult> DeleteAsync(long? ifVersion, CancellationToken cancellationToken)

@@ -205,7 +205,7 @@ public sealed class WebhookCourierTests : IDisposable
         // Only a first attempt says that its recipient was accepted.
         await UntilAsync(() => Of("one").Events.Count == 1);
         await UntilAsync(() => one.Courier.IsUpToDate);
-        Assert.EndsWith("-a", Assert.Single(Of("one").Events), StringComparison.Ordinal);
+        Assert.EndsWith("-accepted", Assert.Single(Of("one").Events), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -95,7 +95,8 @@ public sealed class RoleSecretsTests
         var ways = new Dictionary<string, string>
         {
             [nameof(ITenantAdmission)] = "tenant: CheckKey CheckPassword CheckProof Admit Salt Sign",
-            [nameof(ITenantAdmin)] = "tenant: AddCredential AddDomain AddKey Audit Change Check Create Delete Read RemoveCredential RemoveDomain RemoveKey RotateKeys VerifyDomain",
+            [nameof(ITenantAdmin)] = "tenant: AddCredential AddDomain AddKey AddWebhook Audit Change ChangeWebhook Check Create Delete EnableWebhook Read RemoveCredential RemoveDomain RemoveKey RemoveWebhook RotateKeys "
+                + "RotateWebhookSecret TestWebhook VerifyDomain Webhooks",
             [nameof(IRememberedRequest)] = "digest: Begin Complete GiveUp",
             [nameof(IDomainQueueIntake)] = "domain: Offer",
             [nameof(IDomainQueueAdmin)] = "operator: Drop Hold Release Retry Show",
