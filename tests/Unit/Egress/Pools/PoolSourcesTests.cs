@@ -28,7 +28,7 @@ public sealed class PoolSourcesTests : IDisposable
     public void TryChoose_OfEachFamily_TakesItsAddressesInTurn()
     {
         var sources = Make("192.0.2.1=a.example 2001:db8::1=b.example 192.0.2.2=c.example");
-        Assert.Equal([2, 2], Enumerable.Range(0, 4).Select(_ => Choose(sources, AddressFamily.InterNetwork)).CountBy(name => name).Select(pair => pair.Value));
+        Assert.Equal([2, 2], Enumerable.Range(0, 4).Select(_ => Choose(sources, AddressFamily.InterNetwork)).CountBy(name => name ?? "").Select(pair => pair.Value));
         Assert.Equal(["b.example"], Enumerable.Range(0, 3).Select(_ => Choose(sources, AddressFamily.InterNetworkV6)).Distinct());
         Assert.Null(Choose(Make("192.0.2.1=a.example"), AddressFamily.InterNetworkV6));
         // A name alone goes anywhere.

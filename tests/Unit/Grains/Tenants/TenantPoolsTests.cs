@@ -89,7 +89,7 @@ public sealed class TenantPoolsTests : IStanding, IRecordSource, IDisposable
         await pools.PutAsync(Acme, "bulk", default);
         await pools.PutAsync("t333333333333333", "alerts", default);
         Assert.Equal(
-            $$"""{"version":1,"pools":{"alerts":["t333333333333333"],"bulk":["{{Other}}","{{Acme}}"]}}""", Encoding.UTF8.GetString((await _documents.ReadAsync(Name, default))!.Content.Span));
+            $$$"""{"version":1,"pools":{"alerts":["t333333333333333"],"bulk":["{{{Other}}}","{{{Acme}}}"]}}""", Encoding.UTF8.GetString((await _documents.ReadAsync(Name, default))!.Content.Span));
     }
 
     [Theory]
