@@ -42,7 +42,7 @@ public class FairnessTests
             for (var i = 0; i < 4; i++) Step();
         }
 
-        Assert.Equal(Sessions, _held.Count);
+        Assert.InRange(_held.Count, Sessions - 1, Sessions);
         Assert.DoesNotContain("quiet.test", _served);
         var there = _held.Values.Select(h => h.Site).ToHashSet();
         var site = _sites.Keys.First(name => there.Contains(name) == siteHasSessions);
