@@ -14,7 +14,7 @@ public class FairnessTests
     private const int Sessions = 8, Sites = 20, DomainsOfASite = 10;
 
     private readonly Dictionary<string, Site> _sites = [];
-    private readonly Dictionary<ulong, (string Site, string Domain)> _held = [];
+    private readonly Dictionary<ulong, (string Site, string Domain, StoreTime UsedUpAt)> _held = [];
     private readonly List<SessionReport> _reports = [];
     private readonly EgressPool _pool;
     private readonly HashSet<string> _served = [];
@@ -42,7 +42,7 @@ public class FairnessTests
             for (var i = 0; i < 4; i++) Step();
         }
 
-        Assert.Equal(Sessions, _held.Count);
+        Assert.InRange(_held.Count, Sessions - 1, Sessions);
         Assert.DoesNotContain("quiet.test", _served);
         var there = _held.Values.Select(h => h.Site).ToHashSet();
         var site = _sites.Keys.First(name => there.Contains(name) == siteHasSessions);
@@ -68,7 +68,7 @@ public class FairnessTests
 
             for (var i = 0; i < 4; i++) Step();
             if (second < 100) continue;
-            foreach (var (_, domain) in _held.Values) shares[domain.StartsWith("one", StringComparison.Ordinal)]++;
+            foreach (var (_, domain, _) in _held.Values) shares[domain.StartsWith("one", StringComparison.Ordinal)]++;
         }
 
         Assert.InRange((double)shares[true] / shares[false], 0.6, 1.7);
@@ -94,6 +94,13 @@ public class FairnessTests
             for (var i = 0; i < orders.Count; i++) site.Placed(orders[i], placements[i], _now);
         }
 
+        // Always as busy as it may be, a connection carries its messages and is replaced.
+        foreach (var (permit, held) in _held.Where(h => h.Value.UsedUpAt <= _now).ToArray())
+        {
+            _held.Remove(permit);
+            _reports.Add(new SessionReport { Permit = permit, Site = held.Site, Domain = held.Domain, Event = SessionEvent.Closed });
+        }
+
         _pool.Receive(new PollRequest
         {
             Worker = "w", Number = ++_polls, FreeSessions = Sessions - _held.Count, Held = [.. _held.Select(h => new HeldPermit(h.Key, h.Value.Site, h.Value.Domain))], Reports = [.. _reports],
@@ -117,7 +124,7 @@ public class FairnessTests
         }
 
         if (order.Kind == OrderKind.Open) _reports.Add(report);
-        _held[order.Permit] = (order.Site, order.Domain);
+        _held[order.Permit] = (order.Site, order.Domain, order.Kind == OrderKind.Open ? _now + order.MaxMessages * order.Spacing : _held[order.Permit].UsedUpAt);
         _served.Add(order.Domain);
     }
 }
