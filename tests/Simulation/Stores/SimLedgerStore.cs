@@ -19,9 +19,7 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     private async Task<long> AppendOnceAsync(LedgerStream stream, long offset, byte[] bytes)
     {
         var end = await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
-        // A silo that stood still until just now has been succeeded: what it hears changes nothing that anybody goes by.
-        if (process.OutUntil <= world.Loop.Now)
-            foreach (var record in LedgerReader.Decode(bytes, out _)) world.Account.Heard(record);
+        foreach (var record in LedgerReader.Decode(bytes, out _)) world.Account.Heard(record);
         return end;
     }
 

@@ -208,8 +208,8 @@ internal sealed partial class SimAccount(SimWorld world)
         if (!_byKey.TryGetValue(key, out var recipient)) return;
         foreach (var grant in recipient.Grants)
         {
-            // One that has ended is held for its report, and sends nothing any more; but a worker whose clocks stood still takes the renewal for one in time, and is held to it from then on.
-            if (grant.Worker != worker || grant.Lease != lease || grant.Until + s_skew / 2 < Now && !worker.IsUnaware) continue;
+            // One that has ended is held for its report, and sends nothing any more.
+            if (grant.Worker != worker || grant.Lease != lease || grant.Until + s_skew / 2 < Now) continue;
             grant.Until = StoreTime.Max(grant.Until, until);
             Note(recipient, $"lease {lease:x} is renewed until {(until - world.Start).TotalSeconds:f1}");
         }
