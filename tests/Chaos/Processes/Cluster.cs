@@ -289,7 +289,7 @@ internal sealed partial class Cluster
         Azurite = new Node("azurite", "azurite", AzuriteAddress, own,
             ["nice", "-n", "-5", "node", "--require", Repository.Path("tests", "tools", "azurite-lazy.cjs"), Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
                 "--skipApiVersionCheck", "--disableTelemetry", .. tuning.LogsStorage ? (string[])[] : ["--silent"]],
-            new Dictionary<string, string>(), stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
+            new Dictionary<string, string> { ["AZURITE_SAVE_SECONDS"] = tuning.StorageSavesEvery.TotalSeconds.ToString(CultureInfo.InvariantCulture) }, stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
         await Lan.AddAsync("azurite", AzuriteAddress);
         await Azurite.StartAsync();
     }

@@ -14,4 +14,7 @@ internal sealed record Tuning
 
     /// <summary>The emulator of blob storage writes a line for each request.</summary>
     public bool LogsStorage { get; init; }
+
+    /// <summary>How often the emulator writes down what it knows, and answers nobody meanwhile: so much it may lose when it is killed.</summary>
+    public TimeSpan StorageSavesEvery { get; init; } = TimeSpan.FromSeconds(5);
 }
