@@ -393,12 +393,15 @@ internal sealed class EgressPool(IEnumerable<string> known, StoreTime began, ulo
 
     private static bool Unseen(GivenOrder given, long number, StoreTime now) => number - given.Number >= UnseenPolls && now - given.At >= s_unseen;
 
+    /// <summary>Another domain of the same lane goes on with that lane's turn: who is at many domains holds a connection no longer than who is at one.</summary>
     private void Serve(PoolPermit permit, SiteOrder order, StoreTime now)
     {
+        permit.Domain = order.Order.Domain;
+        if (!permit.Idle && permit.Lane == order.Lane) return;
         Uncharge(permit);
         Unplace(permit);
         _lanes.Hold(order.Lane);
-        (permit.Lane, permit.Domain, permit.Idle, permit.Since) = (order.Lane, order.Order.Domain, false, now);
+        (permit.Lane, permit.Idle, permit.Since) = (order.Lane, false, now);
         permit.Place = _serving.AddLast(permit);
     }
 

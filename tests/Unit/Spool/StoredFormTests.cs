@@ -259,7 +259,8 @@ public sealed class StoredFormTests
         if (isTagged && labels == "{}") Assert.Equal(s_laterEntry, Convert.ToHexStringLower(RecordOf(pack, rows[0])));
     }
 
-    private const string s_laterEntry = "?";
+    private const string s_laterEntry =
+        "454e5402000000cf0000000000000167000000000000000484f2c8ee187fe1fa02000000000080a0f1c2b134000764656661756c740b6f6e652e6578616d706c651273656e646572406578616d706c652e6f726700010000010d61406f6e652e6578616d706c6500000f626f756e63652e6578616d706c65000000000000000500000000000000060000000000000007037b7d3352656365697665643a2066726f6d20782062792079206964206161616161616161616161616f616161616161716161613b0d0a293d897b5111b953";
 
     [Fact]
     public void LedgerRecord_WithLabelsOrRecovered_ComesBackEqual_AndAnEarlierBuildReadsTheRestOfIt()
@@ -268,7 +269,7 @@ public sealed class StoredFormTests
         var record = Record with { IsRecovered = true, Summary = Record.Summary! with { Labels = "{\"tags\":[\"a\"]}" } };
         Assert.Equal([record, Record], LedgerReader.Decode(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [record, Record], Stream, 64)), out _));
         Assert.Equal(
-            "?", Convert.ToHexStringLower(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [record], Stream, 64))));
+            "4c424b010000007c00000001000000000000000000000040c401d51c8d6521a600000078ff0f02000000000000000100000002000380a0f1c2b13402c303040701056c617465720a6d782e6578616d706c6506544c53312e33e0c783c3b13400000000000000010000000200000b6140622e6578616d706c650cc3bc40632e6578616d706c650461636d6507630e7b2274616773223a5b2261225d7d00000000", Convert.ToHexStringLower(buffer.AsSpan(0, LedgerWriter.Encode(buffer, [record], Stream, 64))));
     }
 
     [Fact]

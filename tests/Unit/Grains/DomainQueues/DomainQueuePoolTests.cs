@@ -146,11 +146,12 @@ public class DomainQueuePoolTests
         q.Offer(500);
         await q.After(TimeSpan.FromSeconds(45));
         var grants = (await q.Exchange(100)).Grants;
-        Assert.Equal(50, grants.Length);
+        // Its half: the index is read again when a quarter of that is free.
+        Assert.InRange(grants.Length, 38, 50);
         q.Pools = PoolMap.Empty;
         await q.Exchange(0, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Delivered))]);
         await q.After(TimeSpan.FromSeconds(5));
-        Assert.Equal(100, (await q.Exchange(100, session: 2)).Grants.Length);
+        Assert.InRange((await q.Exchange(100, session: 2)).Grants.Length, 76, 100);
     }
 
     [Fact]
@@ -166,7 +167,8 @@ public class DomainQueuePoolTests
         q.Queue.SiteChanged("bulk!site", new SiteState { LastFailure = q.Clock.Now });
         Assert.Equal(4, q.DemandedOf.Count);
         await q.After(TimeSpan.FromSeconds(16));
-        q.Queue.SiteChanged("bulk!there", new SiteState { LastFailure = q.Clock.Now, SuspendedUntil = q.Clock.Now + TimeSpan.FromMinutes(5), Trouble = new Reply(451, new EnhancedStatus(4, 4, 1), "blocked"), Own = true });
+        q.State = new SiteState { LastFailure = q.Clock.Now, SuspendedUntil = q.Clock.Now + TimeSpan.FromMinutes(5), Trouble = new Reply(451, new EnhancedStatus(4, 4, 1), "blocked"), Own = true };
+        q.Queue.SiteChanged("bulk!there", q.State);
         Assert.Equal([(bulk, LedgerKind.Expired), (bulk, LedgerKind.Finished)], q.Records.Select(r => (r.Key, r.Kind)));
         var shown = await q.Queue.ShowAsync(5);
         Assert.Equal(("site", "451 4.4.1 blocked"), (shown.Site, shown.SiteTrouble));

@@ -19,6 +19,7 @@ public class FairnessTests
     private readonly EgressPool _pool;
     private readonly HashSet<string> _served = [];
     private StoreTime _now = new(1_000_000_000);
+    private TimeSpan _connectionsLast = TimeSpan.FromSeconds(1);
     private ulong _permits;
     private long _polls;
 
@@ -31,11 +32,14 @@ public class FairnessTests
         }
     }
 
+    /// <summary>Whether connections are replaced within seconds or last; a site whose only one is replaced meanwhile has none.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Message_OfAQuietTenant_WaitsForNoMoreThanATurn(bool siteHasSessions)
+    [InlineData(true, 600)]
+    [InlineData(false, 600)]
+    [InlineData(false, 1)]
+    public void Message_OfAQuietTenant_WaitsForNoMoreThanATurn(bool siteHasSessions, int connectionsLast)
     {
+        _connectionsLast = TimeSpan.FromSeconds(connectionsLast);
         for (var second = 0; second < 60; second++)
         {
             if (second % 20 == 0) Demand("loud", 10_000);
@@ -123,8 +127,12 @@ public class FairnessTests
             return;
         }
 
+        // An order for a connection that ended meanwhile is nobody's: what was reported of it says so.
+        var usedUpAt = _now + _connectionsLast;
         if (order.Kind == OrderKind.Open) _reports.Add(report);
-        _held[order.Permit] = (order.Site, order.Domain, order.Kind == OrderKind.Open ? _now + order.MaxMessages * order.Spacing : _held[order.Permit].UsedUpAt);
+        else if (_held.TryGetValue(order.Permit, out var held)) usedUpAt = held.UsedUpAt;
+        else return;
+        _held[order.Permit] = (order.Site, order.Domain, usedUpAt);
         _served.Add(order.Domain);
     }
 }
