@@ -18,6 +18,8 @@ internal sealed partial class Child : IDisposable
     {
         var start = new ProcessStartInfo(file) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = directory ?? "" };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
+        // What steers the tests is no setting of the relay.
+        start.Environment.Remove("ANGARIUM_GOLDEN");
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         Command = file + " " + string.Join(' ', start.ArgumentList);
         process = Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start");
