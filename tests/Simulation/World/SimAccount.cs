@@ -213,7 +213,9 @@ internal sealed partial class SimAccount(SimWorld world)
         foreach (var grant in recipient.Grants)
         {
             // One that has ended is held for its report, and sends nothing any more.
-            if (grant.Worker != worker || grant.Lease != lease || grant.Until + s_skew / 2 < Now) continue;
+            if (grant.Worker != worker || grant.Lease != lease || HasEnded(grant)) continue;
+            // An answer from before its worker stood still may be over when it is read.
+            if (!grant.IsReported && until - s_skew > Now && recipient.Grants.Exists(other => other.Lease != lease && !other.IsReported && other.Until - s_skew > Now)) Wrong("renewed while another has it", recipient);
             grant.Until = StoreTime.Max(grant.Until, until);
             Note(recipient, $"lease {lease:x} is renewed until {(until - world.Start).TotalSeconds:f1}");
         }
@@ -295,6 +297,9 @@ internal sealed partial class SimAccount(SimWorld world)
             if (Wrongs.Count > 0) return;
         }
     }
+
+    /// <summary>A worker whose clocks stood still goes by them: until they say so its lease has not ended, and what is renewed then is renewed for it.</summary>
+    private bool HasEnded(SimGrant grant) => grant.Until + s_skew / 2 < Now && !(grant.Worker.IsUnaware && grant.Worker.Process.Clock.Now < grant.Until);
 
     private static SimGrant? Current(SimWorker worker, SimRecipient recipient)
     {
