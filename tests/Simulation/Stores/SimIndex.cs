@@ -14,7 +14,7 @@ internal sealed class SimIndex(SimWorld world, SimProcess process) : IQueueIndex
 
     public ValueTask<IndexStamp> TakeAsync(string domain, ulong token, CancellationToken cancellationToken) => Ask(() =>
     {
-        Server.Took(domain, token);
+        Server.Took(process, domain, token);
         Server.Logged((index, _) => Now(index.TakeAsync(domain, token, default)));
         return Now(Server.Index.TakeAsync(domain, token, default));
     });

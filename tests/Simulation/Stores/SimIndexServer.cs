@@ -10,7 +10,7 @@ internal sealed class SimIndexServer
     private readonly SimLoop _loop;
     private readonly List<(StoreTime At, Action<MemoryQueueIndex, ulong> Replay)> _log = [];
     private readonly HashSet<string> _asleep = [];
-    private readonly Dictionary<string, (ulong Token, StoreTime MovedAt)> _owners = [];
+    private readonly Dictionary<string, (ulong Token, SimProcess? By, StoreTime MovedAt)> _owners = [];
     private ulong[] _births = [];
 
     public SimIndexServer(SimLoop loop)
@@ -33,11 +33,15 @@ internal sealed class SimIndexServer
     /// <summary>When the domain last came to another owner before its last had left: what that one had recorded and not written here is due by its age.</summary>
     public StoreTime MovedAt(string domain) => _owners.GetValueOrDefault(domain).MovedAt;
 
-    public void Took(string domain, ulong token) => _owners[domain] = _owners.TryGetValue(domain, out var before) && before.Token != 0 ? (token, _loop.Now) : (token, before.MovedAt);
+    /// <summary>Whether the last token of the domain is one that another process has written and not taken away: what this one writes under its own is refused.</summary>
+    public bool IsOfAnother(SimProcess process, string domain) => _owners.TryGetValue(domain, out var owner) && owner.Token != 0 && owner.By != process;
+
+    public void Took(SimProcess process, string domain, ulong token) =>
+        _owners[domain] = _owners.TryGetValue(domain, out var before) && before.Token != 0 ? (token, process, _loop.Now) : (token, process, before.MovedAt);
 
     public void Left(string domain, ulong token)
     {
-        if (_owners.TryGetValue(domain, out var owner) && owner.Token == token) _owners[domain] = (0, owner.MovedAt);
+        if (_owners.TryGetValue(domain, out var owner) && owner.Token == token) _owners[domain] = (0, null, owner.MovedAt);
     }
 
     /// <summary>FLUSHALL keeps the run id; a restart without data has another.</summary>

@@ -19,7 +19,7 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     private async Task<long> AppendOnceAsync(LedgerStream stream, long offset, byte[] bytes)
     {
         var end = await world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Append(stream, offset, bytes));
-        foreach (var record in LedgerReader.Decode(bytes, out _)) world.Account.Heard(record);
+        foreach (var record in LedgerReader.Decode(bytes, out _)) world.Account.Heard(process, record);
         return end;
     }
 

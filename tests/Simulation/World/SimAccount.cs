@@ -158,10 +158,14 @@ internal sealed partial class SimAccount(SimWorld world)
         Open--;
     }
 
-    /// <summary>Its silo was told that the record is durable. What it does not know of a deferral does not defer.</summary>
-    public void Heard(LedgerRecord record)
+    /// <summary>
+    /// Its silo was told that the record is durable. What it does not know of a deferral does not defer; nor does what it hears when the domain is another's: it could write that into the index
+    /// as the owner only (rules 8 and 14), and the owner goes by what is there.
+    /// </summary>
+    public void Heard(Kernel.SimProcess silo, LedgerRecord record)
     {
-        if (record.Kind == LedgerKind.Deferred && _byKey.TryGetValue(record.Key, out var recipient)) (recipient.NextDue, recipient.DeferredAt) = (record.Due, Now);
+        if (record.Kind != LedgerKind.Deferred || !_byKey.TryGetValue(record.Key, out var recipient) || world.Index.IsOfAnother(silo, recipient.Domain)) return;
+        (recipient.NextDue, recipient.DeferredAt) = (record.Due, Now);
     }
 
     /// <summary>No pack holds it any more.</summary>
@@ -197,7 +201,7 @@ internal sealed partial class SimAccount(SimWorld world)
                 if (other.Lease != grant.Lease && !other.IsReported && other.Until - s_skew > Now) Wrong("leased twice at a time", recipient);
             }
 
-            var lost = StoreTime.Max(world.LastLoss, world.Index.MovedAt(recipient.Address[(recipient.Address.IndexOf('@') + 1)..])) + TimeSpan.FromSeconds(60);
+            var lost = StoreTime.Max(world.LastLoss, world.Index.MovedAt(recipient.Domain)) + TimeSpan.FromSeconds(60);
             if (recipient.NextDue - TimeSpan.FromSeconds(6) > Now && recipient.DeferredAt > StoreTime.Max(lost, world.Index.Link.LateAt)) Wrong("leased before it was due", recipient);
             if (world.HeldSince(recipient) is { } since && since + TimeSpan.FromSeconds(60) < asked) Wrong("held and leased", recipient);
         }
@@ -209,7 +213,9 @@ internal sealed partial class SimAccount(SimWorld world)
         foreach (var grant in recipient.Grants)
         {
             // One that has ended is held for its report, and sends nothing any more.
-            if (grant.Worker != worker || grant.Lease != lease || grant.Until + s_skew / 2 < Now) continue;
+            if (grant.Worker != worker || grant.Lease != lease || HasEnded(grant)) continue;
+            // An answer from before its worker stood still may be over when it is read.
+            if (!grant.IsReported && until - s_skew > Now && recipient.Grants.Exists(other => other.Lease != lease && !other.IsReported && other.Until - s_skew > Now)) Wrong("renewed while another has it", recipient);
             grant.Until = StoreTime.Max(grant.Until, until);
             Note(recipient, $"lease {lease:x} is renewed until {(until - world.Start).TotalSeconds:f1}");
         }
@@ -291,6 +297,9 @@ internal sealed partial class SimAccount(SimWorld world)
             if (Wrongs.Count > 0) return;
         }
     }
+
+    /// <summary>A worker whose clocks stood still goes by them: until they say so its lease has not ended, and what is renewed then is renewed for it.</summary>
+    private bool HasEnded(SimGrant grant) => grant.Until + s_skew / 2 < Now && !(grant.Worker.IsUnaware && grant.Worker.Process.Clock.Now < grant.Until);
 
     private static SimGrant? Current(SimWorker worker, SimRecipient recipient)
     {

@@ -12,6 +12,8 @@ internal sealed class SimRecipient(RecipientKey key, string address, string tena
 
     public string Address => address;
 
+    public string Domain => address[(address.IndexOf('@') + 1)..];
+
     public string Tenant => tenant;
 
     public StoreTime DurableAt => durable;

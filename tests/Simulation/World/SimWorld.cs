@@ -223,7 +223,7 @@ internal sealed class SimWorld
         });
     }
 
-    public StoreTime? HeldSince(SimRecipient recipient) => _held.TryGetValue(recipient.Address[(recipient.Address.IndexOf('@') + 1)..], out var since) ? since : null;
+    public StoreTime? HeldSince(SimRecipient recipient) => _held.TryGetValue(recipient.Domain, out var since) ? since : null;
 
     /// <summary>An operator holds or releases a domain, and notes when that was confirmed. Of a hold and a release that overlap either may be the last.</summary>
     public async Task HoldAsync(string domain, bool hold)
@@ -266,7 +266,7 @@ internal sealed class SimWorld
         Poison = null;
         var grains = new SimGrains(this, Loop.Outside);
         // What was leased together with it is held as well.
-        foreach (var held in Account.All.Where(r => r.FinishedAt is null).Select(r => (r.Message, Domain: r.Address[(r.Address.IndexOf('@') + 1)..])).Distinct().ToList())
+        foreach (var held in Account.All.Where(r => r.FinishedAt is null).Select(r => (r.Message, r.Domain)).Distinct().ToList())
         {
             for (var tries = 0; tries < 20; tries++)
             {
@@ -286,7 +286,7 @@ internal sealed class SimWorld
     /// <summary>Where a recipient is that was forgotten, for people.</summary>
     public string Whereabouts(SimRecipient recipient)
     {
-        var domain = recipient.Address[(recipient.Address.IndexOf('@') + 1)..];
+        var domain = recipient.Domain;
         var row = Index.Index.ListAsync(domain, default, 100_000, default).AsTask().Result.FirstOrDefault(r => r.Member.Key == recipient.Key);
         var wake = Index.Index.WakesAsync(IndexPartition.Of(domain), new StoreTime(long.MaxValue / 2), 10, default).AsTask().Result.FirstOrDefault(w => w.Domain == domain);
         return $"in the index {(row.Member.Key == recipient.Key ? $"due {(row.Due - Start).TotalSeconds} after {row.Attempts} attempts" : "not")}, wake-up {(wake.Domain is null ? "none" : (wake.Due - Start).TotalSeconds)}, asleep {Index.IsAsleep(domain)}, "
