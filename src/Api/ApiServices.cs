@@ -11,6 +11,7 @@ using Angarium.Api.Webhooks;
 using Angarium.Contracts.Intake;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -63,6 +64,7 @@ public static partial class ApiServices
     /// <summary>What no route takes (no such path, another method, another type of content) is answered as a problem too, and so is what nobody expected, which is logged. Before routing.</summary>
     public static void UseApiProblems(this IApplicationBuilder app) => app.Use(async (context, next) =>
     {
+        context.Response.OnStarting(EndWhereNotRead, context);
         try
         {
             await next(context);
@@ -89,6 +91,14 @@ public static partial class ApiServices
             _ => ApiProblem.Of(status, "malformed", "The request is not what is asked for here."),
         }).ExecuteAsync(context);
     });
+
+    /// <summary>A body that is larger than it may be is not read, so the connection ends behind the answer: who sends is told, and sends its next request on another (RFC 9112 §9.6).</summary>
+    private static Task EndWhereNotRead(object state)
+    {
+        var context = (HttpContext)state;
+        if (context.Request.ContentLength > context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize) context.Response.Headers.Connection = "close";
+        return Task.CompletedTask;
+    }
 
     [LoggerMessage(5100, LogLevel.Error, "A request failed: {Method} {Route}")]
     private static partial void Unexpected(ILogger logger, Exception exception, string method, string route);

@@ -27,7 +27,7 @@ internal static class MessageEndpoints
     public static void MapMessages(this IEndpointRouteBuilder routes, IMessageIntake intake, Func<long> maxBody) =>
         routes.MapPost("/v1/messages", (HttpRequest request) => SendAsync(request.HttpContext, intake, maxBody())).WithTags("Messages").WithName("sendMessage")
             .WithSummary("Sends a message: as JSON, or with `message/rfc822` as it is, its envelope in `from` and `to` of the query.")
-            .Accepts<MessageBody>("application/json", "message/rfc822").Produces<MessageAnswer>(StatusCodes.Status202Accepted).Produces<MessageAnswer>(StatusCodes.Status207MultiStatus).WithMetadata(new Callers.Admits(Contracts.Tenants.KeyScopes.Send));
+            .Accepts<MessageBody>("application/json", "message/rfc822").Produces<MessageAnswer>(StatusCodes.Status202Accepted).Produces<MessageAnswer>(StatusCodes.Status207MultiStatus).WithMetadata(new Callers.Admits(Contracts.Tenants.KeyScopes.Send), new BodyLimit(maxBody));
 
     private static async Task<IResult> SendAsync(HttpContext context, IMessageIntake intake, long maxBody)
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -23,6 +24,9 @@ internal static class TenantCommands
         var first = new Option<string?>("--domain") { Description = "Its first sending domain." };
         var scopes = new Option<string>("--scopes") { Description = "Of send, read and manage, with commas.", DefaultValueFactory = _ => "send" };
         var pool = new Argument<string>("pool") { Description = "Its name; `default` is the one that every tenant begins in." };
+        var newName = new Option<string?>("--name") { Description = "What people call it." };
+        var verp = new Option<string?>("--verp") { Description = "`recipient`: each recipient has a return path of its own; `none`." };
+        var quota = new Option<string?>("--quota") { Description = "All of its quota, such as perSecond=100,perDay=100000; of perSecond, perHour, perDay, connections, recipients and size. What is not named has no limit." };
         var user = new Argument<string>("user") { Description = "As it is used to log in." };
         var id = new Argument<string>("key") { Description = "Its id, as `key list` shows it." };
         var route = new Option<string?>("--route") { Description = "Host that takes its mail, such as mail.example.org:25; empty = by MX." };
@@ -45,6 +49,12 @@ internal static class TenantCommands
             Make("list", "Tenants by id.", [], _ => (HttpMethod.Get, "/v1/tenants", null), node => Table(node!["items"]!, ("id", "id"), ("name", "name"), ("pool", "pool"), ("paused", "paused"))),
             Make("show", "A tenant: quota, usage, domains.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant)), null), Indented),
             Make("pool", "Send its mail by an egress pool from now on, also what is queued.", [tenant, pool], line => (HttpMethod.Patch, Of(line.GetValue(tenant)), Body(("pool", line.GetValue(pool)))), node => Pairs(node!, "id", "pool")),
+            Make("set", "Change its name, return path or quota (the quota: administrators only).", [tenant, newName, verp, quota], line =>
+            {
+                var body = Body(("name", line.GetValue(newName)), ("verp", line.GetValue(verp)));
+                if (line.GetValue(quota) is { } limits) body["quota"] = Quota(limits);
+                return (HttpMethod.Patch, Of(line.GetValue(tenant)), body);
+            }, Indented),
             Make("pause", "Take no more of its mail.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/pause"), null), Done),
             Make("resume", "Take its mail again.", [tenant], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/resume"), null), Done),
             Make("audit", "Every change and who made it, the newest first.", [tenant], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/audit"), null),
@@ -167,6 +177,22 @@ internal static class TenantCommands
         var body = Body(("url", url));
         if (types is not null) body["events"] = new JsonArray([.. types.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Where(type => type != "all").Select(type => (JsonNode)type)]);
         return body;
+    }
+
+    /// <exception cref="CommandException">It is none.</exception>
+    private static JsonObject Quota(string text)
+    {
+        var quota = new JsonObject();
+        foreach (var pair in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            var parts = pair.Split('=', 2, StringSplitOptions.TrimEntries);
+            if (parts.Length < 2 || !double.TryParse(parts[1], NumberStyles.Float, CultureInfo.InvariantCulture, out var number) || !double.IsFinite(number))
+                throw new CommandException($"--quota: `{pair}` is no limit, such as perSecond=100.");
+            // Whole numbers as such: the API takes no 100.0 for a count.
+            quota[parts[0]] = long.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var whole) ? whole : number;
+        }
+
+        return quota;
     }
 
     private static void Secret(JsonNode? node)
