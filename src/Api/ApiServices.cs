@@ -16,6 +16,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 
 namespace Angarium.Api;
 
@@ -73,8 +74,9 @@ public static partial class ApiServices
         {
             if (e is not BadHttpRequestException bad)
             {
-                Unexpected(context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Api"), e, context.Request.Method, context.GetEndpoint()?.DisplayName ?? "");
-                await ApiProblem.Of(StatusCodes.Status500InternalServerError, "internal", "The relay failed at this request; its log says how.").ExecuteAsync(context);
+                var log = context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Api");
+                var route = context.GetEndpoint()?.DisplayName ?? "";
+                await Failed(log, e, context.Request.Method, route, context.Response.Headers).ExecuteAsync(context);
                 return;
             }
 
@@ -99,6 +101,23 @@ public static partial class ApiServices
         if (context.Request.ContentLength > context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize) context.Response.Headers.Connection = "close";
         return Task.CompletedTask;
     }
+
+    private static IResult Failed(ILogger log, Exception e, string method, string route, IHeaderDictionary headers)
+    {
+        if (e is IOException or TimeoutException or OrleansException)
+        {
+            // A silo or a store is away, or the tenant on its way to another silo: it may be asked again.
+            Unavailable(log, method, route, e.Message);
+            headers.RetryAfter = "2";
+            return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Try again in a moment.");
+        }
+
+        Unexpected(log, e, method, route);
+        return ApiProblem.Of(StatusCodes.Status500InternalServerError, "internal", "The relay failed at this request; its log says how.");
+    }
+
+    [LoggerMessage(5101, LogLevel.Warning, "A request could not be carried out now: {Method} {Route}: {Why}")]
+    private static partial void Unavailable(ILogger logger, string method, string route, string why);
 
     [LoggerMessage(5100, LogLevel.Error, "A request failed: {Method} {Route}")]
     private static partial void Unexpected(ILogger logger, Exception exception, string method, string route);

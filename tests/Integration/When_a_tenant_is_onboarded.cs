@@ -188,7 +188,6 @@ public sealed class When_a_tenant_is_onboarded : IAsyncLifetime
         Assert.Equal((202, first.Body, true), await SendAsync("one", "x"));
         await sink.CountAsync(2);
         Assert.Equal(2, sink.All.Count);
-        Assert.Equal(413, (await SendAsync("huge", new string('x', 60 << 20))).Status);
 
         // A secret that was shown once is shown again to who has the same key and name, and lies nowhere in the clear.
         using var make = new HttpRequestMessage(HttpMethod.Post, new Uri($"/v1/tenants/{tenant.Id}/credentials", UriKind.Relative)) { Content = JsonContent.Create(new { name = "app" }) };

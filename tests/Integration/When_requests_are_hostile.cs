@@ -50,13 +50,25 @@ public sealed class When_requests_are_hostile : IAsyncLifetime
             // Administrators' keys that were made are not taken away from whoever asks: all requests are the first administrator's or the tenant's.
             var client = random.Next(2) == 0 ? all.Http : own;
             using var request = Request(random, operation, victim.Id);
-            using var response = await client.SendAsync(request, cancellation);
+            HttpResponseMessage answer;
+            try
+            {
+                answer = await client.SendAsync(request, cancellation);
+            }
+            catch (HttpRequestException e)
+            {
+                throw new InvalidOperationException($"seed {seed}: {operation} {request.RequestUri} with {request.Content?.Headers.ContentLength} octets was not answered", e);
+            }
+
+            using var response = answer;
             var text = await response.Content.ReadAsStringAsync(cancellation);
             var status = (int)response.StatusCode;
             statuses.AddOrUpdate(status, 1, (_, n) => n + 1);
             var told = $"seed {seed}: {operation} {request.RequestUri} answered {status}: {text[..Math.Min(400, text.Length)]}";
             Assert.True(status is >= 200 and < 300 or >= 400 and < 500, told);
-            if (status >= 400)
+            // A request line that is longer than the listener takes reaches nobody who could describe it.
+            if (status == 414) Assert.True(request.RequestUri!.OriginalString.Length > 8_000, told);
+            else if (status >= 400)
             {
                 Assert.True(response.Content.Headers.ContentType?.MediaType == "application/problem+json", told);
                 var problem = JsonNode.Parse(text)!;
@@ -86,9 +98,9 @@ public sealed class When_requests_are_hostile : IAsyncLifetime
     {
         var path = operation.At(name => name switch
         {
-            "tenant" => operation.Method == HttpMethod.Get || random.Next(4) == 0 ? mine.Id : random.Next(3) == 0 ? Text(random) : victim,
-            "domain" when random.Next(2) == 0 => "mine.test",
-            _ => Text(random),
+            "tenant" => operation.Method == HttpMethod.Get || random.Next(4) == 0 ? mine.Id : random.Next(3) == 0 ? Segment(random) : victim,
+            "domain" when operation.Method != HttpMethod.Delete && random.Next(2) == 0 => "mine.test",
+            _ => Segment(random),
         });
         var query = operation.QueryParameters.Concat(["unknown"]).Where(_ => random.Next(3) == 0).Select(name => $"{name}={Uri.EscapeDataString(Text(random))}").ToList();
         var request = new HttpRequestMessage(operation.Method, new Uri(path + (query.Count > 0 ? "?" + string.Join('&', query) : ""), UriKind.Relative));
@@ -99,6 +111,9 @@ public sealed class When_requests_are_hostile : IAsyncLifetime
         if (operation.BodySchema is { } schema) request.Content = Content(random, schema);
         return request;
     }
+
+    /// <summary>Of a path: one with NUL is refused by the listener before anybody could describe it.</summary>
+    private static string Segment(Random random) => Text(random).Replace("\0", "", StringComparison.Ordinal);
 
     private ByteArrayContent Content(Random random, JsonNode schema)
     {

@@ -3,6 +3,7 @@ using Angarium.Api.Problems;
 using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Tenants;
+using Angarium.Mail.Tenants;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -28,37 +29,28 @@ internal sealed class Guard(Callers callers, Strangers strangers, ISettings<ApiO
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        try
+        if (!strangers.MayTry(http.Connection.RemoteIpAddress)) return TooManyStrangers(http);
+        if (await callers.FindAsync(http.Request) is not { } caller)
         {
-            if (!strangers.MayTry(http.Connection.RemoteIpAddress)) return TooManyStrangers(http);
-            if (await callers.FindAsync(http.Request) is not { } caller)
-            {
-                strangers.Failed(http.Connection.RemoteIpAddress);
-                http.Response.Headers.WWWAuthenticate = "Bearer";
-                return ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key.");
-            }
-
-            using var lease = _limits.AttemptAcquire(caller);
-            if (!lease.IsAcquired)
-            {
-                http.Response.Headers.RetryAfter = "1";
-                return ApiProblem.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", $"A key has {settings.Current.RequestsPerSecond} requests a second.");
-            }
-
-            var admits = http.GetEndpoint()?.Metadata.GetMetadata<Admits>() ?? new Admits(KeyScopes.None);
-            if (http.GetRouteValue("tenant") is string tenant && !caller.MayActFor(tenant)) return ApiProblem.NotFound();
-            if (!caller.IsAdministrator && (admits.Scopes == KeyScopes.None || (caller.Scopes & admits.Scopes) != admits.Scopes))
-                return ApiProblem.Of(StatusCodes.Status403Forbidden, "forbidden", admits.Scopes == KeyScopes.None ? "Only an administrator may do that." : $"The key needs the scope `{admits.Scopes.ToString().ToLowerInvariant()}`.");
-            http.Items[typeof(Caller)] = caller;
-            Actor.Set(caller.Actor);
-            return await next(context);
+            strangers.Failed(http.Connection.RemoteIpAddress);
+            http.Response.Headers.WWWAuthenticate = "Bearer";
+            return ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key.");
         }
-        catch (Exception e) when (e is IOException or TimeoutException or Orleans.Runtime.OrleansException)
+
+        using var lease = _limits.AttemptAcquire(caller);
+        if (!lease.IsAcquired)
         {
-            // A silo or a store is away, or the tenant on its way to another silo: it may be asked again.
-            http.Response.Headers.RetryAfter = "2";
-            return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Try again in a moment.");
+            http.Response.Headers.RetryAfter = "1";
+            return ApiProblem.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", $"A key has {settings.Current.RequestsPerSecond} requests a second.");
         }
+
+        var admits = http.GetEndpoint()?.Metadata.GetMetadata<Admits>() ?? new Admits(KeyScopes.None);
+        if (http.GetRouteValue("tenant") is string tenant && !(TenantName.IsTenant(tenant) && caller.MayActFor(tenant))) return ApiProblem.NotFound();
+        if (!caller.IsAdministrator && (admits.Scopes == KeyScopes.None || (caller.Scopes & admits.Scopes) != admits.Scopes))
+            return ApiProblem.Of(StatusCodes.Status403Forbidden, "forbidden", admits.Scopes == KeyScopes.None ? "Only an administrator may do that." : $"The key needs the scope `{admits.Scopes.ToString().ToLowerInvariant()}`.");
+        http.Items[typeof(Caller)] = caller;
+        Actor.Set(caller.Actor);
+        return await next(context);
     }
 
     public static IResult TooManyStrangers(HttpContext http)

@@ -23,7 +23,7 @@ internal static class InboundEndpoints
     public static void MapInbound(this IEndpointRouteBuilder routes, IGrainFactory grains)
     {
         var all = routes.MapGroup("/v1/tenants/{tenant}/inbound").WithTags("Inbound");
-        all.MapPost("", (string tenant, HttpRequest request) => AddAsync(tenant, request, grains)).Admit(KeyScopes.Manage).WithMetadata(new BodyLimit(() => MaxBody)).Accepts<NewInbound>("application/json").Produces<InboundBody>(201)
+        all.MapPost("", (string tenant, HttpRequest request) => AddAsync(tenant, request, grains)).Admit(KeyScopes.Manage).Accepts<NewInbound>("application/json").Produces<InboundBody>(201)
             .WithName("addInboundDomain").WithSummary("Takes mail from the internet for a domain, from now on.");
         all.MapGet("", (string tenant, string? after, int? limit) => ListAsync(tenant, after, limit, grains)).Admit(KeyScopes.Read).Produces<Page<InboundBody>>()
             .WithName("listInboundDomains").WithSummary("Lists inbound domains by name.");
@@ -39,7 +39,7 @@ internal static class InboundEndpoints
         var recipients = one.MapGroup("/recipients");
         recipients.MapGet("", (string tenant, string domain, string? after, int? limit) => RecipientsAsync(tenant, domain, after, limit)).Admit(KeyScopes.Read).Produces<Page<string>>()
             .WithName("listInboundRecipients").WithSummary("Lists the recipients that are named, in order.");
-        recipients.MapPost("", (string tenant, string domain, HttpRequest request) => AddRecipientsAsync(tenant, domain, request)).Admit(KeyScopes.Manage).WithMetadata(new BodyLimit(() => MaxBody)).Accepts<NewRecipients>("application/json").Produces<InboundBody>()
+        recipients.MapPost("", (string tenant, string domain, HttpRequest request) => AddRecipientsAsync(tenant, domain, request)).Admit(KeyScopes.Manage).Accepts<NewRecipients>("application/json").Produces<InboundBody>()
             .WithName("addInboundRecipients").WithSummary("Names more recipients; those that are named already stay.");
         recipients.MapDelete("/{recipient}", async (string tenant, string domain, string recipient) => Find(domain) is not { } grain ? ApiProblem.NotFound() : Gone(await grain.RemoveRecipient(tenant, recipient)))
             .Admit(KeyScopes.Manage).Produces(204).WithName("removeInboundRecipient").WithSummary("Names a recipient no more.");

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Prometheus;
 using Angarium.Api;
+using Angarium.Api.Problems;
 using Angarium.Egress;
 using Angarium.Contracts.Admin;
 using Angarium.Grains;
@@ -34,9 +35,6 @@ namespace Angarium.Host.Serving;
 /// </summary>
 internal sealed class Relay
 {
-    /// <summary>Largest request on any of the HTTP listeners: none of them takes content in this version.</summary>
-    private const int MaxRequestBody = 64 << 10;
-
     private readonly WebApplication _app;
     private readonly OpenStores _stores;
     private readonly RelayLogging _logging;
@@ -139,7 +137,7 @@ internal sealed class Relay
         builder.WebHost.UseKestrelCore().UseSockets(sockets => (sockets.Backlog, sockets.UnsafePreferInlineScheduling) = (1_024, true)).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = MaxRequestBody;
+            kestrel.Limits.MaxRequestBodySize = BodyLimit.Least;
             foreach (var (setting, endPoint, implicitTls, isSubmission) in wanted)
             {
                 listeners.Listen(kestrel, setting, endPoint, listener => _ = setting switch
