@@ -60,7 +60,7 @@ internal static class Pins
         [Breaks.Seal] = 28, // decided while it is leased
         [Breaks.NewStreams] = 2, // recorded as delivered and leased again
         [Breaks.Unlisted] = 1, // decided and leased again
-        [Breaks.CopyPositions] = 46, // recorded as delivered and leased again
+        [Breaks.CopyPositions] = 96, // finished long ago and leased again and again
         [Breaks.LateHandOver] = 108, // leased before it was due
         [Breaks.Fresh] = 91, // leased twice at a time
         [Breaks.Cursor] = 17, // acknowledged and never finished
