@@ -48,7 +48,7 @@ internal static class Pins
         [Breaks.KeyIsPlace] = 1, // sent after its lease had ended
         [Breaks.CopyFirst] = 1, // deleted and not finished
         [Breaks.SourceNamed] = 49, // deleted and not finished
-        [Breaks.NotFound] = 1551, // failed without a refusal
+        [Breaks.NotFound] = 317, // failed without a refusal
         [Breaks.Age] = 1, // deleted and not finished
         [Breaks.StaleDecides] = 49, // decided while it is leased
         [Breaks.DecideBy] = 14, // decided while it is leased
