@@ -13,9 +13,6 @@ namespace Angarium.Api.Messages;
 /// <summary>Sending over HTTP: the one route that processes of the role `ingress` serve. No state; any thread. The answer is given once what was sent is durable.</summary>
 internal static class MessageEndpoints
 {
-    /// <summary>A message as it came, decoded, and as it is stored.</summary>
-    private const int Copies = 3;
-
     /// <summary>Letters of one request that are built and committed together.</summary>
     private const int AtOnce = 16;
 
@@ -32,13 +29,11 @@ internal static class MessageEndpoints
     private static async Task<IResult> SendAsync(HttpContext context, IMessageIntake intake, long maxBody)
     {
         var tenant = SenderLogin.Of(context);
-        // What has no length is counted as if it were as long as it may be.
-        using var memory = intake.TryReserve(Copies * Math.Min(context.Request.ContentLength ?? maxBody, maxBody));
-        if (memory is null) return ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Memory for messages that are arriving is taken, try again in a moment.");
+        using var memory = new BodyMemory(intake);
         var client = context.Connection.RemoteIpAddress ?? IPAddress.None;
-        if (context.Request.ContentType?.StartsWith("message/rfc822", StringComparison.OrdinalIgnoreCase) == true) return await SendRawAsync(context, intake, tenant, client, maxBody);
+        if (context.Request.ContentType?.StartsWith("message/rfc822", StringComparison.OrdinalIgnoreCase) == true) return await SendRawAsync(context, intake, memory, tenant, client, maxBody);
 
-        var (body, refusal) = await Body.ReadAsync<MessageBody>(context.Request, maxBody);
+        var (body, refusal) = await Body.ReadAsync<MessageBody>(context.Request, maxBody, memory.TryHold);
         if (body is null) return refusal!;
         if (body.Class is not ("transactional" or "bulk")) return ApiProblem.Invalid("class", "`transactional` or `bulk`.");
         if (body.SendAt is { } at && at - DateTimeOffset.UtcNow > s_farthest) return ApiProblem.Invalid("sendAt", "At most 30 days ahead.");
@@ -62,7 +57,7 @@ internal static class MessageEndpoints
         }
     }
 
-    private static async Task<IResult> SendRawAsync(HttpContext context, IMessageIntake intake, IIntakeTenant tenant, IPAddress client, long maxBody)
+    private static async Task<IResult> SendRawAsync(HttpContext context, IMessageIntake intake, BodyMemory memory, IIntakeTenant tenant, IPAddress client, long maxBody)
     {
         var query = context.Request.Query;
         if (query["from"] is not [{ } sender] || !MailAddress.TryParse(sender, out var from)) return ApiProblem.Invalid("from", "One address in the query: the sender of the envelope.");
@@ -77,7 +72,7 @@ internal static class MessageEndpoints
         if (tenant.MaxRecipients is > 0 and var most && recipients.Count > most) return ApiProblem.Invalid("to", $"This tenant has {most} recipients a message at most.");
         var (labels, unkept) = MessageLabels.Of([.. query["tag"].Select(tag => tag ?? "")], []);
         if (unkept is not null) return unkept;
-        var (content, refusal) = await Body.ReadOctetsAsync(context.Request, maxBody);
+        var (content, refusal) = await Body.ReadOctetsAsync(context.Request, maxBody, memory.TryHold);
         if (content is null) return refusal!;
         var answer = await intake.SubmitAsync(new IntakeMessage { Tenant = tenant, ReversePath = from, Recipients = recipients, Content = content, Labels = labels, Client = client });
         return Answer(context, [(recipients, answer)]);

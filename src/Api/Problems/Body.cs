@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
@@ -20,12 +21,15 @@ internal static class Body
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
 
-    public static async Task<(T? Value, IResult? Refusal)> ReadAsync<T>(HttpRequest request, long max = Max) where T : class
+    /// <param name="request">Whose.</param>
+    /// <param name="max">Octets.</param>
+    /// <param name="mayHold">Asked before so many octets of it are in memory; false = there is no room.</param>
+    public static async Task<(T? Value, IResult? Refusal)> ReadAsync<T>(HttpRequest request, long max = Max, Func<long, bool>? mayHold = null) where T : class
     {
         if (!request.HasJsonContentType()) return (null, ApiProblem.Of(StatusCodes.Status415UnsupportedMediaType, "media-type", "Send JSON, as `application/json`."));
         try
         {
-            var (read, refusal) = await ReadOctetsAsync(request, max);
+            var (read, refusal) = await ReadOctetsAsync(request, max, mayHold);
             if (read is null) return (null, refusal);
             var value = JsonSerializer.Deserialize<T>(read, Json);
             return value is null ? (null, ApiProblem.Invalid("", "The body is `null`.")) : (value, null);
@@ -37,22 +41,35 @@ internal static class Body
     }
 
     /// <summary>The body as it is.</summary>
-    public static async Task<(byte[]? Octets, IResult? Refusal)> ReadOctetsAsync(HttpRequest request, long max)
+    public static async Task<(byte[]? Octets, IResult? Refusal)> ReadOctetsAsync(HttpRequest request, long max, Func<long, bool>? mayHold = null)
     {
         if (request.ContentLength > max) return (null, TooLarge(max));
+        if (mayHold is not null && !mayHold(request.ContentLength ?? 0)) return (null, NoRoom);
         // This route's own limit stands in the place of the listener's.
         if (request.HttpContext.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = max;
+        var buffer = ArrayPool<byte>.Shared.Rent(64 << 10);
         try
         {
-            using var content = new MemoryStream();
-            await request.Body.CopyToAsync(content, request.HttpContext.RequestAborted);
-            return (content.ToArray(), null);
+            using var content = new MemoryStream((int)(request.ContentLength ?? 0));
+            while (await request.Body.ReadAsync(buffer, request.HttpContext.RequestAborted) is > 0 and var read)
+            {
+                if (mayHold is not null && !mayHold(content.Length + read)) return (null, NoRoom);
+                content.Write(buffer, 0, read);
+            }
+
+            return (content.Length == content.Capacity ? content.GetBuffer() : content.ToArray(), null);
         }
         catch (BadHttpRequestException e)
         {
             return (null, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? TooLarge(max) : ApiProblem.Of(e.StatusCode, "malformed", "The body did not come as it was announced."));
         }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
+
+    private static IResult NoRoom => ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Memory for messages that are arriving is taken, try again in a moment.");
 
     private static IResult TooLarge(long max) => ApiProblem.Of(StatusCodes.Status413PayloadTooLarge, "too-large", $"At most {max} octets.");
 }
