@@ -129,7 +129,7 @@ public static partial class ApiServices
     {
         var intake = endpoints.ServiceProvider.GetRequiredService<IMessageIntake>();
         // Base64 takes four thirds, and JSON some more.
-        endpoints.MapGroup("").AddEndpointFilter(new SenderLogin(intake, endpoints.ServiceProvider.GetRequiredService<Strangers>())).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>()).MapMessages(intake, () => Math.Max(Body.Max, maxSize() / 2 * 3));
+        endpoints.MapGroup("").AddEndpointFilter(new SenderLogin(intake, endpoints.ServiceProvider.GetRequiredService<Strangers>())).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>()).MapMessages(intake, maxSize, () => Math.Max(Body.Max, maxSize() / 2 * 3));
     }
 
     /// <summary>The routes of the role `api`. What is none is answered as a problem too.</summary>

@@ -142,6 +142,7 @@ public static class GrainsServices
                 (tenant, webhook, renewed, reason) => grains.GetGrain<IWebhookOwner>(tenant).Disable(webhook, renewed, reason), s.GetRequiredService<IStanding>().IsSoleProcess ? TimeSpan.Zero : TimeSpan.FromSeconds(5));
         });
         services.AddHostedService<WebhooksService>();
+        services.AddHostedService<TenantsWatch>();
     }
 
     /// <summary>Inbound domains. Expects the route resolver of Egress, and gives it what it asks of them.</summary>

@@ -234,6 +234,31 @@ public sealed class When_a_tenant_is_onboarded : IAsyncLifetime
         Assert.Empty(sink.All);
     }
 
+    /// <summary>Requests that are odd, or made to do harm: each is answered for itself, and the next message goes through.</summary>
+    [Fact]
+    public async Task Should_be_harmed_by_no_request()
+    {
+        var tenant = await VerifiedAsync("acme.test");
+        using var key = Http(tenant.Key);
+        async Task<(int Status, string Field)> SendAsync(string members)
+        {
+            using var content = new StringContent("{\"from\":{\"email\":\"me@acme.test\"}," + members + "}", Encoding.UTF8, "application/json");
+            using var sent = await key.PostAsync(new Uri("/v1/messages", UriKind.Relative), content);
+            return ((int)sent.StatusCode, JsonNode.Parse(await sent.Content.ReadAsStringAsync())!["field"]?.GetValue<string>() ?? "");
+        }
+
+        const string To = "\"to\":[{\"email\":\"a@b.test\"}]";
+        // Filled in it would be 200 GB.
+        var (holes, value) = (string.Concat(Enumerable.Repeat("{{a}}", 200_000)), new string('x', 1_000_000));
+        Assert.Equal((422, "to[0].substitutions"), await SendAsync("\"text\":\"" + holes + "\",\"to\":[{\"email\":\"a@b.test\",\"substitutions\":{\"a\":\"" + value + "\"}}]"));
+        Assert.Equal((422, "attachments[0].type"), await SendAsync($$"""{{To}},"attachments":[{"name":"a.eml","type":"message/rfc822","content":""}]"""));
+        Assert.Equal((422, "headers"), await SendAsync($$"""{{To}},"text":"x","headers":{"Message-ID":"<x@acme.test>"}"""));
+        // A time that is past means now, also one before 1970; and a file may have any name.
+        Assert.Equal((202, ""), await SendAsync($$"""{{To}},"text":"one","sendAt":"1969-12-31T23:59:59Z" """));
+        Assert.Equal((202, ""), await SendAsync($$"""{{To}},"text":"two","attachments":[{"name":"cid:logo","contentId":"logo","type":"image/png","content":"AAAA"}]"""));
+        await sink.CountAsync(2);
+    }
+
     private string PathOf(string name) => Path.Combine(relay.Folder, name);
 
     private HttpClient Http(string key) => new() { BaseAddress = new Uri($"http://127.0.0.1:{relay.HttpPort}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) } };

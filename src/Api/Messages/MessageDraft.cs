@@ -18,7 +18,7 @@ internal sealed class MessageDraft
     private static readonly HashSet<string> s_ours = new(StringComparer.OrdinalIgnoreCase)
     {
         "from", "to", "cc", "bcc", "reply-to", "subject", "sender", "date", "return-path", "received", "dkim-signature", "mime-version", "content-type", "content-transfer-encoding", "content-disposition",
-        "content-id", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-sender", "authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results",
+        "content-id", "message-id", "resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-sender", "authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results",
     };
 
     public required MailAddress From { get; init; }
@@ -28,16 +28,29 @@ internal sealed class MessageDraft
     public required byte[] Content { get; init; }
 
     /// <summary>The messages that a request asks for, each built when it is asked for (a thousand letters with an attachment are not held together); or why it cannot be done.</summary>
-    public static (List<Func<MessageDraft>> Drafts, IResult? Refusal) Of(MessageBody body)
+    /// <param name="body">What was asked for.</param>
+    /// <param name="maxSize">Octets of one message: none that would be larger is begun.</param>
+    /// <returns>Besides, how large the largest is, about: no more than twice that.</returns>
+    public static (List<Func<MessageDraft>> Drafts, long Size, IResult? Refusal) Of(MessageBody body, long maxSize)
     {
-        if (Check(body) is { } refusal) return ([], refusal);
+        if (Check(body) is { } refusal) return ([], 0, refusal);
         var all = body.To.Concat(body.Cc).Concat(body.Bcc).ToList();
-        if (all.Count == 0) return ([], ApiProblem.Invalid("to", "A message has a recipient."));
-        if (all.Count > MaxRecipients) return ([], ApiProblem.Invalid("to", $"At most {MaxRecipients} recipients, copies included."));
-        if (!body.To.Any(to => to.Substitutions is { Count: > 0 })) return ([() => Build(body, body.To, body.Cc, all, null)], null);
+        if (all.Count == 0) return ([], 0, ApiProblem.Invalid("to", "A message has a recipient."));
+        if (all.Count > MaxRecipients) return ([], 0, ApiProblem.Invalid("to", $"At most {MaxRecipients} recipients, copies included."));
+        if (!body.To.Any(to => to.Substitutions is { Count: > 0 })) return ([() => Build(body, body.To, body.Cc, all, null)], 0, null);
         // Each gets a letter of its own; the copies go with none of them.
-        if (body.Cc.Length + body.Bcc.Length > 0) return ([], ApiProblem.Invalid(body.Cc.Length > 0 ? "cc" : "bcc", "With substitutions each recipient gets a message of its own: there are no copies."));
-        return ([.. body.To.Select(to => (Func<MessageDraft>)(() => Build(body, [to], [], [to], to.Substitutions)))], null);
+        if (body.Cc.Length + body.Bcc.Length > 0) return ([], 0, ApiProblem.Invalid(body.Cc.Length > 0 ? "cc" : "bcc", "With substitutions each recipient gets a message of its own: there are no copies."));
+        var (attached, largest) = (body.Attachments.Sum(a => a.Content.LongLength), 0L);
+        for (var i = 0; i < body.To.Length; i++)
+        {
+            var substitutions = body.To[i].Substitutions;
+            if (FilledLength(body.Subject, substitutions, maxSize) > MaxText) return ([], 0, ApiProblem.Invalid($"to[{i}].substitutions", $"The subject has at most {MaxText} characters with them."));
+            var size = attached + FilledLength(body.Text, substitutions, maxSize) + FilledLength(body.Html, substitutions, maxSize);
+            largest = Math.Max(largest, size);
+            if (size > maxSize) return ([], 0, ApiProblem.Invalid($"to[{i}].substitutions", $"With them the message is larger than {maxSize} octets."));
+        }
+
+        return ([.. body.To.Select(to => (Func<MessageDraft>)(() => Build(body, [to], [], [to], to.Substitutions)))], largest, null);
     }
 
     private static IResult? Check(MessageBody body)
@@ -70,7 +83,8 @@ internal sealed class MessageDraft
         {
             if (body.Attachments[i] is not { } attachment) return ApiProblem.Invalid($"attachments[{i}]", "It is `null`.");
             if (attachment.Name.Length == 0 || !IsLine(attachment.Name)) return ApiProblem.Invalid($"attachments[{i}].name", "The name of a file.");
-            if (!ContentType.TryParse(attachment.Type, out _) || !IsLine(attachment.Type)) return ApiProblem.Invalid($"attachments[{i}].type", "A media type, such as application/pdf.");
+            // Of these types it would be read as messages, and not as it is.
+            if (!IsLine(attachment.Type) || !ContentType.TryParse(attachment.Type, out var type) || type.MediaType.ToLowerInvariant() is "message" or "multipart") return ApiProblem.Invalid($"attachments[{i}].type", "A media type, such as application/pdf; neither message/* nor multipart/*.");
             if (attachment.ContentId is { } id && (id.Length is 0 or > 200 || !id.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '@'))) return ApiProblem.Invalid($"attachments[{i}].contentId", "Letters, digits, `.`, `-`, `_` and `@`.");
         }
 
@@ -94,8 +108,13 @@ internal sealed class MessageDraft
         var builder = new BodyBuilder { TextBody = body.Text is null ? null : Filled(body.Text, substitutions, isHtml: false), HtmlBody = body.Html is null ? null : Filled(body.Html, substitutions, isHtml: true) };
         foreach (var attachment in body.Attachments)
         {
-            var part = (attachment.ContentId is null ? builder.Attachments : builder.LinkedResources).Add(attachment.Name, attachment.Content, ContentType.Parse(attachment.Type));
-            if (attachment.ContentId is { } id) part.ContentId = id;
+            // Made here, for the builder would take a name for a place (`cid:logo`).
+            var part = new MimePart(ContentType.Parse(attachment.Type))
+            {
+                Content = new MimeContent(new MemoryStream(attachment.Content, writable: false)), ContentTransferEncoding = ContentEncoding.Base64, FileName = attachment.Name, ContentId = attachment.ContentId,
+            };
+            part.ContentDisposition!.Disposition = attachment.ContentId is null ? ContentDisposition.Attachment : ContentDisposition.Inline;
+            (attachment.ContentId is null ? builder.Attachments : builder.LinkedResources).Add(part);
         }
 
         message.Body = builder.ToMessageBody();
@@ -106,6 +125,23 @@ internal sealed class MessageDraft
         format.EnsureNewLine = true;
         message.WriteTo(format, output);
         return new MessageDraft { From = Address(body.From), Recipients = [.. recipients.Select(Address)], Content = output.ToArray() };
+    }
+
+    /// <summary>Characters at least that it has when it is filled in; not counted beyond the bound.</summary>
+    private static long FilledLength(string? text, Dictionary<string, string>? substitutions, long bound)
+    {
+        if (text is null) return 0;
+        var length = 0L;
+        for (var at = 0; length <= bound;)
+        {
+            var open = text.IndexOf("{{", at, StringComparison.Ordinal);
+            var close = open < 0 ? -1 : text.IndexOf("}}", open + 2, StringComparison.Ordinal);
+            if (close < 0) return length + text.Length - at;
+            length += open - at + (substitutions?.GetValueOrDefault(text[(open + 2)..close].Trim())?.Length ?? close + 2 - open);
+            at = close + 2;
+        }
+
+        return length;
     }
 
     private static string Filled(string text, Dictionary<string, string>? substitutions, bool isHtml)

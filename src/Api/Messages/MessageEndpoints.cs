@@ -13,20 +13,24 @@ namespace Angarium.Api.Messages;
 /// <summary>Sending over HTTP: the one route that processes of the role `ingress` serve. No state; any thread. The answer is given once what was sent is durable.</summary>
 internal static class MessageEndpoints
 {
-    /// <summary>Letters of one request that are built and committed together.</summary>
-    private const int AtOnce = 16;
+    /// <summary>Letters of one request that are built and committed together, and octets of them.</summary>
+    private const int AtOnce = 16, OctetsAtOnce = 4 << 20;
+
+    /// <summary>A letter as it is built, and as it is stored.</summary>
+    private const int CopiesOfLetter = 4;
 
     private static readonly TimeSpan s_farthest = TimeSpan.FromDays(30);
 
     /// <param name="routes">Where; behind <see cref="SenderLogin"/>.</param>
     /// <param name="intake">Where messages go.</param>
+    /// <param name="maxSize">Octets of a message.</param>
     /// <param name="maxBody">Octets of a request.</param>
-    public static void MapMessages(this IEndpointRouteBuilder routes, IMessageIntake intake, Func<long> maxBody) =>
-        routes.MapPost("/v1/messages", (HttpRequest request) => SendAsync(request.HttpContext, intake, maxBody())).WithTags("Messages").WithName("sendMessage")
+    public static void MapMessages(this IEndpointRouteBuilder routes, IMessageIntake intake, Func<long> maxSize, Func<long> maxBody) =>
+        routes.MapPost("/v1/messages", (HttpRequest request) => SendAsync(request.HttpContext, intake, maxSize(), maxBody())).WithTags("Messages").WithName("sendMessage")
             .WithSummary("Sends a message: as JSON, or with `message/rfc822` as it is, its envelope in `from` and `to` of the query.")
             .Accepts<MessageBody>("application/json", "message/rfc822").Produces<MessageAnswer>(StatusCodes.Status202Accepted).Produces<MessageAnswer>(StatusCodes.Status207MultiStatus).WithMetadata(new Callers.Admits(Contracts.Tenants.KeyScopes.Send), new BodyLimit(maxBody));
 
-    private static async Task<IResult> SendAsync(HttpContext context, IMessageIntake intake, long maxBody)
+    private static async Task<IResult> SendAsync(HttpContext context, IMessageIntake intake, long maxSize, long maxBody)
     {
         var tenant = SenderLogin.Of(context);
         using var memory = new BodyMemory(intake);
@@ -39,11 +43,14 @@ internal static class MessageEndpoints
         if (body.SendAt is { } at && at - DateTimeOffset.UtcNow > s_farthest) return ApiProblem.Invalid("sendAt", "At most 30 days ahead.");
         var (labels, unkept) = MessageLabels.Of(body.Tags, body.Metadata);
         if (unkept is not null) return unkept;
-        var (drafts, unfit) = MessageDraft.Of(body);
+        var (drafts, size, unfit) = MessageDraft.Of(body, maxSize);
         if (unfit is not null) return unfit;
         if (tenant.MaxRecipients is > 0 and var most && body.To.Length + body.Cc.Length + body.Bcc.Length > most) return ApiProblem.Invalid("to", $"This tenant has {most} recipients a message at most.");
         var parts = new List<(IReadOnlyList<MailAddress> Recipients, IntakeAnswer Answer)>();
-        foreach (var some in drafts.Chunk(AtOnce)) parts.AddRange(await Task.WhenAll(some.Select(SubmitAsync)));
+        var atOnce = (int)Math.Clamp(OctetsAtOnce / Math.Max(1, size), 1, AtOnce);
+        using var letters = drafts.Count > 1 ? intake.TryReserve(CopiesOfLetter * size * Math.Min(atOnce, drafts.Count)) : null;
+        if (drafts.Count > 1 && letters is null) return Body.NoRoom;
+        foreach (var some in drafts.Chunk(atOnce)) parts.AddRange(await Task.WhenAll(some.Select(SubmitAsync)));
         return Answer(context, parts);
 
         async Task<(IReadOnlyList<MailAddress>, IntakeAnswer)> SubmitAsync(Func<MessageDraft> build)
@@ -52,7 +59,7 @@ internal static class MessageEndpoints
             return (draft.Recipients, await intake.SubmitAsync(new IntakeMessage
             {
                 Tenant = tenant, ReversePath = draft.From, Recipients = draft.Recipients, Content = draft.Content, Class = body.Class == "bulk" ? MessageClass.Bulk : MessageClass.Transactional,
-                NotBefore = body.SendAt, Labels = labels, Client = client,
+                NotBefore = body.SendAt > DateTimeOffset.UtcNow ? body.SendAt : null, Labels = labels, Client = client,
             }));
         }
     }
@@ -97,8 +104,8 @@ internal static class MessageEndpoints
         if (refused is null) return Results.Json(new MessageAnswer { Recipients = [.. accepted] }, Body.Json, statusCode: StatusCodes.Status202Accepted);
         if (accepted.Count > 0) return Results.Json(new MessageAnswer { Recipients = [.. accepted], Refused = [.. left] }, Body.Json, statusCode: StatusCodes.Status207MultiStatus);
         var reply = refused.Refusal!;
-        if (refused.RetryAfter > TimeSpan.Zero) context.Response.Headers.RetryAfter = Math.Ceiling(refused.RetryAfter.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         var status = reply.Code / 100 == 5 ? StatusCodes.Status422UnprocessableEntity : reply.Status is { Class: 4, Subject: 7, Detail: 1 } ? StatusCodes.Status429TooManyRequests : StatusCodes.Status503ServiceUnavailable;
+        if (status != StatusCodes.Status422UnprocessableEntity) context.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(refused.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         return ApiProblem.Of(status, status == StatusCodes.Status422UnprocessableEntity ? "refused" : status == StatusCodes.Status429TooManyRequests ? "over-quota" : "unavailable", reply.Text);
     }
 }

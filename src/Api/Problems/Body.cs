@@ -69,7 +69,7 @@ internal static class Body
         }
     }
 
-    private static IResult NoRoom => ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Memory for messages that are arriving is taken, try again in a moment.");
+    public static IResult NoRoom => ApiProblem.Of(StatusCodes.Status503ServiceUnavailable, "unavailable", "Memory for messages that are arriving is taken, try again in a moment.");
 
     private static IResult TooLarge(long max) => ApiProblem.Of(StatusCodes.Status413PayloadTooLarge, "too-large", $"At most {max} octets.");
 }

@@ -3,6 +3,8 @@ using System.Text;
 using Angarium.Api.Problems;
 using Angarium.Contracts.Requests;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Orleans.Runtime;
 
 namespace Angarium.Api.Requests;
 
@@ -10,7 +12,7 @@ namespace Angarium.Api.Requests;
 /// `Idempotency-Key` on every POST: the same request of the same caller under the same name is carried out once within a day, and answered alike each time. What was refused, or broke,
 /// is not remembered: it is judged again. Before the route and behind who calls, so that strangers leave nothing; any thread.
 /// </summary>
-internal sealed class Idempotent(IGrainFactory grains) : IEndpointFilter
+internal sealed partial class Idempotent(IGrainFactory grains, ILogger<Idempotent> log) : IEndpointFilter
 {
     private const string Header = "Idempotency-Key";
     private const int MaxName = 255, MaxAnswer = 1 << 20, InMemory = 64 << 10;
@@ -34,23 +36,39 @@ internal sealed class Idempotent(IGrainFactory grains) : IEndpointFilter
                 return ApiProblem.Of(StatusCodes.Status409Conflict, "running", "The first request of this name is being carried out.");
         }
 
-        var isRemembered = false;
+        // What has begun is carried out and remembered, whether who asked is still there or not: it may ask again.
+        var gone = http.RequestAborted;
+        http.RequestAborted = CancellationToken.None;
+        var isDone = false;
         try
         {
             var answer = await CaptureAsync(http, await next(context));
-            if (answer is { Status: < 300, Body.Length: <= MaxAnswer })
-            {
-                await grain.Complete(memory.Ticket, answer);
-                isRemembered = true;
-            }
-
+            isDone = answer.Status < 300;
+            if (isDone && answer.Body.Length <= MaxAnswer) await RememberAsync(grain, memory.Ticket, answer);
             return Replay(answer);
         }
         finally
         {
-            if (!isRemembered) await grain.GiveUp(memory.Ticket);
+            http.RequestAborted = gone;
+            if (!isDone) await grain.GiveUp(memory.Ticket);
         }
     }
+
+    /// <summary>What was done is answered, also when that cannot be written down; it then runs, as far as its name goes, until that is over.</summary>
+    private async Task RememberAsync(IRememberedRequest grain, long ticket, RememberedAnswer answer)
+    {
+        try
+        {
+            await grain.Complete(ticket, answer);
+        }
+        catch (Exception e) when (e is IOException or TimeoutException or OrleansException)
+        {
+            NotRemembered(e.Message);
+        }
+    }
+
+    [LoggerMessage(5102, LogLevel.Warning, "The answer to a request with an Idempotency-Key could not be remembered: {Why}")]
+    private partial void NotRemembered(string why);
 
     /// <summary>Whose request for what it is: nobody else's name is in its way, and none of it can be read from it.</summary>
     private static string Key(HttpRequest request, string name) =>
@@ -73,7 +91,7 @@ internal sealed class Idempotent(IGrainFactory grains) : IEndpointFilter
         try
         {
             if (result is IResult outcome) await outcome.ExecuteAsync(http);
-            await http.Response.Body.FlushAsync(http.RequestAborted);
+            await http.Response.Body.FlushAsync(CancellationToken.None);
         }
         finally
         {

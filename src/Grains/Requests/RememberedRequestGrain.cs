@@ -46,6 +46,8 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
         var now = clock.Now;
         if (_digest is not null && now - _at < (_answer is null ? s_runs : Lasts))
         {
+            // The document has it all: what is over takes no memory.
+            if (_answer is not null) DeactivateOnIdle();
             if (!CryptographicOperations.FixedTimeEquals(_digest, digest)) return Task.FromResult(new RequestMemory { Standing = RequestStanding.Other });
             return Task.FromResult(_answer is null ? new RequestMemory { Standing = RequestStanding.Running } : new RequestMemory { Standing = RequestStanding.Done, Answer = _answer });
         }
@@ -60,6 +62,7 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
         (_answer, _at) = (answer, clock.Now);
         var stored = new StoredRequest(StoredRequest.Format, _digest, _at.Milliseconds, answer.Status, answer.ContentType, seal.Close(answer.Body, this.GetPrimaryKeyString()));
         await documents.WriteAsync(RememberedRequests.Name(_at, this.GetPrimaryKeyString()), JsonSerializer.SerializeToUtf8Bytes(stored, RequestJson.Default.StoredRequest), null, CancellationToken.None);
+        DeactivateOnIdle();
     }
 
     public Task GiveUp(long ticket)

@@ -23,6 +23,7 @@ internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, 
     private const double Ahead = 0.01;
 
     private Tenant _tenant = null!;
+    private IGrainTimer? _looks;
     private string? _usageTag;
     private TenantUsage _written;
     private Task _writing = Task.CompletedTask;
@@ -33,8 +34,11 @@ internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, 
         await _tenant.LoadAsync(cancellationToken);
         if (_tenant.Facts is null) return;
         await LoadUsageAsync(cancellationToken);
-        this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(1)) { Interleave = true });
+        LookAgain();
     }
+
+    /// <summary>Its domains are looked at while it is active; <see cref="TenantsWatch"/> sees to it that it is now and then.</summary>
+    private void LookAgain() => _looks ??= this.RegisterGrainTimer(LookAsync, new GrainTimerCreationOptions(TimeSpan.FromSeconds(20), TimeSpan.FromMinutes(1)) { Interleave = true });
 
     public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
@@ -76,7 +80,12 @@ internal sealed partial class TenantGrain(TenantSeams seams, IStoreClock clock, 
 
     public Task<SignAnswer> Sign(SignRequest request) => _tenant.SignAsync(request, CancellationToken.None);
 
-    public Task<TenantResult> Create(TenantDraft draft) => _tenant.CreateAsync(draft, CancellationToken.None);
+    public async Task<TenantResult> Create(TenantDraft draft)
+    {
+        var result = await _tenant.CreateAsync(draft, CancellationToken.None);
+        if (_tenant.Facts is not null) LookAgain();
+        return result;
+    }
 
     public Task<TenantResult> Read()
     {

@@ -8,7 +8,7 @@ namespace Angarium.Grains.Webhooks;
 /// </summary>
 internal sealed class WebhookDesk
 {
-    public const int MaxWaiting = 1_000, PerTenant = 10, SlowPerTenant = 3, PerHost = 8, SlowPerHost = 4;
+    public const int MaxWaiting = 1_000, PerTenant = 10, SlowPerTenant = 3, PerHost = 8, SlowPerHost = 4, MaxWaitingPerTenant = 40;
 
     private const long MaxOctets = 64 << 20, MaxAnswer = 8 << 20;
 
@@ -28,7 +28,7 @@ internal sealed class WebhookDesk
     /// <summary>Its number; null = there is no room.</summary>
     public long? Offer(WebhookPost post)
     {
-        if (_waiting.Count >= MaxWaiting || _octets + post.Body.Length > MaxOctets) return null;
+        if (_waiting.Count >= MaxWaiting || _waiting.Count(w => w.Post.Tenant == post.Tenant) >= MaxWaitingPerTenant || _octets + post.Body.Length > MaxOctets) return null;
         _octets += post.Body.Length;
         _waiting.AddLast(new Waiting(++_number, post, HostOf(post.Url)));
         return _number;

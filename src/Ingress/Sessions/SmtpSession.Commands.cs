@@ -85,6 +85,12 @@ internal sealed partial class SmtpSession
         }
 
         if (mail.NamesAuthor && !_facts.IsSubmission) return Refuse(CommandReplies.UnknownParameter, Rejection.Syntax);
+        if (_account is { } account && account.Facts.Revocations != _revocations)
+        {
+            EndWith(LoginRevoked, Rejection.Login, lingers: false);
+            return Step.Read;
+        }
+
         if (_facts.IsSubmission && JudgeSender(mail) is { } unfit) return Refuse(unfit, Rejection.Sender);
         if (_server.Admission.Refusal is { } refusal) return Postpone(refusal, Rejection.Admission);
         // RFC 1870 §6.1.

@@ -19,7 +19,14 @@ internal sealed class SubmittedContent : IDisposable
 {
     public static readonly Reply NoFrom = new(550, MailStatus.BadContent, "A message has one From field (RFC 5322 3.6)");
 
+    public static readonly Reply NoField = new(550, MailStatus.BadContent, "The header section has a line that is no field (RFC 5322 2.2)");
+
+    /// <summary>As RFC 5322 writes them: what a lenient reader skips over, another takes for the author.</summary>
+    private static readonly ParserOptions s_strict = new() { AddressParserComplianceMode = RfcComplianceMode.Strict, AllowUnquotedCommasInAddresses = false, AllowAddressesWithoutDomain = false };
+
     private readonly ArrayBufferWriter<byte> _section = new(1024);
+    private const int Piece = 16 << 10;
+
     private readonly DkimBodyHash _hash = new();
     private HeaderFields? _fields;
 
@@ -34,16 +41,25 @@ internal sealed class SubmittedContent : IDisposable
             return;
         }
 
-        var from = Math.Max(0, _section.WrittenCount - 3);
-        _section.Write(content);
-        var text = _section.WrittenSpan;
-        if (text.StartsWith("\r\n"u8) || text[from..].IndexOf("\r\n\r\n"u8) >= 0) EndSection();
+        // In pieces, so that of a large message no more is kept than its header section.
+        while (_fields is null && content.Length > 0)
+        {
+            var piece = content[..Math.Min(Piece, content.Length)];
+            content = content[piece.Length..];
+            var from = Math.Max(0, _section.WrittenCount - 3);
+            _section.Write(piece);
+            var text = _section.WrittenSpan;
+            if (text.StartsWith("\r\n"u8) || text[from..].IndexOf("\r\n\r\n"u8) >= 0) EndSection();
+        }
+
+        if (_fields is not null) _hash.Append(content);
     }
 
     /// <summary>The content is complete. The domain that the message is signed for, and the fields that it lacks; or why it is refused.</summary>
     public (Reply? Refusal, SendingDomain? Domain, string Added) Finish(TenantFacts tenant, DateTimeOffset now)
     {
         if (_fields is null) EndSection();
+        if (!EndsWithEmptyLine) return (NoField, null, "");
         if (Authors() is not { Count: > 0 } authors) return (NoFrom, null, "");
         SendingDomain? first = null;
         foreach (var author in authors)
@@ -73,6 +89,9 @@ internal sealed class SubmittedContent : IDisposable
 
     public void Dispose() => _hash.Dispose();
 
+    /// <summary>Or with the content. What a strict reader takes for the body already, a lenient one reads fields from, another From among them.</summary>
+    private bool EndsWithEmptyLine => _fields!.BodyStart is var end && (end == _section.WrittenCount || end == 2 || (end > 3 && _section.WrittenSpan[(end - 4)..end].SequenceEqual("\r\n\r\n"u8)));
+
     private void EndSection()
     {
         _fields = new HeaderFields(_section.WrittenMemory);
@@ -91,6 +110,8 @@ internal sealed class SubmittedContent : IDisposable
             found = i;
         }
 
-        return found >= 0 && InternetAddressList.TryParse(_fields.Body(found).ToArray(), out var list) ? [.. list.Mailboxes] : null;
+        if (found < 0 || !InternetAddressList.TryParse(s_strict, _fields.Body(found).ToArray(), out var list)) return null;
+        // RFC 5322 §3.6.2: a list of mailboxes. Groups (RFC 6854) and routes (§4.4) could show others than those who are judged here.
+        return list.All(address => address is MailboxAddress { Route.Count: 0 }) ? [.. list.Cast<MailboxAddress>()] : null;
     }
 }

@@ -68,6 +68,7 @@ public sealed class LedgerTail(ILedgerStore store)
         var found = new List<PlacedRecord>();
         while (found.Count < most && lanes.Sum(l => l.Octets) < maxOctets && merged.TryDequeue(out var lane, out _))
         {
+            cancellationToken.ThrowIfCancellationRequested();
             lane.Take(wanted, most - found.Count, found);
             if (await lane.FillAsync(cancellationToken).ConfigureAwait(Turns.Captured)) merged.Enqueue(lane, lane.Time);
         }
@@ -184,7 +185,8 @@ public sealed class LedgerTail(ILedgerStore store)
                 most--;
             }
 
-            if (index == records.Count)
+            // A cursor may come from anybody: one that skips more than there is, is behind it.
+            if (index >= records.Count)
             {
                 _blocks.Dequeue();
                 _place = new LedgerPlace(next, 0);
@@ -193,7 +195,7 @@ public sealed class LedgerTail(ILedgerStore store)
             {
                 _place = new LedgerPlace(offset, index);
                 // No further: what was read of it beyond is not for this reading.
-                if (index == end) _blocks.Clear();
+                if (index >= end) _blocks.Clear();
             }
 
             Places[_stream] = _place;

@@ -75,6 +75,8 @@ public sealed partial class PackWriter : ISpoolWriter, IAsyncDisposable
         if (message.Domains.Count != message.Envelope.Recipients.Count || message.Domains.Count is 0 or > PackFormat.MaxRecipients)
             throw new ArgumentException($"{message.Domains.Count} domains for {message.Envelope.Recipients.Count} recipients; 1 to {PackFormat.MaxRecipients} are possible", nameof(message));
         if (message.IdOffset >= 0 && message.IdOffset + MessageIdLength > message.Trace.Length) throw new ArgumentException("The message id does not fit into the trace", nameof(message));
+        // What cannot be written fails by itself, and not those that would be written with it.
+        if (message.Envelope.NotBefore.Milliseconds < 0 || message.Envelope.Accepted.Milliseconds < 0) throw new ArgumentException("A time before 1970 cannot be stored", nameof(message));
         if (cancellationToken.IsCancellationRequested) return Task.FromCanceled<CommitReceipt>(cancellationToken);
 
         var waiting = new Waiting(message);

@@ -65,6 +65,21 @@ public sealed class LedgerTailTests
         Assert.Equal(2, (await new LedgerTail(_ledger).ReadAsync(LedgerCursor.From(since), _ => true, 10, long.MaxValue, default)).Records.Count);
     }
 
+    /// <summary>A cursor is whatever somebody sends: one that skips more than a block holds goes on behind it.</summary>
+    [Theory]
+    [InlineData(3)]
+    [InlineData(1_000_000)]
+    [InlineData(int.MaxValue)]
+    public async Task Read_ACursorThatSkipsMoreThanThereIs_GoesOnBehind(int skip)
+    {
+        _ledger.Append(1, 3);
+        var stream = (await new LedgerTail(_ledger).ReadAsync(LedgerCursor.From(default), _ => true, 1, long.MaxValue, default)).Records[0].Stream;
+        _ledger.Append(1, 2);
+        var altered = LedgerCursor.Parse(new LedgerCursor(default, new Dictionary<LedgerStream, LedgerPlace> { [stream] = new(0, skip) }).ToString())!;
+        var page = await new LedgerTail(_ledger).ReadAsync(altered, _ => true, 10, long.MaxValue, default);
+        Assert.Equal((2, true), (page.Records.Count, page.IsEnd));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("x")]

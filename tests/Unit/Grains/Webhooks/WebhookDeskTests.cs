@@ -30,6 +30,14 @@ public sealed class WebhookDeskTests
     }
 
     [Fact]
+    public void Offer_OneTenantsManyPosts_LeaveRoomForAnother()
+    {
+        for (var i = 0; i < WebhookDesk.MaxWaitingPerTenant; i++) Assert.NotNull(_desk.Offer(Post("hog", $"h{i}")));
+        Assert.Null(_desk.Offer(Post("hog", "h")));
+        Assert.NotNull(_desk.Offer(Post("other", "h")));
+    }
+
+    [Fact]
     public void Take_OneHostOfManyTenants_HasAShareOnly()
     {
         for (var i = 0; i < 3 * WebhookDesk.PerHost; i++) _desk.Offer(Post($"t{i}", i % 2 == 0 ? "slow.example" : "SLOW.example"));

@@ -160,7 +160,6 @@ public sealed class SubmissionTests : ITenantLogins
     [InlineData("Subject: x\r\nFrom: \"A, B\" <a@tenant.example>,\r\n b@TENANT.example\r\nDate: Fri, 27 Nov 2026 12:00:00 +0000\r\nMessage-ID: <1@x>\r\n\r\n \r\n  body \t x  \r\n\r\n\r\n")]
     [InlineData("From: a@tenant.example\r\n\r\n")]
     [InlineData("From: a@tenant.example\r\n")]
-    [InlineData("From: a@tenant.example\r\nno field\r\n\r\nmore\r\n")]
     public void Content_ReadInAnyPieces_IsTheSame(string content)
     {
         var whole = Read(content, content.Length);
@@ -187,7 +186,13 @@ public sealed class SubmissionTests : ITenantLogins
     [InlineData("From: a@tenant.example\r\nFrom: b@tenant.example\r\n\r\n", null)]
     [InlineData("From: undisclosed:;\r\n\r\n", null)]
     [InlineData("From: a@tenant.example, b@other.example\r\n\r\n", "other.example")]
-    [InlineData("From: list: a@other.example;\r\n\r\n", "other.example")]
+    [InlineData("From: list: a@tenant.example;\r\n\r\n", null)]
+    [InlineData("From: CEO: ceo@victim.example, foo@;, me@tenant.example\r\n\r\n", null)]
+    [InlineData("From: me@tenant.example, X: ceo@victim.example, @\r\n\r\n", null)]
+    [InlineData("From: ceo@victim.example <me@tenant.example>\r\n\r\n", null)]
+    [InlineData("From: <@victim.example:me@tenant.example>\r\n\r\n", null)]
+    [InlineData("From: me@tenant.example ceo@victim.example\r\n\r\n", null)]
+    [InlineData("From: me@tenant.example;ceo@victim.example\r\n\r\n", null)]
     [InlineData("From: a@tenant.example.other\r\n\r\n", "tenant.example.other")]
     public void Content_ByNobodyOrAnother_IsRefused(string content, string? named)
     {
@@ -196,5 +201,16 @@ public sealed class SubmissionTests : ITenantLogins
         var (refusal, _, _) = submitted.Finish(s_facts, DateTimeOffset.UnixEpoch);
         Assert.Equal(550, refusal!.Code);
         Assert.Equal(named is null ? SubmittedContent.NoFrom.Text : $"{named} is not a verified domain of this tenant", refusal.Text);
+    }
+
+    /// <summary>The second From is in the body for one reader and in the header section for another.</summary>
+    [Theory]
+    [InlineData("From: a@tenant.example\r\nno field\r\n\r\nmore\r\n")]
+    [InlineData("From: a@tenant.example\r\nno field\r\nFrom: ceo@victim.example\r\n\r\nmore\r\n")]
+    public void Content_WithALineThatIsNoField_IsRefused(string content)
+    {
+        using var submitted = new SubmittedContent();
+        submitted.Append(Encoding.ASCII.GetBytes(content));
+        Assert.Equal(SubmittedContent.NoField, submitted.Finish(s_facts, DateTimeOffset.UnixEpoch).Refusal);
     }
 }
