@@ -232,13 +232,15 @@ public sealed class WebhookCourierTests : IDisposable
         Assert.Equal(0, _documents.Count);
     }
 
-    /// <summary>Anything at any time: taken, refused, slow, unposted, stopped and started again. In the end each has all, once, and each recipient's in order.</summary>
+    /// <summary>
+    /// Anything at any time: taken, refused, slow, unposted, stopped and started again. In the end each has all, and each recipient's in order; twice at most what was taken just when it was stopped.
+    /// </summary>
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(4)]
-    public async Task Run_WhateverHappens_EachGetsAllOnceAndInOrder(int seed)
+    public async Task Run_WhateverHappens_EachGetsAllAndInOrder(int seed)
     {
         var random = new Random(seed);
         string[] webhooks = ["a", "b", "c"];
@@ -254,6 +256,7 @@ public sealed class WebhookCourierTests : IDisposable
             };
         }
 
+        var stops = running.Keys.ToDictionary(key => key, _ => 0);
         for (var i = 0; i < 150; i++)
         {
             switch (random.Next(5))
@@ -262,6 +265,7 @@ public sealed class WebhookCourierTests : IDisposable
                 case 1 when random.Next(4) == 0:
                     var key = running.Keys.ElementAt(random.Next(running.Count));
                     await running[key].DisposeAsync();
+                    stops[key]++;
                     running[key] = Start(key.Tenant, Definition(key.Tenant, key.Webhook));
                     break;
                 default: Append((ulong)random.Next(1, 4), random.Next(1, 200)); break;
@@ -272,7 +276,7 @@ public sealed class WebhookCourierTests : IDisposable
 
         foreach (var receiver in _receivers.Values) receiver.Answer = _ => Receiver.Taken;
         await UntilAsync(() => running.Keys.All(k => HasAll(k.Tenant, k.Webhook)), step: TimeSpan.FromMinutes(1));
-        foreach (var key in running.Keys) AssertExact(key.Tenant, key.Webhook, 0);
+        foreach (var key in running.Keys) AssertAll(key.Tenant, key.Webhook, stops[key] * WebhookBatch.MaxEvents);
         foreach (var one in running.Values) await one.DisposeAsync();
     }
 
@@ -331,13 +335,14 @@ public sealed class WebhookCourierTests : IDisposable
 
     private void AssertExact(params string[] tenants)
     {
-        foreach (var tenant in tenants) AssertExact(tenant, "w", 0);
+        foreach (var tenant in tenants) AssertAll(tenant, "w", 0);
     }
 
-    private void AssertExact(string tenant, string webhook, int twice)
+    private void AssertAll(string tenant, string webhook, int mostTwice)
     {
-        var got = Of(tenant, webhook).Events;
-        Assert.Equal(twice, got.Count - got.Distinct().Count());
+        var all = Of(tenant, webhook).Events;
+        var got = all.Distinct().ToList();
+        Assert.InRange(all.Count - got.Count, 0, mostTwice);
         Assert.Equal(Expected(tenant).Order(), got.Order());
         // The numbers of attempts rise: within a recipient they have to come so.
         var recipients = new LedgerTail(_ledger).ReadAsync(LedgerCursor.From(default), r => r.Summary!.Tenant == tenant, int.MaxValue, long.MaxValue, default).GetAwaiter().GetResult().Records
