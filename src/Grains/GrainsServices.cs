@@ -123,6 +123,9 @@ public static class GrainsServices
             var (documents, options, time) = (s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<ISettings<TenantsOptions>>(), s.GetRequiredService<TimeProvider>());
             return new TenantSeams(documents, id => new Tenant(id, documents, s.GetRequiredService<DkimKeys>(), s.GetRequiredService<Contracts.Routing.IRecordSource>(), () => options.Current, decoy, time, s.GetRequiredService<WebhookSeams>(), s.GetRequiredService<TenantPools>()));
         });
+        services.AddHostedService(s => new TenantsWatch(
+            tenant => s.GetRequiredService<IGrainFactory>().GetGrain<Contracts.Tenants.ITenantAdmin>(tenant).Read(), s.GetRequiredService<IDocumentStore>(), s.GetRequiredService<Membership.ISilos>(),
+            s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<TenantsWatch>>()));
         services.AddWebhooks();
     }
 
@@ -142,7 +145,6 @@ public static class GrainsServices
                 (tenant, webhook, renewed, reason) => grains.GetGrain<IWebhookOwner>(tenant).Disable(webhook, renewed, reason), s.GetRequiredService<IStanding>().IsSoleProcess ? TimeSpan.Zero : TimeSpan.FromSeconds(5));
         });
         services.AddHostedService<WebhooksService>();
-        services.AddHostedService<TenantsWatch>();
     }
 
     /// <summary>Inbound domains. Expects the route resolver of Egress, and gives it what it asks of them.</summary>

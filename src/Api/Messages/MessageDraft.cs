@@ -30,7 +30,7 @@ internal sealed class MessageDraft
     /// <summary>The messages that a request asks for, each built when it is asked for (a thousand letters with an attachment are not held together); or why it cannot be done.</summary>
     /// <param name="body">What was asked for.</param>
     /// <param name="maxSize">Octets of one message: none that would be larger is begun.</param>
-    /// <returns>Besides, how large the largest is, about: no more than twice that.</returns>
+    /// <returns>Besides, characters and octets of the largest letter that is filled in; 0 = none is, it is as large as the request.</returns>
     public static (List<Func<MessageDraft>> Drafts, long Size, IResult? Refusal) Of(MessageBody body, long maxSize)
     {
         if (Check(body) is { } refusal) return ([], 0, refusal);
@@ -44,8 +44,8 @@ internal sealed class MessageDraft
         for (var i = 0; i < body.To.Length; i++)
         {
             var substitutions = body.To[i].Substitutions;
-            if (FilledLength(body.Subject, substitutions, maxSize) > MaxText) return ([], 0, ApiProblem.Invalid($"to[{i}].substitutions", $"The subject has at most {MaxText} characters with them."));
-            var size = attached + FilledLength(body.Text, substitutions, maxSize) + FilledLength(body.Html, substitutions, maxSize);
+            if (FilledLength(body.Subject, substitutions, isHtml: false, maxSize) > MaxText) return ([], 0, ApiProblem.Invalid($"to[{i}].substitutions", $"The subject has at most {MaxText} characters with them."));
+            var size = attached + FilledLength(body.Text, substitutions, isHtml: false, maxSize) + FilledLength(body.Html, substitutions, isHtml: true, maxSize);
             largest = Math.Max(largest, size);
             if (size > maxSize) return ([], 0, ApiProblem.Invalid($"to[{i}].substitutions", $"With them the message is larger than {maxSize} octets."));
         }
@@ -127,8 +127,8 @@ internal sealed class MessageDraft
         return new MessageDraft { From = Address(body.From), Recipients = [.. recipients.Select(Address)], Content = output.ToArray() };
     }
 
-    /// <summary>Characters at least that it has when it is filled in; not counted beyond the bound.</summary>
-    private static long FilledLength(string? text, Dictionary<string, string>? substitutions, long bound)
+    /// <summary>Characters that <see cref="Filled"/> makes of it; not counted beyond the bound, so that a small request asks for no more work than a large one.</summary>
+    private static long FilledLength(string? text, Dictionary<string, string>? substitutions, bool isHtml, long bound)
     {
         if (text is null) return 0;
         var length = 0L;
@@ -137,7 +137,8 @@ internal sealed class MessageDraft
             var open = text.IndexOf("{{", at, StringComparison.Ordinal);
             var close = open < 0 ? -1 : text.IndexOf("}}", open + 2, StringComparison.Ordinal);
             if (close < 0) return length + text.Length - at;
-            length += open - at + (substitutions?.GetValueOrDefault(text[(open + 2)..close].Trim())?.Length ?? close + 2 - open);
+            var value = substitutions?.GetValueOrDefault(text[(open + 2)..close].Trim());
+            length += open - at + (value is null ? close + 2 - open : isHtml ? WebUtility.HtmlEncode(value).Length : value.Length);
             at = close + 2;
         }
 

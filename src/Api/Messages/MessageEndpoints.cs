@@ -48,8 +48,8 @@ internal static class MessageEndpoints
         if (tenant.MaxRecipients is > 0 and var most && body.To.Length + body.Cc.Length + body.Bcc.Length > most) return ApiProblem.Invalid("to", $"This tenant has {most} recipients a message at most.");
         var parts = new List<(IReadOnlyList<MailAddress> Recipients, IntakeAnswer Answer)>();
         var atOnce = (int)Math.Clamp(OctetsAtOnce / Math.Max(1, size), 1, AtOnce);
-        using var letters = drafts.Count > 1 ? intake.TryReserve(CopiesOfLetter * size * Math.Min(atOnce, drafts.Count)) : null;
-        if (drafts.Count > 1 && letters is null) return Body.NoRoom;
+        using var letters = size > 0 ? intake.TryReserve(CopiesOfLetter * size * Math.Min(atOnce, drafts.Count)) : null;
+        if (size > 0 && letters is null) return Body.NoRoom;
         foreach (var some in drafts.Chunk(atOnce)) parts.AddRange(await Task.WhenAll(some.Select(SubmitAsync)));
         return Answer(context, parts);
 

@@ -54,7 +54,7 @@ internal sealed partial class Idempotent(IGrainFactory grains, ILogger<Idempoten
         }
     }
 
-    /// <summary>What was done is answered, also when that cannot be written down; it then runs, as far as its name goes, until that is over.</summary>
+    /// <summary>What was done is answered, also when that cannot be written down: it is remembered then for as long as its silo lives, or runs, as far as its name goes.</summary>
     private async Task RememberAsync(IRememberedRequest grain, long ticket, RememberedAnswer answer)
     {
         try

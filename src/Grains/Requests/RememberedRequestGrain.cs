@@ -28,6 +28,9 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
     private StoreTime _at;
     private long _ticket;
 
+    /// <summary>The document has all of it: what is over needs no memory.</summary>
+    private bool _isStored;
+
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         var now = clock.Now;
@@ -36,6 +39,7 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
             if (await documents.ReadAsync(RememberedRequests.Name(day, this.GetPrimaryKeyString()), cancellationToken) is not { } document) continue;
             if (JsonSerializer.Deserialize(document.Content.Span, RequestJson.Default.StoredRequest) is not { Version: StoredRequest.Format } stored || seal.Open(stored.Sealed, this.GetPrimaryKeyString()) is not { } body) return;
             (_digest, _at) = (stored.Digest, new StoreTime(stored.At));
+            _isStored = true;
             _answer = new RememberedAnswer { Status = stored.Status, ContentType = stored.ContentType, Body = body };
             return;
         }
@@ -46,13 +50,12 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
         var now = clock.Now;
         if (_digest is not null && now - _at < (_answer is null ? s_runs : Lasts))
         {
-            // The document has it all: what is over takes no memory.
-            if (_answer is not null) DeactivateOnIdle();
+            if (_isStored) DeactivateOnIdle();
             if (!CryptographicOperations.FixedTimeEquals(_digest, digest)) return Task.FromResult(new RequestMemory { Standing = RequestStanding.Other });
             return Task.FromResult(_answer is null ? new RequestMemory { Standing = RequestStanding.Running } : new RequestMemory { Standing = RequestStanding.Done, Answer = _answer });
         }
 
-        (_digest, _answer, _at, _ticket) = (digest, null, now, Random.Shared.NextInt64(1, long.MaxValue));
+        (_digest, _answer, _isStored, _at, _ticket) = (digest, null, false, now, Random.Shared.NextInt64(1, long.MaxValue));
         return Task.FromResult(new RequestMemory { Standing = RequestStanding.New, Ticket = _ticket });
     }
 
@@ -62,6 +65,7 @@ internal sealed class RememberedRequestGrain(IDocumentStore documents, IStoreClo
         (_answer, _at) = (answer, clock.Now);
         var stored = new StoredRequest(StoredRequest.Format, _digest, _at.Milliseconds, answer.Status, answer.ContentType, seal.Close(answer.Body, this.GetPrimaryKeyString()));
         await documents.WriteAsync(RememberedRequests.Name(_at, this.GetPrimaryKeyString()), JsonSerializer.SerializeToUtf8Bytes(stored, RequestJson.Default.StoredRequest), null, CancellationToken.None);
+        _isStored = true;
         DeactivateOnIdle();
     }
 

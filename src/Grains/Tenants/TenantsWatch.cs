@@ -1,6 +1,5 @@
 using System.IO.Hashing;
 using System.Text;
-using Angarium.Contracts.Tenants;
 using Angarium.Grains.Membership;
 using Angarium.Mail.Tenants;
 using Angarium.Spool.Documents;
@@ -13,7 +12,8 @@ namespace Angarium.Grains.Tenants;
 /// Wakes the grain of every tenant of this silo's share (by rendezvous hash) twice an hour, so that the records of its domains are looked at again also while nobody sends or asks. A background
 /// service; no state that a crash could lose.
 /// </summary>
-internal sealed partial class TenantsWatch(IGrainFactory grains, IDocumentStore documents, ISilos silos, TimeProvider time, ILogger<TenantsWatch> log) : BackgroundService
+/// <param name="wake">Asks the tenant's grain for something.</param>
+internal sealed partial class TenantsWatch(Func<string, Task> wake, IDocumentStore documents, ISilos silos, TimeProvider time, ILogger<TenantsWatch> log) : BackgroundService
 {
     private const string Prefix = "tenants/";
     private const int Concurrency = 8;
@@ -40,20 +40,26 @@ internal sealed partial class TenantsWatch(IGrainFactory grains, IDocumentStore 
     {
         var names = await documents.ListAsync(Prefix, stoppingToken);
         var mine = names.Select(name => name[Prefix.Length..]).Where(tenant => TenantName.IsTenant(tenant) && silos.IsMine(XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(Prefix + tenant))));
+        var (failed, error) = (0, "");
         await Parallel.ForEachAsync(mine, new ParallelOptions { MaxDegreeOfParallelism = Concurrency, CancellationToken = stoppingToken }, async (tenant, _) =>
         {
             try
             {
-                await grains.GetGrain<ITenantAdmin>(tenant).Read();
+                await wake(tenant);
             }
             catch (Exception e) when (e is IOException or TimeoutException or InvalidDataException or OrleansException)
             {
                 // The others are woken all the same, and this one half an hour later.
-                LogFailed(log, e.Message);
+                Interlocked.Increment(ref failed);
+                error = e.Message;
             }
         });
+        if (failed > 0) LogAsleep(log, failed, error);
     }
 
     [LoggerMessage(2870, LogLevel.Warning, "Tenants cannot be looked at now, and are in half an hour: {Error}")]
     private static partial void LogFailed(ILogger logger, string error);
+
+    [LoggerMessage(2871, LogLevel.Warning, "{Tenants} tenants could not be looked at now, and are in half an hour; one of them: {Error}")]
+    private static partial void LogAsleep(ILogger logger, int tenants, string error);
 }

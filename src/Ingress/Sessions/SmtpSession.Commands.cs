@@ -87,7 +87,7 @@ internal sealed partial class SmtpSession
         if (mail.NamesAuthor && !_facts.IsSubmission) return Refuse(CommandReplies.UnknownParameter, Rejection.Syntax);
         if (_account is { } account && account.Facts.Revocations != _revocations)
         {
-            EndWith(LoginRevoked, Rejection.Login, lingers: false);
+            EndWith(LoginRevoked, Rejection.Login);
             return Step.Read;
         }
 

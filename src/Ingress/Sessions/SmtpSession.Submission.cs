@@ -23,13 +23,13 @@ internal sealed partial class SmtpSession
     private static readonly Reply LoggedInAlready = new(503, MailStatus.InvalidCommand, "You have logged in already");
     private static readonly Reply LoginCancelled = new(501, new EnhancedStatus(5, 7, 0), "Authentication cancelled");
     private static readonly Reply TooManyLogins = new(421, new EnhancedStatus(4, 7, 0), "Too many failed logins, closing");
-
     private static readonly Reply LoginRevoked = new(421, new EnhancedStatus(4, 7, 0), "Credentials have changed, log in again");
 
     private TenantAccount? _account;
 
     /// <summary>The tenant's as of the login: with more of them the credential may be another's, or none any more.</summary>
     private long _revocations;
+
     private AuthCommand? _auth;
     private int _failedLogins;
 
@@ -71,13 +71,14 @@ internal sealed partial class SmtpSession
 
     private async ValueTask EnterAsync(TenantAccount account)
     {
+        // As of the check: what is revoked while the tenant is asked counts.
+        _revocations = account.Facts.Revocations;
         if (!await account.TryEnterAsync())
         {
             EndWith(TenantAccount.TooManyConnections, Rejection.Quota);
             return;
         }
 
-        _revocations = account.Facts.Revocations;
         (_account, _client) = (account, new ClientStanding(false, account.Id, HasLoggedIn: true));
         Answer(LoggedIn);
     }

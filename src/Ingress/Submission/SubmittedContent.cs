@@ -17,6 +17,8 @@ namespace Angarium.Ingress.Submission;
 /// </summary>
 internal sealed class SubmittedContent : IDisposable
 {
+    private const int Piece = 16 << 10;
+
     public static readonly Reply NoFrom = new(550, MailStatus.BadContent, "A message has one From field (RFC 5322 3.6)");
 
     public static readonly Reply NoField = new(550, MailStatus.BadContent, "The header section has a line that is no field (RFC 5322 2.2)");
@@ -25,8 +27,6 @@ internal sealed class SubmittedContent : IDisposable
     private static readonly ParserOptions s_strict = new() { AddressParserComplianceMode = RfcComplianceMode.Strict, AllowUnquotedCommasInAddresses = false, AllowAddressesWithoutDomain = false };
 
     private readonly ArrayBufferWriter<byte> _section = new(1024);
-    private const int Piece = 16 << 10;
-
     private readonly DkimBodyHash _hash = new();
     private HeaderFields? _fields;
 
@@ -35,12 +35,6 @@ internal sealed class SubmittedContent : IDisposable
     /// <summary>The next octets of the content, as they are stored.</summary>
     public void Append(ReadOnlySpan<byte> content)
     {
-        if (_fields is not null)
-        {
-            _hash.Append(content);
-            return;
-        }
-
         // In pieces, so that of a large message no more is kept than its header section.
         while (_fields is null && content.Length > 0)
         {

@@ -73,6 +73,9 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins,
     /// <summary>The tenant has a quota, and has used it up.</summary>
     public bool IsOverQuota { get; init; }
 
+    /// <summary>What the tenant's clients logged in with is taken away when a message of theirs is committed.</summary>
+    public bool IsRevokedThen { get; init; }
+
     /// <summary>Sees each message before the spool answers.</summary>
     public Func<NewMessage, Task>? OnCommit { get; init; }
 
@@ -96,6 +99,7 @@ internal sealed class ServerUnderTest : ISpoolWriter, IAdmission, ITenantLogins,
     public async Task<CommitReceipt> CommitAsync(NewMessage message, CancellationToken cancellationToken)
     {
         if (OnCommit is not null) await OnCommit(message);
+        if (IsRevokedThen) _tenant.Hear(s_facts with { Version = 1, Revocations = 1 });
         if (Answer == CommitStatus.Committed)
         {
             Committed.Add(Describe(message));
