@@ -50,11 +50,20 @@ internal static class EventEndpoints
     {
         if (filter.Limit is < 1 or > MaxPage) return (null, ApiProblem.Invalid("limit", $"A number from 1 to {MaxPage}."));
         var from = filter.Cursor is null ? LedgerCursor.From(filter.Since is { } time ? StoreTime.FromDateTimeOffset(time) : default) : LedgerCursor.Parse(filter.Cursor);
-        if (from is null) return (null, ApiProblem.Invalid("cursor", "The `cursor` of a page before, or none."));
+        if (from is null) return (null, BadCursor);
         // A tenant's key reads that tenant's, whatever it asks for.
         var whose = context.Caller().Tenant ?? filter.Tenant;
-        return (await new LedgerTail(ledger).ReadAsync(from, record => filter.Wants(record, whose), filter.Limit ?? 100, MaxScan, context.RequestAborted), null);
+        try
+        {
+            return (await new LedgerTail(ledger, isForeign: true).ReadAsync(from, record => filter.Wants(record, whose), filter.Limit ?? 100, MaxScan, context.RequestAborted), null);
+        }
+        catch (ForeignCursorException)
+        {
+            return (null, BadCursor);
+        }
     }
+
+    private static IResult BadCursor => ApiProblem.Invalid("cursor", "The `cursor` of a page before, or none.");
 
     private static async Task<IResult> TraceAsync(HttpContext context, ILedgerStore ledger, string message)
     {

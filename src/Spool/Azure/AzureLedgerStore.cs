@@ -50,7 +50,17 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
         }
     }
 
-    public async Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
+    public async Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) =>
+        (await ReadAsync(stream, offset, maxBytes, isOurs: true, cancellationToken).ConfigureAwait(false))!.Value;
+
+    public Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => ReadAsync(stream, offset, maxBytes, isOurs: false, cancellationToken);
+
+    /// <param name="stream">Which.</param>
+    /// <param name="offset">From where.</param>
+    /// <param name="maxBytes">At most, but one block.</param>
+    /// <param name="isOurs">A block begins at the offset, or what lies there is damaged; otherwise null tells that none does.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    private async Task<LedgerRead?> ReadAsync(LedgerStream stream, long offset, int maxBytes, bool isOurs, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         for (var want = Math.Max(maxBytes, LedgerBlock.HeaderSize); ;)
@@ -66,10 +76,11 @@ internal sealed partial class AzureLedgerStore(AzureContainer container, ILogger
             }
 
             // One block is larger than what was asked for, or it is none.
-            if (LedgerSeal.NewerVersion(bytes.Span) is { } version) throw new IOException($"{stream} holds a block of version {version} at {offset}: a newer build wrote it, this one reads version 1");
+            if (isOurs && LedgerSeal.NewerVersion(bytes.Span) is { } version) throw new IOException($"{stream} holds a block of version {version} at {offset}: a newer build wrote it, this one reads version 1");
             if (LedgerBlock.ClaimedSize(bytes.Span) is var claimed && claimed > bytes.Length && offset + claimed <= piece.Total) want = claimed;
             else if (await NextAsync(stream, offset, cancellationToken).ConfigureAwait(false) is { } next)
             {
+                if (!isOurs) return null;
                 SpoolInstruments.Corrupt();
                 LogDamage(logger, stream, offset, next);
                 offset = next;

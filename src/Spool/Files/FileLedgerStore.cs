@@ -65,7 +65,17 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         }
     }
 
-    public async Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
+    public async Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) =>
+        (await ReadAsync(stream, offset, maxBytes, isOurs: true, cancellationToken).ConfigureAwait(Turns.Captured))!.Value;
+
+    public Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => ReadAsync(stream, offset, maxBytes, isOurs: false, cancellationToken);
+
+    /// <param name="stream">Which.</param>
+    /// <param name="offset">From where.</param>
+    /// <param name="maxBytes">At most, but one block.</param>
+    /// <param name="isOurs">A block begins at the offset, or what lies there is damaged; otherwise null tells that none does.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    private async Task<LedgerRead?> ReadAsync(LedgerStream stream, long offset, int maxBytes, bool isOurs, CancellationToken cancellationToken)
     {
         await files.LeaveTurn();
         cancellationToken.ThrowIfCancellationRequested();
@@ -81,7 +91,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             var end = EndOf(stream, out var isSealed);
             using var file = files.Open(PathOf(stream), writable: false);
             if (file is null) return new LedgerRead(default, offset, isSealed, offset);
-            return Read(stream, file, offset, Math.Min(end, file.Length), maxBytes, isSealed);
+            return Read(stream, file, offset, Math.Min(end, file.Length), maxBytes, isSealed, isOurs);
         }
         catch (UnauthorizedAccessException denied)
         {
@@ -190,7 +200,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         long at = 0, length = file.Length;
         for (; ; )
         {
-            var read = Read(stream, file, at, length, LedgerBlock.MaxSize, isSealed: false);
+            var read = Read(stream, file, at, length, LedgerBlock.MaxSize, isSealed: false)!.Value;
             if (read.Next == at) break;
             at = read.Next;
         }
@@ -199,7 +209,7 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
         return at;
     }
 
-    private LedgerRead Read(LedgerStream stream, IStoredFile file, long offset, long end, int maxBytes, bool isSealed)
+    private LedgerRead? Read(LedgerStream stream, IStoredFile file, long offset, long end, int maxBytes, bool isSealed, bool isOurs = true)
     {
         if (offset >= end) return new LedgerRead(default, offset, isSealed, offset);
         var buffer = new byte[(int)Math.Min(Math.Max(maxBytes, LedgerBlock.HeaderSize), end - offset)];
@@ -216,9 +226,10 @@ internal sealed partial class FileLedgerStore(IFileSystem files, string root, IL
             if (Whole(stream, buffer.AsSpan(0, got), offset) == claimed) return new LedgerRead(buffer, offset + claimed, isSealed && offset + claimed == end, end);
         }
 
-        StoredVersion.Refuse(buffer.AsSpan(0, got), LedgerBlock.Letters, $"The block of {stream} at {offset}");
+        if (isOurs) StoredVersion.Refuse(buffer.AsSpan(0, got), LedgerBlock.Letters, $"The block of {stream} at {offset}");
         var next = NextBlock(stream, file, offset + 8, end);
         if (next < 0) return new LedgerRead(default, isSealed ? end : offset, isSealed, end);
+        if (!isOurs) return null;
         SpoolInstruments.Corrupt();
         LogDamage(logger, stream, offset, next);
         return Read(stream, file, next, end, maxBytes, isSealed);

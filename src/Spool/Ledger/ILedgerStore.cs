@@ -25,6 +25,9 @@ public interface ILedgerStore
     /// <summary>Reads whole, intact blocks from <paramref name="offset"/>, at most <paramref name="maxBytes"/> (at least one block). A missing stream is empty and not sealed.</summary>
     Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken);
 
+    /// <summary>The same from a place that somebody out there named: null = no block begins there, which is no damage of the store's.</summary>
+    Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken);
+
     /// <summary>Ends the stream for ever: later appends conflict. Harmless when repeated. Returns its end.</summary>
     Task<long> SealAsync(LedgerStream stream, CancellationToken cancellationToken);
 

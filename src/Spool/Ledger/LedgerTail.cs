@@ -15,7 +15,9 @@ public sealed record LedgerPage(IReadOnlyList<PlacedRecord> Records, LedgerCurso
 /// after the other in a writer's streams, which are read in their order; where another writer goes on, the owner token of the domain has passed to it half a minute later (design rule 14), and the
 /// streams are merged by time. Any thread; keeps nothing.
 /// </summary>
-public sealed class LedgerTail(ILedgerStore store)
+/// <param name="store">Where the streams are.</param>
+/// <param name="isForeign">Cursors come from somebody out there: one with a place that is none is refused.</param>
+public sealed class LedgerTail(ILedgerStore store, bool isForeign = false)
 {
     private const int Piece = 256 << 10;
 
@@ -47,6 +49,7 @@ public sealed class LedgerTail(ILedgerStore store)
     /// <param name="most">Records of the page.</param>
     /// <param name="maxOctets">Octets that are read for it; then the page ends with what there is.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
+    /// <exception cref="ForeignCursorException">The cursor is none of ours.</exception>
     public Task<LedgerPage> ReadAsync(LedgerCursor cursor, Func<LedgerRecord, bool> wanted, int most, long maxOctets, CancellationToken cancellationToken) =>
         ReadUntilAsync(cursor, null, wanted, most, maxOctets, cancellationToken);
 
@@ -61,7 +64,7 @@ public sealed class LedgerTail(ILedgerStore store)
     {
         var listed = await ListAsync(cancellationToken).ConfigureAwait(Turns.Captured);
         var lanes = listed.Where(l => !IsDone(l, cursor) && (until is null || until.Places.ContainsKey(l.Stream) || IsDone(l, until)))
-            .GroupBy(l => l.Stream.Writer).Select(g => new Lane(store, [.. g.OrderBy(l => l.Stream.Number)], cursor, until)).ToList();
+            .GroupBy(l => l.Stream.Writer).Select(g => new Lane(store, isForeign, [.. g.OrderBy(l => l.Stream.Number)], cursor, until)).ToList();
         var merged = new PriorityQueue<Lane, long>();
         foreach (var lane in lanes)
             if (await lane.FillAsync(cancellationToken).ConfigureAwait(Turns.Captured)) merged.Enqueue(lane, lane.Time);
@@ -102,7 +105,7 @@ public sealed class LedgerTail(ILedgerStore store)
     }
 
     /// <summary>One writer's streams, in order.</summary>
-    private sealed class Lane(ILedgerStore store, IReadOnlyList<LedgerStreamListing> streams, LedgerCursor cursor, LedgerCursor? until)
+    private sealed class Lane(ILedgerStore store, bool isForeign, IReadOnlyList<LedgerStreamListing> streams, LedgerCursor cursor, LedgerCursor? until)
     {
         private readonly Queue<LedgerStreamListing> _streams = new(streams);
         private readonly Queue<(long Offset, long Next, List<LedgerRecord> Records)> _blocks = new();
@@ -156,7 +159,9 @@ public sealed class LedgerTail(ILedgerStore store)
                     continue;
                 }
 
-                var read = await store.ReadAsync(_stream, _readTo, Piece, cancellationToken).ConfigureAwait(Turns.Captured);
+                var read = isForeign && _readTo > 0 && cursor.Places.TryGetValue(_stream, out var named) && named.Offset == _readTo
+                    ? await store.TryReadAsync(_stream, _readTo, Piece, cancellationToken).ConfigureAwait(Turns.Captured) ?? throw new ForeignCursorException()
+                    : await store.ReadAsync(_stream, _readTo, Piece, cancellationToken).ConfigureAwait(Turns.Captured);
                 Octets += read.Data.Length;
                 Split(read.Data.Span, _readTo);
                 var isSame = read.Next == _readTo;
@@ -214,4 +219,14 @@ public sealed class LedgerTail(ILedgerStore store)
             }
         }
     }
+}
+
+/// <summary>A cursor names a place at which nothing begins.</summary>
+public sealed class ForeignCursorException : Exception
+{
+    public ForeignCursorException() : base("The cursor names a place that is none.") { }
+
+    public ForeignCursorException(string message) : base(message) { }
+
+    public ForeignCursorException(string message, Exception inner) : base(message, inner) { }
 }

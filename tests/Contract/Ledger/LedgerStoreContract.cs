@@ -113,6 +113,21 @@ public abstract class LedgerStoreContract
     }
 
     [Fact]
+    public async Task TryRead_TellsWhetherABlockBeginsThere()
+    {
+        var store = Reopen();
+        var first = await AppendAsync(store, 0, 1);
+        var end = await AppendAsync(store, first, 2);
+        foreach (var opened in new[] { store, Reopen() })
+        {
+            for (var at = 8; at < first; at += 8) Assert.Null(await opened.TryReadAsync(Stream, at, 1 << 20, None));
+            foreach (var at in (long[])[0, first, end, end + 8]) Assert.Equal(await opened.ReadAsync(Stream, at, 1 << 20, None), (await opened.TryReadAsync(Stream, at, 1 << 20, None))!.Value, Same);
+        }
+
+        static bool Same(LedgerRead one, LedgerRead other) => one.Data.Span.SequenceEqual(other.Data.Span) && (one.Next, one.Sealed, one.End) == (other.Next, other.Sealed, other.End);
+    }
+
+    [Fact]
     public async Task Read_OfAMissingStream_IsEmptyAndNotSealed() => Assert.Equal(new LedgerRead(default, 0, false, 0), await Reopen().ReadAsync(Stream, 0, 100, None));
 
     [Fact]

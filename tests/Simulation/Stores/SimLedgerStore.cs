@@ -44,6 +44,8 @@ internal sealed class SimLedgerStore(SimWorld world, SimProcess process) : ILedg
     public Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) =>
         world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.ReadLedger(stream, offset, maxBytes));
 
+    public Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<long> SealAsync(LedgerStream stream, CancellationToken cancellationToken) => world.Net.AskAsync(process, world.Blobs.Link, () => world.Blobs.Seal(stream));
 
     public async IAsyncEnumerable<LedgerStreamListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)

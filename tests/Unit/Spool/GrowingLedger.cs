@@ -78,6 +78,17 @@ internal sealed class GrowingLedger : ILedgerStore
         }
     }
 
+    public async Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            var data = CollectionsMarshal.AsSpan(_streams[stream].Octets)[(int)Math.Min(offset, _streams[stream].Octets.Count)..];
+            if (data.Length > 0 && LedgerBlock.Read(data, stream, offset, out _, out _) == 0) return null;
+        }
+
+        return await ReadAsync(stream, offset, maxBytes, cancellationToken);
+    }
+
     public async IAsyncEnumerable<LedgerStreamListing> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         LedgerStreamListing[] all;

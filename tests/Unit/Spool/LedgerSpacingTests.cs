@@ -99,6 +99,8 @@ public sealed class LedgerSpacingTests : ILedgerStore
 
     Task<LedgerRead> ILedgerStore.ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => throw new NotSupportedException();
 
+    Task<LedgerRead?> ILedgerStore.TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     IAsyncEnumerable<LedgerStreamListing> ILedgerStore.ListAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
     Task ILedgerStore.DeleteAsync(LedgerStream stream, CancellationToken cancellationToken) => throw new NotSupportedException();

@@ -81,6 +81,19 @@ public sealed class LedgerTailTests
     }
 
     [Theory]
+    [InlineData(8, true)]
+    [InlineData(0, false)]
+    [InlineData(1_000_000, false)]
+    public async Task Read_AForeignCursorIntoABlock_IsRefused(long offset, bool isRefused)
+    {
+        _ledger.Append(1, 3);
+        var cursor = new LedgerCursor(default, new Dictionary<LedgerStream, LedgerPlace> { [new LedgerStream(1, 1)] = new(offset, 0) });
+        var reading = new LedgerTail(_ledger, isForeign: true).ReadAsync(cursor, _ => true, 10, long.MaxValue, default);
+        if (isRefused) await Assert.ThrowsAsync<ForeignCursorException>(() => reading);
+        else Assert.True((await reading).IsEnd);
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("x")]
     [InlineData("AQ")]

@@ -38,6 +38,8 @@ internal sealed class MemoryLedger(IStoreClock clock) : ILedgerStore
         return stored.Bytes.Length;
     }
 
+    public Task<LedgerRead?> TryReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<LedgerRead> ReadAsync(LedgerStream stream, long offset, int maxBytes, CancellationToken cancellationToken)
     {
         Answer();
