@@ -7,6 +7,9 @@ namespace Angarium.Grains.DomainQueues;
 // What became of attempts: into the ledger first, then acknowledged, then into the index (design rules 6 to 8, 17).
 internal sealed partial class DomainQueue
 {
+    /// <summary>Delivered, as this activation was told under a lease that is over, and on its way into the ledger: what waits here for another try waits for that too.</summary>
+    private readonly HashSet<RecipientKey> _told = [];
+
     /// <summary>Records what a worker reports; true = all of it is durable, or an event that changes nothing, and the worker may forget it.</summary>
     private async Task<bool> RecordAsync(string worker, AttemptOutcome[] outcomes)
     {
@@ -43,6 +46,7 @@ internal sealed partial class DomainQueue
         foreach (var report in reports)
         {
             if (report.Lease is { } lease) lease.Recording++;
+            else if (report.Kind is LedgerKind.Delivered or LedgerKind.Relayed) _told.UnionWith(report.Keys);
         }
 
         // A decision is given up when its append has not begun within 10 s; a delivery is a fact and never is.
@@ -160,7 +164,11 @@ internal sealed partial class DomainQueue
 
     private void Apply(Report report, bool durable)
     {
-        if (report.Lease is { } lease)
+        if (report.Lease is null)
+        {
+            _told.ExceptWith(report.Keys);
+        }
+        else if (report.Lease is { } lease)
         {
             lease.Recording--;
             if (!durable)

@@ -246,6 +246,33 @@ public class DomainQueueTests
         Assert.Equal(LedgerKind.Delivered, Assert.Single(q.Records).Kind);
     }
 
+    /// <summary>The record of it is older than whatever is granted after it.</summary>
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 1)]
+    public async Task Report_OfADeliveryAfterItsLease_IsRecordedBeforeItsRecipientIsGranted(bool failsLedger, int grantsLater)
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(2));
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        q.LedgerTrouble = failsLedger ? new IOException("no") : null;
+        var late = q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered));
+        Assert.Equal((ExchangeNext.Wait, 0), await Asked());
+        pause.SetResult();
+        Assert.Equal(!failsLedger, (await late).Acknowledged);
+        q.LedgerTrouble = null;
+        Assert.Equal(grantsLater, (await Asked()).Count);
+
+        async Task<(ExchangeNext, int Count)> Asked()
+        {
+            var answer = await q.Exchange(1, session: 2);
+            return (answer.Next, answer.Grants.Length);
+        }
+    }
+
     /// <summary>A report half taken would keep its lease for ever, neither ended nor acknowledged: whatever nobody foresaw ends the activation, and the worker repeats it to the next.</summary>
     [Fact]
     public async Task Report_BreaksUnforeseen_EndsTheActivation()
