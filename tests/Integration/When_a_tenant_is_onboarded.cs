@@ -186,8 +186,10 @@ public sealed class When_a_tenant_is_onboarded : IAsyncLifetime
         await relay.KillAsync();
         await relay.StartAsync();
         Assert.Equal((202, first.Body, true), await SendAsync("one", "x"));
-        await sink.CountAsync(2);
-        Assert.Equal(2, sink.All.Count);
+        // What was on its way at the kill may come twice, and is the same message.
+        var arrived = () => sink.All.Select(message => message.Header("Message-ID")).Distinct().Count();
+        await Poll.UntilAsync(() => Task.FromResult(arrived() >= 2), "two messages");
+        Assert.Equal(2, arrived());
 
         // A secret that was shown once is shown again to who has the same key and name, and lies nowhere in the clear.
         using var make = new HttpRequestMessage(HttpMethod.Post, new Uri($"/v1/tenants/{tenant.Id}/credentials", UriKind.Relative)) { Content = JsonContent.Create(new { name = "app" }) };

@@ -173,13 +173,15 @@ internal sealed partial class WebhookCourier(string tenant, TenantWebhook defini
         {
             var changed = inbox.ChangedAsync();
             inbox.Types = _definition.Events;
-            var (lines, after) = inbox.Take(WebhookBatch.MaxEvents, WebhookBatch.Room);
+            var (lines, after, behind) = inbox.Take(WebhookBatch.MaxEvents, WebhookBatch.Room);
+            string[] posted = [.. lines.TakeLast(behind).Select(line => line.Id)];
             if (lines.Count > 0 && !await PostAsync(lines, stop)) return;
             if (after is not null)
             {
                 _hasMoved = true;
                 _cursor = after;
                 _posted.Clear();
+                _posted.UnionWith(posted);
             }
 
             if (IsStoreDue) await StoreAsync();

@@ -59,13 +59,14 @@ internal sealed class WebhookInbox(WebhookMemory memory)
         }
     }
 
-    /// <summary>The next events: at most so many of them and so large; and where the ledger was read to once they are posted, if all up to there are.</summary>
-    public (List<EventLine> Lines, LedgerCursor? After) Take(int most, long octets)
+    /// <summary>The next events: at most so many of them and so large; where the ledger was read to once they are posted, if all up to there are; and how many of them, the last ones, lie behind that.</summary>
+    public (List<EventLine> Lines, LedgerCursor? After, int Behind) Take(int most, long octets)
     {
         lock (_gate)
         {
             var taken = new List<EventLine>();
             LedgerCursor? after = null;
+            var behind = 0;
             while (taken.Count < most && _lines.TryPeek(out var next) && (taken.Count == 0 || octets >= next.Line.Json.Length + 1))
             {
                 _lines.Dequeue();
@@ -73,12 +74,12 @@ internal sealed class WebhookInbox(WebhookMemory memory)
                 _held -= next.Line.Size;
                 memory.Give(next.Line.Size);
                 taken.Add(next.Line);
-                after = next.After ?? after;
+                (after, behind) = next.After is { } reached ? (reached, 0) : (after, behind + 1);
             }
 
-            if (_lines.Count > 0) return (taken, after);
+            if (_lines.Count > 0) return (taken, after, behind);
             (after, _after) = (_after ?? after, null);
-            return (taken, after);
+            return (taken, after, 0);
         }
     }
 

@@ -219,6 +219,33 @@ public sealed class WebhookCourierTests : IDisposable
         Assert.Equal(_ledger.Written.Skip(before).Count(r => r.Summary!.Tenant == "one"), Of("one").Events.Count);
     }
 
+    /// <summary>A batch may end in the midst of what one reading found: that part is posted, although the place in the ledger is before it.</summary>
+    [Fact]
+    public async Task Run_ABatchEndsWithinWhatAReadingFound_GetsNoneOfItTwice()
+    {
+        await using var one = Start("one");
+        Append(1, 10);
+        await UntilAsync(() => HasAll("one") && one.Courier.IsUpToDate);
+        var receiver = Of("one");
+        var gate = new TaskCompletionSource();
+        receiver.Gate = gate.Task;
+        var asked = Volatile.Read(ref receiver.Asked);
+        // The first is on its way while two more readings find something, the second of them more than a batch.
+        foreach (var count in (int[])[10, 10, 4 * WebhookBatch.MaxEvents])
+        {
+            Append(1, count);
+            await StepAsync(TimeSpan.FromSeconds(1), _office);
+            await UntilAsync(() => Volatile.Read(ref receiver.Asked) > asked);
+        }
+
+        var posts = 0;
+        receiver.Answer = _ => ++posts == 3 ? new WebhookOutcome { End = WebhookEnd.Answered, Status = 500 } : Receiver.Taken;
+        gate.SetResult();
+        await UntilAsync(() => HasAll("one"), step: TimeSpan.FromMinutes(1));
+        Assert.True(posts > 3);
+        AssertExact("one");
+    }
+
     [Fact]
     public async Task Run_TakenAway_Ends()
     {
@@ -306,6 +333,7 @@ public sealed class WebhookCourierTests : IDisposable
         string[] ids = [.. root.GetProperty("events").EnumerateArray().Select(e => e.GetProperty("id").GetString()!)];
         Assert.InRange(ids.Length, 1, WebhookBatch.MaxEvents);
         Assert.InRange(post.Body.Length, 1, WebhookBatch.MaxOctets);
+        Interlocked.Increment(ref receiver.Asked);
         await receiver.Gate;
         lock (receiver)
         {
@@ -376,6 +404,9 @@ public sealed class WebhookCourierTests : IDisposable
     private sealed class Receiver
     {
         public static WebhookOutcome Taken { get; } = new() { End = WebhookEnd.Answered, Status = 200 };
+
+        /// <summary>Posts that came, answered or not.</summary>
+        public int Asked;
 
         public List<string> Events { get; } = [];
 

@@ -20,15 +20,15 @@ public sealed class WebhookInboxTests
         Assert.True(inbox.Add(Lines("a", 3), one));
         Assert.True(inbox.Add(Lines("b", 1), two));
         Assert.True(inbox.Add([], three));
-        var (lines, after) = inbox.Take(2, int.MaxValue);
+        var (lines, after, _) = inbox.Take(2, int.MaxValue);
         Assert.Equal(["a0", "a1"], lines.Select(l => l.Id));
         Assert.Null(after);
-        (lines, after) = inbox.Take(1, int.MaxValue);
+        (lines, after, _) = inbox.Take(1, int.MaxValue);
         Assert.Equal(("a2", one), (Assert.Single(lines).Id, after));
         // Behind the last there is nothing for it up to where the ledger was read to.
-        (lines, after) = inbox.Take(9, int.MaxValue);
+        (lines, after, _) = inbox.Take(9, int.MaxValue);
         Assert.Equal(("b0", three), (Assert.Single(lines).Id, after));
-        (lines, after) = inbox.Take(9, int.MaxValue);
+        (lines, after, _) = inbox.Take(9, int.MaxValue);
         Assert.Empty(lines);
         Assert.Null(after);
     }
@@ -49,7 +49,7 @@ public sealed class WebhookInboxTests
         var inbox = new WebhookInbox(_memory) { Types = ["deferred"] };
         var place = Place(1);
         inbox.Add(Lines("a", 3), place);
-        var (lines, after) = inbox.Take(9, int.MaxValue);
+        var (lines, after, _) = inbox.Take(9, int.MaxValue);
         Assert.Equal(("a1", place), (Assert.Single(lines).Id, after));
         inbox.Add(Lines("b", 1), place = Place(2));
         Assert.Equal(place, inbox.Take(9, int.MaxValue).After);
@@ -95,7 +95,7 @@ public sealed class WebhookInboxTests
             Assert.True(inbox.Add(Lines("a", 100, 1_000), Place(1)));
             inbox.Take(10, int.MaxValue);
             inbox.Drop();
-            var (lines, after) = inbox.Take(9, int.MaxValue);
+            var (lines, after, _) = inbox.Take(9, int.MaxValue);
             Assert.Empty(lines);
             Assert.Null(after);
         }
