@@ -12,8 +12,8 @@ internal static class SettingReference
 
         Generated from the options records by `angarium settings --markdown`; a test fails when this page differs.
 
-        Settings come from, the later over the earlier: the built-in defaults, the JSON file named by `--config FILE` (or `ANGARIUM_CONFIG`), the environment
-        (`ANGARIUM_` and the path with `__` for `:`, as in `ANGARIUM_Ingress__MaxSize`), and `--set Name=value`. Names ignore case. In JSON the path is nested objects
+        Settings come from, the later over the earlier: the built-in defaults, the JSON file named by `--config FILE` (or `ANGARIUM_CONFIG`; else, outside development,
+        `/etc/angarium/angarium.json` where there is one), the environment (`ANGARIUM_` and the path with `__` for `:`, as in `ANGARIUM_Ingress__MaxSize`), and `--set Name=value`. Names ignore case. In JSON the path is nested objects
         or one key with colons. A list is one comma-separated text; a duration is a number with `ms`, `s`, `m`, `h` or `d`. An unknown name is a mistake.
 
         `DOTNET_ENVIRONMENT` chooses the defaults: `Production` (the default) or `Development` (what `dotnet run --project src/Host` gives).

@@ -12,6 +12,9 @@ internal sealed record SettingSources
     public const string Prefix = "ANGARIUM_";
     private const int MaxFileOctets = 4 << 20;
 
+    /// <summary>Where a package lays the file, for the service and for everyone who calls a command: used where none is named.</summary>
+    public const string Installed = "/etc/angarium/angarium.json";
+
     /// <summary>Not settings, but read from the environment under the same prefix.</summary>
     private static readonly string[] s_reserved = ["CONFIG", "API_URL", "API_KEY"];
 
@@ -35,14 +38,18 @@ internal sealed record SettingSources
             .ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "");
         environment.TryGetValue("DOTNET_ENVIRONMENT", out var name);
         environment.TryGetValue(Prefix + s_reserved[0], out var named);
+        var development = "Development".Equals(name, StringComparison.OrdinalIgnoreCase);
         return new SettingSources
         {
-            Development = "Development".Equals(name, StringComparison.OrdinalIgnoreCase),
-            File = file ?? (string.IsNullOrEmpty(named) ? null : named),
+            Development = development,
+            File = FileOf([file, named], development ? null : Installed),
             Environment = environment,
             CommandLine = commandLine,
         };
     }
+
+    /// <summary>The first that is named, whether it exists or not, else the installed one where it is.</summary>
+    internal static string? FileOf(string?[] named, string? installed) => named.FirstOrDefault(one => !string.IsNullOrEmpty(one)) ?? (System.IO.File.Exists(installed) ? installed : null);
 
     public SettingValues Read()
     {

@@ -111,6 +111,8 @@ internal sealed class Relay
         builder.Services.AddSingleton(TimeProvider.System);
         RoutingServiceCollectionExtensions.AddRouting(builder.Services);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownTimeout);
+        // Tells systemd when it is ready and that it stops; elsewhere it does nothing.
+        builder.Services.AddSystemd();
         live.Register(builder.Services);
         builder.Services.AddHostedService(_ => live);
         Metrics.SuppressDefaultMetrics(new SuppressDefaultMetricOptions { SuppressMeters = true, SuppressEventCounters = true });

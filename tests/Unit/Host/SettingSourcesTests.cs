@@ -33,6 +33,17 @@ public sealed class SettingSourcesTests : IDisposable
     }
 
     [Fact]
+    public void FileOf_NoneNamed_IsTheInstalledOneWhereItIs()
+    {
+        var installed = Write("{}");
+        Assert.Equal("named", SettingSources.FileOf(["named", "other"], installed));
+        Assert.Equal("other", SettingSources.FileOf([null, "other"], installed));
+        Assert.Equal(installed, SettingSources.FileOf([null, ""], installed));
+        Assert.Null(SettingSources.FileOf([null, null], installed + ".none"));
+        Assert.Null(SettingSources.FileOf([null, null], null));
+    }
+
+    [Fact]
     public void Read_Production_HasNoDevelopmentDefaults() => Assert.Null(new SettingSources { Development = false }.Read()["Egress:NextHop"]);
 
     [Fact]
