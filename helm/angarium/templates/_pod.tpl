@@ -58,7 +58,9 @@ spec:
         {{- else }}
         - {name: ANGARIUM_CONFIG, value: /etc/angarium/settings/angarium.json}
         {{- end }}
-        {{- include "angarium.secretEnv" . | nindent 8 }}
+        {{- with include "angarium.secretEnv" . | trim }}
+        {{- . | nindent 8 }}
+        {{- end }}
         {{- with $own.extraEnv }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

@@ -43,7 +43,7 @@ internal static class SendmailCommand
         var hostname = settings["Hostname"]!.Text;
         var sender = arguments.Sender ?? $"{Environment.UserName}@{hostname}";
         if (sender.Length > 0 && !sender.Contains('@', StringComparison.Ordinal)) sender = $"{sender}@{hostname}";
-        if ((arguments.Server ?? ListenerOf(settings)) is not { } server || AddressOf(server) is not var (host, port))
+        if ((arguments.Server ?? ListenerOf(settings)) is not { } server || AddressOf(server) is not (var host, var port))
             return Fail(ExitConfig, "the relay has no SMTP listener at a known address; set Ingress:Smtp:Listen or name one with --server HOST:PORT");
         using var timeout = new CancellationTokenSource(s_timeout);
         try

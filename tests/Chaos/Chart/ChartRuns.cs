@@ -125,8 +125,9 @@ public abstract class ChartRuns : Scenario
         Stage.Require(!IsCluster || stage.Post.Refusals.Count == 0, $"refused twice: {string.Join("; ", stage.Post.Refusals.Take(5))}");
         var died = stage.Cluster.Relays.Where(n => n.Deaths > 0).Select(n => $"{n.Name} ended by itself with code {n.LastCode}").ToList();
         Stage.Require(died.Count == 0, string.Join(", ", died));
+        var account = await stage.AccountAsync();
         return string.Create(CultureInfo.InvariantCulture,
-            $"{manifests.Workloads.Count} workloads in {took.TotalSeconds:f0} s; {stage.Post.FirstRefusals} refused once, {stage.Post.Refusals.Count} twice; {stage.PassageOf(start, DateTimeOffset.UtcNow, _ => true)}; {await stage.AccountAsync()}");
+            $"{manifests.Workloads.Count} workloads in {took.TotalSeconds:f0} s; {stage.Post.FirstRefusals} refused once, {stage.Post.Refusals.Count} twice; {stage.PassageOf(start, DateTimeOffset.UtcNow, _ => true)}; {account}");
     }
 }
 

@@ -114,7 +114,8 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
     private async Task FillAsync(string folder, V1Volume? volume, string name, long group)
     {
         var path = Directory.CreateDirectory(VolumeOf(folder, name)).FullName;
-        if (FilesOf(volume) is { } files)
+        var files = FilesOf(volume);
+        if (files is not null)
         {
             // Links to a folder that is exchanged as a whole.
             var data = Directory.CreateDirectory(Path.Combine(path, "..2026")).FullName;
@@ -122,9 +123,10 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
             foreach (var (file, text) in files)
             {
                 await File.WriteAllTextAsync(Path.Combine(data, file), text);
-                File.SetUnixFileMode(Path.Combine(data, file), (UnixFileMode)(volume!.Secret?.DefaultMode ?? 0b110_100_100));
                 File.CreateSymbolicLink(Path.Combine(path, file), Path.Combine("..data", file));
             }
+
+            await Lan.CommandAsync("chmod", [Convert.ToString(volume!.Secret?.DefaultMode ?? volume.ConfigMap?.DefaultMode ?? 0b110_100_100, 8), .. files.Keys.Select(file => Path.Combine(data, file))]);
         }
 
         await Lan.CommandAsync("chown", "-R", $"0:{group}", path);

@@ -129,7 +129,7 @@ internal sealed partial class Cluster
     public async Task<ILookup<string, DateTimeOffset>> DeliveredAsync(IReadOnlyList<Arrival> arrivals)
     {
         var records = new List<LedgerRecord>();
-        if (With("api").FirstOrDefault() is { } server)
+        if (With("api") is [var server, ..])
         {
             using var control = new ControlClient(DataOf(server));
             foreach (var ids in Accounting.Account.Copies(arrivals).Select(copy => copy.Second.MessageId).Where(id => id.Length > 0).Distinct().Chunk(ControlEndpoints.MaxMessages))
