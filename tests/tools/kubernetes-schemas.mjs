@@ -1,10 +1,8 @@
 // Checks manifests against the published schemas of Kubernetes and of the operators that the chart has objects for: node kubernetes-schemas.mjs FILE...
 // Prints a line for each mistake; exit code 1 if there is one. YAML is read as Kubernetes reads it (1.1).
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { parseAllDocuments } from "yaml";
 
-const require = createRequire(import.meta.url);
 const packages = {
   "cert-manager.io/v1": "@kubernetes-models/cert-manager/cert-manager.io/v1",
   "keda.sh/v1alpha1": "@kubernetes-models/keda/keda.sh/v1alpha1",
@@ -18,7 +16,7 @@ for (const file of process.argv.slice(2)) {
     if (manifest === null) continue;
     const { apiVersion, kind } = manifest;
     try {
-      const model = require(`${packages[apiVersion] ?? `kubernetes-models/${apiVersion}`}/${kind}`)[kind];
+      const model = (await import(`${packages[apiVersion] ?? `kubernetes-models/${apiVersion}`}/${kind}`))[kind];
       new model(manifest).validate();
       checked++;
     } catch (e) {

@@ -51,6 +51,8 @@ spec:
         capabilities: {drop: [ALL]}
       env:
         - {name: DOTNET_EnableDiagnostics, value: "0"}
+        # Below the volume's own root, which is the kubelet's.
+        - {name: ANGARIUM_Data, value: /var/lib/angarium/data}
         {{- if $onHost }}
         - name: NODE_NAME
           valueFrom: {fieldRef: {fieldPath: spec.nodeName}}

@@ -5,7 +5,6 @@
 {{- $isFront := has $role (list "single" "ingress") -}}
 {{- $sends := has $role (list "single" "egress") -}}
 {{- $all := dict
-  "Data" "/var/lib/angarium/data"
   "Log:Format" $v.log.format
   "Log:Level" $v.log.level
   "Admin:Listen" "[::]:9464"

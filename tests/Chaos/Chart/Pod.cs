@@ -16,6 +16,7 @@ namespace Angarium.Chaos.Chart;
 /// <param name="Resolver">The address of the DNS.</param>
 internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Secrets, string Resolver)
 {
+    /// <summary>Where the executable is in the image; its own environment names `Data`.</summary>
     private const string Image = "/app";
 
     /// <summary>Where the volumes of a pod are, in its folder.</summary>
@@ -56,7 +57,7 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
         if (container.SecurityContext?.ReadOnlyRootFilesystem == true) script.AppendLine("mount -o remount,bind,ro ./etc").AppendLine("mount -o remount,ro .");
         string[] capabilities = container.SecurityContext?.Capabilities?.Drop?.Contains("ALL") == true ? ["--bounding-set=-all", "--inh-caps=-all"] : [];
         string[] privileges = container.SecurityContext?.AllowPrivilegeEscalation == false ? ["--no-new-privs"] : [];
-        string[] environment = [$"PATH=/usr/bin:{Image}", $"HOSTNAME={name}", "HOME=/", .. Environment(name, address, node, spec, container).Select(v => $"{v.Key}={v.Value}")];
+        string[] environment = ["PATH=/usr/sbin:/usr/bin", $"HOSTNAME={name}", "HOME=/", "ANGARIUM_Data=/var/lib/angarium", .. Environment(name, address, node, spec, container).Select(v => $"{v.Key}={v.Value}")];
         string[] command =
         [
             "env", "-i", .. environment, "chroot", ".", "setpriv", $"--reuid={user}", $"--regid={group}", $"--groups={files}", .. capabilities, .. privileges, "--",
