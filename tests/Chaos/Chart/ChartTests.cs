@@ -38,7 +38,7 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
         string[] expected =
         [
             "ConfigMap", "Service", "ServiceAccount", "Pod", "Deployment", "StatefulSet", "DaemonSet", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "Certificate", "ScaledObject", "ServiceMonitor",
-            .. Directory.GetFiles(Path.Combine(HelmChart.Folder, "rules"), "*.yaml").Length > 0 ? (string[])["PrometheusRule"] : [],
+            .. HelmChart.Files("rules").Count > 0 ? (string[])["PrometheusRule"] : [],
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), chart.Manifests.Values.SelectMany(m => m.Kinds).Select(k => k.Split(' ')[1]).Distinct().Order(StringComparer.Ordinal));
     }
@@ -46,9 +46,9 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
     [Fact]
     public void Dashboards_EachFile_IsAConfigMap()
     {
-        var files = Directory.GetFiles(Path.Combine(HelmChart.Folder, "dashboards"), "*.json");
+        var files = HelmChart.Files("dashboards");
         var maps = chart.Manifests["dashboards.enabled=true"].Of<V1ConfigMap>().Where(m => m.Metadata.Labels.ContainsKey("grafana_dashboard")).ToList();
-        Assert.Equal(files.Length, maps.Count);
+        Assert.Equal(files.Count, maps.Count);
         foreach (var file in files)
         {
             var text = maps.Single(m => m.Data.ContainsKey(Path.GetFileName(file))).Data[Path.GetFileName(file)];

@@ -14,6 +14,9 @@ internal static class HelmChart
     public static IReadOnlyDictionary<string, string[]> Examples { get; } = Directory.GetFiles(Path.Combine(Folder, "examples"), "*.yaml").Order(StringComparer.Ordinal).ToDictionary(
         file => Path.GetFileNameWithoutExtension(file), file => File.ReadLines(file).First().Contains("Beside production.yaml", StringComparison.Ordinal) ? [Example("production"), file] : (string[])[file]);
 
+    /// <summary>Of a folder in the chart, which may not be there.</summary>
+    public static IReadOnlyList<string> Files(string folder) => Directory.Exists(Path.Combine(Folder, folder)) ? Directory.GetFiles(Path.Combine(Folder, folder)) : [];
+
     public static string Example(string name) => Path.Combine(Folder, "examples", name + ".yaml");
 
     /// <summary>What `helm install` would send, tests and all.</summary>
