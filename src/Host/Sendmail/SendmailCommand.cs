@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Sockets;
 using Angarium.Contracts.Configuration;
 using Angarium.Host.Commands;
@@ -42,15 +43,14 @@ internal static class SendmailCommand
         var hostname = settings["Hostname"]!.Text;
         var sender = arguments.Sender ?? $"{Environment.UserName}@{hostname}";
         if (sender.Length > 0 && !sender.Contains('@', StringComparison.Ordinal)) sender = $"{sender}@{hostname}";
-        if ((arguments.Server ?? ListenerOf(settings)) is not { } server || !RelayOptions.TryParseEndPoint(server, out var endPoint))
-            return Fail(ExitConfig, "the relay has no SMTP listener at a known address; set Ingress:Smtp:Listen or name one with --server ADDRESS:PORT");
-        endPoint = Listeners.Reachable(endPoint);
+        if ((arguments.Server ?? ListenerOf(settings)) is not { } server || AddressOf(server) is not (var host, var port))
+            return Fail(ExitConfig, "the relay has no SMTP listener at a known address; set Ingress:Smtp:Listen or name one with --server HOST:PORT");
         using var timeout = new CancellationTokenSource(s_timeout);
         try
         {
             var message = OutgoingMessage.Prepare(await ReadInputAsync(timeout.Token), arguments, sender, hostname, TimeProvider.System.GetUtcNow());
             if (message.Recipients.Count == 0) return Fail(ExitUsage, "the message names no recipients");
-            using var submission = await SmtpSubmission.ConnectAsync(endPoint.Address.ToString(), endPoint.Port, timeout.Token);
+            using var submission = await SmtpSubmission.ConnectAsync(host, port, timeout.Token);
             var code = await submission.SendAsync(hostname, sender, message, arguments, timeout.Token);
             return (code / 100) switch
             {
@@ -65,12 +65,21 @@ internal static class SendmailCommand
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            return Fail(ExitTemporary, $"{endPoint}: {e.Message}");
+            return Fail(ExitTemporary, $"{server}: {e.Message}");
         }
         catch (OperationCanceledException)
         {
-            return Fail(ExitTemporary, $"{endPoint}: no answer");
+            return Fail(ExitTemporary, $"{server}: no answer");
         }
+    }
+
+    /// <summary>`address:port`, of which "any" is this machine, or `name:port`; null = neither.</summary>
+    internal static (string Host, int Port)? AddressOf(string server)
+    {
+        if (RelayOptions.TryParseEndPoint(server, out var endPoint)) return (Listeners.Reachable(endPoint).Address.ToString(), endPoint.Port);
+        var colon = server.LastIndexOf(':');
+        return colon > 0 && Uri.CheckHostName(server[..colon]) == UriHostNameType.Dns && ushort.TryParse(server.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0
+            ? (server[..colon], port) : null;
     }
 
     /// <summary>The first relay listener in the settings, or its default.</summary>

@@ -31,7 +31,8 @@ internal sealed partial class Cluster
     /// <summary>The emulator's published key.</summary>
     private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-    private const string AzuriteAddress = "10.99.3.1", DnsAddress = "10.99.4.1";
+    public const string DnsAddress = "10.99.4.1";
+    private const string AzuriteAddress = "10.99.3.1";
     public static string Executable => TestKit.Executable.Path;
 
     private readonly string folder;
@@ -61,11 +62,17 @@ internal sealed partial class Cluster
 
     public Node Dns { get; private set; } = null!;
 
-    public IReadOnlyList<Node> Relays => relays;
+    public IReadOnlyList<Node> Relays
+    {
+        get { lock (relays) return [.. relays]; }
+    }
 
-    public IEnumerable<Node> All => [.. relays, Dns, .. Azurite is null ? [] : (Node[])[Azurite], .. Redis?.Nodes ?? []];
+    public IEnumerable<Node> All => [.. Relays, Dns, .. Azurite is null ? [] : (Node[])[Azurite], .. Redis?.Nodes ?? []];
 
-    public IReadOnlyList<Node> With(string role) => relays.Where(n => n.Role == role || n.Role == "all").ToList();
+    public IReadOnlyList<Node> With(string role)
+    {
+        lock (relays) return relays.Where(n => !n.IsLeaving && (n.Role == role || n.Role == "all")).ToList();
+    }
 
     /// <summary>File whose text says how far a process' clock is off; only those that have one can be stepped.</summary>
     public static string ClockOf(Node node) => Path.Combine(node.Folder, "clock");
@@ -82,13 +89,37 @@ internal sealed partial class Cluster
     public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings, string? clockRole, Tuning? tuning = null)
     {
         var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world) { clockRole = clockRole, tuning = tuning ?? new() };
-        await cluster.StartDnsAsync();
+        await cluster.StartDnsAsync([]);
         if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: clockRole is not null);
         else await cluster.StartRolesAsync(shape, settings);
         // In the order in which a cluster is replaced: silos first.
         string[] order = ["grains", "ingress", "egress", "api", "all"];
         cluster.relays.Sort((a, b) => (Array.IndexOf(order, a.Role), a.Address).CompareTo((Array.IndexOf(order, b.Role), b.Address)));
         return cluster;
+    }
+
+    /// <summary>What relays stand on, and none of them: whoever starts those adds them.</summary>
+    /// <param name="world">Whom they serve.</param>
+    /// <param name="folder">For all that they write.</param>
+    /// <param name="addresses">Of the harness, beside the world's.</param>
+    /// <param name="records">Lines of the zone file, beside the world's.</param>
+    /// <param name="hasStores">Redis and blob storage are there.</param>
+    public static async Task<Cluster> StartAroundAsync(World world, string folder, IEnumerable<string> addresses, IEnumerable<string> records, bool hasStores)
+    {
+        var cluster = new Cluster(await Lan.CreateAsync([.. world.OwnAddresses, .. addresses]), folder, world);
+        await cluster.StartDnsAsync(records);
+        if (!hasStores) return cluster;
+        var redis = RedisPair.StartAsync(cluster.Lan, folder);
+        await cluster.StartAzuriteAsync();
+        cluster.Redis = await redis;
+        return cluster;
+    }
+
+    /// <summary>A relay that somebody else made; it is to be started by them.</summary>
+    public async Task AddAsync(Node node)
+    {
+        await Lan.AddAsync(node.Name, node.Address);
+        lock (relays) relays.Add(node);
     }
 
     /// <summary>
@@ -98,7 +129,7 @@ internal sealed partial class Cluster
     public async Task<ILookup<string, DateTimeOffset>> DeliveredAsync(IReadOnlyList<Arrival> arrivals)
     {
         var records = new List<LedgerRecord>();
-        if (relays.FirstOrDefault(r => r.Role is "api" or "all") is { } server)
+        if (With("api") is [var server, ..])
         {
             using var control = new ControlClient(DataOf(server));
             foreach (var ids in Accounting.Account.Copies(arrivals).Select(copy => copy.Second.MessageId).Where(id => id.Length > 0).Distinct().Chunk(ControlEndpoints.MaxMessages))
@@ -122,7 +153,7 @@ internal sealed partial class Cluster
         foreach (var peer in Accounting.Account.Copies(arrivals).Select(c => c.Second).GroupBy(a => a.Peer))
         {
             var recipients = peer.Select(a => a.Recipient).ToHashSet(StringComparer.Ordinal);
-            if (relays.Find(r => r.Name == peer.Key) is not { } node) continue;
+            if (Relays.FirstOrDefault(r => r.Name == peer.Key) is not { } node) continue;
             foreach (var line in File.ReadLines(node.Log))
             {
                 if (AttemptLine().Match(line) is not { Success: true } attempt) continue;
@@ -196,7 +227,7 @@ internal sealed partial class Cluster
     }
 
     /// <summary>What a role may touch of the storage, as an operator gets it.</summary>
-    private static async Task<IReadOnlyDictionary<string, string>> StorageAsync(string role, string account)
+    public static async Task<IReadOnlyDictionary<string, string>> StorageAsync(string role, string account)
     {
         var (code, output) = await Child.RunAsync(Executable, ["storage", "keys", "--role", role, "--days", "2", "--set", "Spool:Azure=" + account], TimeSpan.FromSeconds(60));
         var keys = output.Split('\n').Select(l => l.Trim().Split('=', 2)).Where(p => p.Length == 2 && p[0].StartsWith("Spool:Containers:", StringComparison.Ordinal)).ToDictionary(p => p[0], p => p[1].Trim());
@@ -274,9 +305,9 @@ internal sealed partial class Cluster
             """);
     }
 
-    private async Task StartDnsAsync()
+    private async Task StartDnsAsync(IEnumerable<string> records)
     {
-        await WriteZoneAsync([]);
+        await WriteZoneAsync(records);
         var own = Path.Combine(folder, "dns");
         Dns = new Node("dns", "dns", DnsAddress, own, ["nice", "-n", "-5", "/usr/sbin/unbound", "-d", "-p", "-c", Path.Combine(own, "unbound.conf")], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
         await Lan.AddAsync("dns", DnsAddress);

@@ -47,6 +47,12 @@ internal sealed partial class Node
 
     public string Log => Path.Combine(Folder, "output.log");
 
+    /// <summary>Where an ingress takes mail.</summary>
+    public int SmtpPort { get; init; } = 25;
+
+    /// <summary>It is about to end, and nobody is to be sent there any more.</summary>
+    public bool IsLeaving { get; set; }
+
     /// <summary>Held by the one fault that has this process now.</summary>
     public SemaphoreSlim Gate { get; } = new(1, 1);
 

@@ -13,16 +13,18 @@ namespace Angarium.Chaos.Scenarios;
 /// Sends messages of 1 KiB, each once; one that was refused for now, or whose connection ended before its content was sent, is tried once more on another ingress, as a client does, and only what that
 /// says is noted. Any thread.
 /// </summary>
-internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingresses)
+/// <param name="world">Who sends.</param>
+/// <param name="books">Where it is noted.</param>
+/// <param name="ingresses">Those that there are now.</param>
+internal sealed class Post(World world, Books books, Func<IReadOnlyList<Node>> ingresses)
 {
     private static readonly TimeSpan connectPatience = TimeSpan.FromSeconds(10), replyPatience = TimeSpan.FromSeconds(60);
     private static readonly string body = string.Concat(Enumerable.Repeat(new string('k', 76) + "\r\n", 11));
     private static readonly string sum = Message.Sum(Encoding.Latin1.GetBytes(body)).ToString("x16", CultureInfo.InvariantCulture);
     private readonly Books books = books;
-    private readonly IReadOnlyList<Node> ingresses = ingresses;
     private readonly ConcurrentQueue<string> acknowledged = new();
     private readonly ConcurrentQueue<string> refusals = new();
-    private long next, first, unanswered;
+    private long next, first, unanswered, cuts;
 
     /// <summary>Recipients.</summary>
     public IReadOnlyCollection<string> Acknowledged => acknowledged;
@@ -35,6 +37,9 @@ internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingress
 
     /// <summary>Messages whose content was sent and that were never answered.</summary>
     public long Unanswered => Interlocked.Read(ref unanswered);
+
+    /// <summary>Transactions whose MAIL was taken and that then ended with the connection, or with 421.</summary>
+    public long Cuts => Interlocked.Read(ref cuts);
 
     /// <summary>An address that no other message has, at one of the domains.</summary>
     public static string At(long number, string domain) => string.Create(CultureInfo.InvariantCulture, $"r{number}-0@{domain}");
@@ -87,6 +92,7 @@ internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingress
     {
         private readonly string from = post.TenantAddress(tenant);
         private Client? client;
+        private Node? ingress;
 
         public async Task<string> SendAsync(string domain)
         {
@@ -103,17 +109,15 @@ internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingress
             }
 
             var outcome = isUnknown ? SendOutcome.Unknown : reply.StartsWith('2') ? SendOutcome.Acknowledged : SendOutcome.Refused;
-            post.books.Note(new Send(number, tenant, Ingress.Name, outcome, reply, began, DateTimeOffset.UtcNow, [recipient]));
+            post.books.Note(new Send(number, tenant, ingress?.Name ?? "", outcome, reply, began, DateTimeOffset.UtcNow, [recipient]));
             if (outcome == SendOutcome.Acknowledged) post.acknowledged.Enqueue(recipient);
             else if (outcome == SendOutcome.Unknown) Interlocked.Increment(ref post.unanswered);
-            else post.refusals.Enqueue($"{DateTimeOffset.UtcNow:HH:mm:ss.fff} {Ingress.Name} {reply}");
+            else post.refusals.Enqueue($"{DateTimeOffset.UtcNow:HH:mm:ss.fff} {ingress?.Name} {reply}");
             if (outcome != SendOutcome.Acknowledged) Drop();
             return recipient;
         }
 
         public void Dispose() => Drop();
-
-        private Node Ingress => post.ingresses[choice % post.ingresses.Count];
 
         private void Drop()
         {
@@ -123,12 +127,21 @@ internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingress
 
         private async Task<(string Reply, bool IsUnknown)> TryAsync(long number, string recipient)
         {
-            var isSent = false;
+            var (isOpen, isSent) = (false, false);
+            string Ended(string reply)
+            {
+                if (isOpen && (reply.Length == 0 || reply.StartsWith("421", StringComparison.Ordinal))) Interlocked.Increment(ref post.cuts);
+                return reply;
+            }
+
             try
             {
                 if (client is null)
                 {
-                    client = await Client.ConnectAsync(25, Ingress.Address, from).WaitAsync(connectPatience);
+                    var all = post.Ingresses();
+                    if (all.Count == 0) return ("no ingress", false);
+                    ingress = all[choice % all.Count];
+                    client = await Client.ConnectAsync(ingress.SmtpPort, ingress.Address, from).WaitAsync(connectPatience);
                     var greeting = await client.ReplyAsync(connectPatience.TotalSeconds);
                     if (!greeting.StartsWith("220", StringComparison.Ordinal)) return (greeting, false);
                     await client.CommandAsync("EHLO client.test").WaitAsync(connectPatience);
@@ -137,21 +150,25 @@ internal sealed class Post(World world, Books books, IReadOnlyList<Node> ingress
                 foreach (var command in (string[])[$"MAIL FROM:<b{number}@{World.ReverseDomain}>", $"RCPT TO:<{recipient}>", "DATA"])
                 {
                     var reply = await client.CommandAsync(command).WaitAsync(replyPatience);
-                    if (reply.Length == 0 || reply[0] is not ('2' or '3')) return (reply, false);
+                    if (reply.Length == 0 || reply[0] is not ('2' or '3')) return (Ended(reply), false);
+                    isOpen = true;
                 }
 
                 isSent = true;
                 await client.SendAsync($"X-Chaos: {number}\r\nX-Sum: {sum}\r\n\r\n{body}.\r\n");
-                var answer = await client.ReplyAsync(replyPatience.TotalSeconds);
+                var answer = Ended(await client.ReplyAsync(replyPatience.TotalSeconds));
                 return (answer, answer.Length == 0);
             }
             catch (Exception e) when (e is IOException or SocketException or TimeoutException or OperationCanceledException)
             {
                 Drop();
+                Ended("");
                 return (e.GetType().Name, isSent);
             }
         }
     }
+
+    private Func<IReadOnlyList<Node>> Ingresses { get; } = ingresses;
 
     private string TenantAddress(string tenant) => world.Tenants.First(t => t.Tenant == tenant).Address;
 }

@@ -1,4 +1,5 @@
 using Angarium.Chaos.Processes;
+using Angarium.Chaos.Traffic;
 
 namespace Angarium.Chaos.Scenarios;
 
@@ -14,6 +15,9 @@ public abstract class Scenario
 
     /// <summary>In place of those in <see cref="Stage.Settings"/>.</summary>
     internal abstract IReadOnlyDictionary<string, string> Settings(bool isFull);
+
+    /// <summary>Starts what it plays on.</summary>
+    internal virtual Task<Cluster> StartAsync(World world, string folder, IReadOnlyDictionary<string, string> settings) => Cluster.StartAsync(Shape, world, folder, settings, clockRole: null, Tuning);
 
     internal abstract Task RunAsync(Stage stage);
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Angarium.Chaos.Chart;
 using Angarium.Chaos.Processes;
 using Angarium.Chaos.Running;
 using Angarium.TestKit;
@@ -13,7 +14,7 @@ internal static class ScenarioRun
 {
     public const string Pass = "pass ", Fail = "FAIL ";
 
-    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend()];
+    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend(), new ChartAlone(), new ChartProduction()];
 
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {

@@ -56,11 +56,11 @@ internal sealed class Stage(string folder, bool isFull)
         World = new World(1, scenario.DomainsPerSite(isFull), isCalm: true);
         var settings = new Dictionary<string, string>(Settings);
         foreach (var (name, value) in scenario.Settings(isFull)) settings[name] = value;
-        Cluster = await Cluster.StartAsync(scenario.Shape, World, folder, settings, clockRole: null, scenario.Tuning);
+        Cluster = await scenario.StartAsync(World, folder, settings);
         if (Cluster.Problems.Count > 0) throw new InvalidOperationException(string.Join('\n', Cluster.Problems));
         Sink = new Sink(World, Books, address => Arena.PeerAt(address, Cluster, arena));
         arena = new Arena(Cluster, Sink, CancellationToken.None);
-        Post = new Post(World, Books, Cluster.With("ingress"));
+        Post = new Post(World, Books, () => Cluster.With("ingress"));
         Say($"started: {string.Join(' ', Cluster.All.Select(n => n.Name))}");
     }
 

@@ -56,6 +56,12 @@ internal sealed class Client : IDisposable
     {
         var reply = await CommandAsync("STARTTLS");
         if (!reply.StartsWith("220", StringComparison.Ordinal)) throw new IOException(reply);
+        await TlsAsync(host);
+    }
+
+    /// <summary>TLS from here on, whatever the certificate is.</summary>
+    public async Task TlsAsync(string host)
+    {
         var tls = new SslStream(stream, leaveInnerStreamOpen: false, static (_, _, _, _) => true);
         await tls.AuthenticateAsClientAsync(host);
         stream = tls;

@@ -120,4 +120,16 @@ public sealed class SendmailTests
     [InlineData("a@b.example\nz@z.example")]
     [InlineData("a\0@b.example")]
     public void Prepare_ControlInAnAddress_IsRefused(string recipient) => Assert.Throws<FormatException>(() => Prepare("S: x\n\nx\n", recipient));
+
+    [Theory]
+    [InlineData("192.0.2.1:25", "192.0.2.1", 25)]
+    [InlineData("[::1]:2525", "::1", 2525)]
+    [InlineData("0.0.0.0:25", "127.0.0.1", 25)]
+    [InlineData("angarium.mail:25", "angarium.mail", 25)]
+    [InlineData("nonsense", null, 0)]
+    [InlineData("a b:25", null, 0)]
+    [InlineData("mx.example.org:0", null, 0)]
+    [InlineData("mx.example.org:65536", null, 0)]
+    public void AddressOf_Server_IsAnAddressOrANameWithAPort(string server, string? host, int port) =>
+        Assert.Equal(host is null ? null : (host, port), SendmailCommand.AddressOf(server));
 }

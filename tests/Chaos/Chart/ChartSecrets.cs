@@ -1,0 +1,63 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Angarium.Chaos.Processes;
+
+namespace Angarium.Chaos.Chart;
+
+/// <summary>The Secrets that the production example names, with what its comments say is in them, for the stores of a run. Made once; immutable.</summary>
+internal static class ChartSecrets
+{
+    /// <summary>What ingress and egress are to hold none of.</summary>
+    public const string RedisPassword = "redis-password-of-the-chart";
+
+    public static string MasterKey { get; } = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+
+    public static string Administrator { get; } = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(24));
+
+    /// <param name="redis">As `Redis` takes it.</param>
+    /// <param name="account">Of blob storage, for silos.</param>
+    /// <param name="storage">What the other roles reach it with: role → container → address.</param>
+    public static IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Production(string redis, string account, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> storage)
+    {
+        using var authority = Authority();
+        var all = new Dictionary<string, IReadOnlyDictionary<string, string>>
+        {
+            ["angarium-roles"] = ((string[])["ingress", "grains", "egress", "api"]).ToDictionary(r => r, r => $"secret-of-{r}-{Guid.NewGuid():N}"),
+            ["angarium-smtp-tls"] = Leaf(authority, "mx.example.org"),
+            ["angarium-cluster-tls"] = Leaf(authority, "angarium"),
+            ["angarium-redis"] = new Dictionary<string, string> { ["connection"] = redis },
+            ["angarium-keys"] = new Dictionary<string, string> { ["master"] = MasterKey },
+            ["angarium-administrator"] = new Dictionary<string, string> { ["administrator"] = Administrator },
+            ["angarium-storage-grains"] = new Dictionary<string, string> { ["account"] = account },
+        };
+        foreach (var (role, containers) in storage) all[$"angarium-storage-{role}"] = containers;
+        return all;
+    }
+
+    private static X509Certificate2 Authority()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=angarium-test-authority", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        return request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
+    }
+
+    /// <summary>As cert-manager writes it: certificate and chain, key, authority.</summary>
+    private static Dictionary<string, string> Leaf(X509Certificate2 authority, string name)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(name);
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        // Servers and clients alike.
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        using var leaf = request.Create(authority, DateTimeOffset.UtcNow.AddHours(-12), DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(16));
+        return new Dictionary<string, string> { ["tls.crt"] = leaf.ExportCertificatePem() + "\n", ["tls.key"] = key.ExportPkcs8PrivateKeyPem() + "\n", ["ca.crt"] = authority.ExportCertificatePem() + "\n" };
+    }
+}

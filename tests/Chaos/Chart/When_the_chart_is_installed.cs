@@ -1,0 +1,29 @@
+using Angarium.Chaos.Scenarios;
+
+namespace Angarium.Chaos.Chart;
+
+/// <summary>Without values: one pod.</summary>
+public sealed class When_the_chart_is_installed(Apart<ChartAlone> run) : IClassFixture<Apart<ChartAlone>>
+{
+    [Fact]
+    public void Should_serve_on_every_port_that_is_declared() => run.Assert();
+
+    [Fact]
+    public void Should_pass_its_own_test() => run.Assert();
+
+    [Fact]
+    public void Should_lose_and_cut_nothing_when_every_workload_is_replaced() => run.Assert();
+}
+
+/// <summary>The production example.</summary>
+public sealed class When_the_chart_is_installed_for_production(Apart<ChartProduction> run) : IClassFixture<Apart<ChartProduction>>
+{
+    [Fact]
+    public void Should_serve_on_every_port_that_is_declared() => run.Assert();
+
+    [Fact]
+    public void Should_pass_its_own_test() => run.Assert();
+
+    [Fact]
+    public void Should_lose_and_cut_nothing_when_every_workload_is_replaced() => run.Assert();
+}
