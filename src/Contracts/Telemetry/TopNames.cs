@@ -43,7 +43,7 @@ public sealed class TopNames(int most, Action<string> forget, TimeProvider? time
             if (!chosen.Contains(gone)) forget(gone);
         _named = chosen;
         // Half of the past counts: who is quiet for ten minutes does not lose its place to who was busy for one.
-        foreach (var (name, count) in _counts)
+        foreach (var (name, count) in _counts.ToArray())
         {
             if (count > 1) _counts[name] = count / 2;
             else _counts.Remove(name);

@@ -160,7 +160,7 @@ internal sealed class Relay
         var readiness = new Readiness(
             app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>(), app.Services.GetService<IStanding>(),
             app.Services.GetService<LedgerFeed>() is { } feed ? () => feed.IsRead : null);
-        HostInstruments.Watch([.. RelayOptions.AllRoles.Where(options.Runs)], readiness, stores.Stores.Clock, TimeProvider.System);
+        HostInstruments.Watch(plan, readiness, stores.Stores.Clock, TimeProvider.System);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);
