@@ -90,7 +90,7 @@ public sealed partial class AzureStores : RelayStores
         try
         {
             LocalFileSystem.Instance.CreateFolder(path);
-            return new ScratchFolder(path, new FreeSpace(LocalFileSystem.Instance, path, minFree, time), loggers.CreateLogger<ScratchFolder>());
+            return new ScratchFolder(path, new FreeSpace(LocalFileSystem.Instance, path, minFree, time).Watched(), loggers.CreateLogger<ScratchFolder>());
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {

@@ -32,7 +32,7 @@ public sealed class EmbeddedStores : RelayStores
         try
         {
             var files = LocalFileSystem.Instance;
-            var space = new FreeSpace(files, folder.Path, minFree, time);
+            var space = new FreeSpace(files, folder.Path, minFree, time).Watched();
             var ledger = new FileLedgerStore(files, folder.Path, loggers.CreateLogger<FileLedgerStore>());
             var newest = await SealAllAsync(ledger, cancellationToken).ConfigureAwait(false);
             var start = new StartClock(time);

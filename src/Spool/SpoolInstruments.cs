@@ -5,6 +5,7 @@ namespace Angarium.Spool;
 /// <summary>The metrics of the stores. Process-wide; any thread.</summary>
 internal static class SpoolInstruments
 {
+    private static readonly GaugeConfiguration s_ofSome = new() { SuppressInitialValue = true };
     private static readonly Counter Commits = Metrics.CreateCounter("angarium_spool_commits_total", "Packs made durable.");
     private static readonly Counter Bytes = Metrics.CreateCounter("angarium_spool_committed_bytes_total", "Octets of the packs made durable.");
     private static readonly Histogram Seconds = Metrics.CreateHistogram(
@@ -19,7 +20,11 @@ internal static class SpoolInstruments
     public static readonly Counter StorageRequests = Metrics.CreateCounter(
         "angarium_storage_requests_total", "Requests to blob storage, repeated ones too, by container, by operation (write = create or append, read, list, delete) and by class of the answer (none = there was none).",
         "container", "operation", "answer");
-    public static readonly Gauge FreeBytes = Metrics.CreateGauge("angarium_spool_free_bytes", "Free octets of the file system under Data.");
+    public static readonly Histogram StorageSeconds = Metrics.CreateHistogram(
+        "angarium_storage_seconds", "Time from a request to blob storage to its answer, by operation.",
+        new HistogramConfiguration { LabelNames = ["operation"], Buckets = Histogram.ExponentialBuckets(0.002, 2, 14) });
+    public static readonly Gauge FreeBytes = Metrics.CreateGauge("angarium_spool_free_bytes", "Free octets of the file system under Data; none where the process keeps nothing there.", s_ofSome);
+    public static readonly Gauge LeastBytes = Metrics.CreateGauge("angarium_spool_min_free_bytes", "Free octets under Data below which new mail is answered 452 (Spool:MinFree).", s_ofSome);
     public static readonly Gauge Packs = Metrics.CreateGauge("angarium_spool_packs", "Packs that exist.");
 
     public static void Committed(int messages, long bytes, TimeSpan elapsed)

@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Telemetry;
 using Angarium.Mail;
 using Microsoft.Extensions.Logging;
 
@@ -131,9 +133,11 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
 
     private async Task OfferAsync(string domain, Offer offer, int recipients)
     {
+        var began = MessageTrace.IsOn ? Stopwatch.GetTimestamp() : 0;
         try
         {
             var answer = await _send(domain, offer);
+            if (began > 0) Trace(offer, answer, Stopwatch.GetElapsedTime(began));
             var refused = answer.Late ? recipients : Math.Clamp(answer.Refused, 0, recipients);
             if (answer.Refused > 0) _refused.Refused(domain, Math.Min(answer.Refused, recipients), _now());
             else if (!answer.Late) _refused.Accepted(domain);
@@ -151,6 +155,12 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
         {
             _calls.Release();
         }
+    }
+
+    private static void Trace(Offer offer, OfferAnswer answer, TimeSpan took)
+    {
+        foreach (var entry in offer.Entries)
+            MessageTrace.Begin("hand-over", ActivityKind.Client, new MessageId(entry.Message), took)?.SetTag("angarium.recipients", entry.Keys.Length).SetTag("angarium.late", answer.Late).Dispose();
     }
 
     /// <summary>A silo that is down fails thousands of calls a second: one line a minute says so, with their number.</summary>

@@ -13,6 +13,9 @@ internal sealed record PoolAddress(IPAddress? Address, string? Name)
     /// <summary>Of one pool.</summary>
     public const int Most = 256;
 
+    /// <summary>As metrics and spans name it.</summary>
+    public string Label { get; } = Address?.ToString() ?? "system";
+
     private static readonly char[] Separators = [' ', ',', '\t', '\r', '\n'];
 
     /// <summary>`address=name` or a name alone, with spaces or commas between them; else what is wrong, and what would be right.</summary>

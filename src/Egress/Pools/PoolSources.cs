@@ -42,6 +42,8 @@ internal sealed partial class PoolSources
 
     public string Setting { get; }
 
+    public string Pool => pool;
+
     /// <summary>There is one to send from.</summary>
     public bool IsUsable
     {
@@ -69,6 +71,8 @@ internal sealed partial class PoolSources
     /// <summary>Tries all of them, so that who has started the process reads at once what is wrong.</summary>
     public void Probe()
     {
+        EgressInstruments.Sources.WithLabels(pool).Set(Math.Max(1, sources.Length));
+        Tell();
         foreach (var source in sources)
             if (source.Address.Address is { } address && Bind(address) is { } reason) Lose(source.Address, reason);
     }
@@ -101,6 +105,7 @@ internal sealed partial class PoolSources
             if (Array.Find(sources, s => ReferenceEquals(s.Address, address)) is not { IsLost: false } source) return;
             (source.IsLost, source.TriedAt) = (true, time.GetTimestamp());
             lost++;
+            Tell();
             LogLost(log, pool, address.Address, reason);
             if (lost == sources.Length) LogNone(log, pool, Setting);
         }
@@ -115,9 +120,12 @@ internal sealed partial class PoolSources
             if (Bind(source.Address.Address!) is not null) continue;
             source.IsLost = false;
             lost--;
+            Tell();
             LogFound(log, pool, source.Address.Address);
         }
     }
+
+    private void Tell() => EgressInstruments.UsableSources.WithLabels(pool).Set(Math.Max(1, sources.Length) - lost);
 
     private Family Of(AddressFamily family) => new([.. sources.Where(s => s.Address.Address is null || s.Address.Address.AddressFamily == family)]);
 

@@ -112,12 +112,13 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         try
         {
             var connection = await Dial(target, source.Address, options.ConnectTimeout, watch, cancellationToken);
+            connection.From = (sources.Pool, source.Label);
             unreachable.Remove(target);
             session = new SmtpClientSession(connection, source.Name is { } name ? options with { Hostname = name } : options, watch.Time);
             await using var stop = cancellationToken.UnsafeRegister(
                 static state => ((SmtpConnection)state!).Abort(new AttemptException(AttemptFault.Stopping, "shutting down")), connection);
             await session.OpenAsync(target.Host.Trim('[', ']'), hop, withoutTls, reached => stage = reached);
-            EgressInstruments.Connections.WithLabels("opened").Inc();
+            Count("opened", source);
             EgressInstruments.TlsConnections.WithLabels(connection.Tls is null ? "none" : connection.CertificateValidated ? "validated" : "unvalidated").Inc();
             Opened(connection.Remote, connection.Tls);
             return (session, null);
@@ -127,14 +128,14 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
             if (stage == AttemptStage.Connect && e.Fault != AttemptFault.NoSource) unreachable.Add(target);
-            EgressInstruments.Connections.WithLabels(e.Reply is not null ? "refused" : e.Fault switch
+            Count(e.Reply is not null ? "refused" : e.Fault switch
             {
                 AttemptFault.Unreachable => "unreachable",
                 AttemptFault.Timeout => "timeout",
                 AttemptFault.TlsFailed => "tls",
                 AttemptFault.NoSource => "unreachable",
                 _ => "broken",
-            }).Inc();
+            }, source);
             NotOpened(target.ToString(), stage, e.Message);
             return (null, new Failure(e.Fault, e.At(stage)));
         }
@@ -143,6 +144,12 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             session?.Dispose();
             throw;
         }
+    }
+
+    private void Count(string result, PoolAddress source)
+    {
+        EgressInstruments.Connections.WithLabels(result).Inc();
+        EgressInstruments.SourceConnections.WithLabels(sources.Pool, source.Label, result).Inc();
     }
 
     [LoggerMessage(4001, LogLevel.Debug, "Connected: remote {Remote}, TLS {Tls}")]

@@ -48,6 +48,9 @@ internal sealed class SmtpConnection : IDisposable
     /// <summary>`name[address]:port`, for people.</summary>
     public string Remote { get; }
 
+    /// <summary>Pool and own address that it was made from; null = nobody said.</summary>
+    public (string Pool, string Source)? From { get; set; }
+
     /// <summary>Version and trust, for people; null in plaintext.</summary>
     public string? Tls { get; private set; }
 

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Telemetry;
 using Angarium.Egress.Sessions;
 using Angarium.Mail;
 using Angarium.Spool.Packs;
@@ -224,7 +226,10 @@ internal sealed partial class DomainFeed : ITransactionFeed
         var took = context.Time.GetElapsedTime(transaction.Started);
         if (verdict.Kind != OutcomeKind.Returned)
         {
-            EgressInstruments.Attempts.WithLabels(NameOf(verdict.Kind)).Observe(took.TotalSeconds);
+            var outcome = NameOf(verdict.Kind);
+            EgressInstruments.Attempts.WithLabels(outcome).Observe(took.TotalSeconds);
+            if (Connection?.From is { } from) EgressInstruments.SourceAttempts.WithLabels(from.Pool, from.Source, outcome).Inc(keys.Length);
+            Trace(entry.Message, transaction.Held.Grant, verdict, outcome, keys.Length, took);
             context.LogAttempt(entry.Message, domain, summaries, transaction.Held.Grant.Attempt, verdict, Connection, envelope.Accepted, context.Time.GetElapsedTime(transaction.Held.AskedAt, transaction.Started), took);
         }
 
@@ -240,6 +245,15 @@ internal sealed partial class DomainFeed : ITransactionFeed
         }
 
         Add(transaction.Held, keys, verdict, owesRelayedNotice, summaries);
+    }
+
+    private void Trace(MessageId message, Grant grant, DeliveryVerdict verdict, string outcome, int recipients, TimeSpan took)
+    {
+        if (MessageTrace.Begin("attempt", ActivityKind.Client, message, took) is not { } span) return;
+        span.SetTag("angarium.attempt", grant.Attempt).SetTag("angarium.outcome", outcome).SetTag("angarium.recipients", recipients).SetTag("server.address", Connection?.Remote)
+            .SetTag("angarium.source", Connection?.From?.Source).SetTag("smtp.reply.code", verdict.Reply.Code).SetTag("smtp.reply.status", verdict.Reply.Status.ToString()).SetTag("angarium.reply.own", verdict.Own);
+        if (verdict.Kind != OutcomeKind.Delivered) span.SetStatus(ActivityStatusCode.Error, outcome);
+        span.Dispose();
     }
 
     public void Again(MailTransaction transaction, List<int> recipients)

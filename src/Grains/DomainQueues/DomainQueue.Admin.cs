@@ -260,7 +260,7 @@ internal sealed partial class DomainQueue
             throw new IOException("the ledger cannot be written now; what was not dropped yet stays; ask again", e);
         }
 
-        foreach (var _ in dropped) DomainQueueInstruments.Count(LedgerKind.Dropped);
+        foreach (var one in dropped) DomainQueueInstruments.Count(LedgerKind.Dropped, 1, one.Lane.Tenant, PoolOf(one.Lane.Tenant).Name);
     }
 
     // Rows come by due second. Those that were changed are gone from where they were; where a whole page of one second was not, a larger one is read.

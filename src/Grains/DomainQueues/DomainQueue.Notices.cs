@@ -130,11 +130,8 @@ internal sealed partial class DomainQueue
             return;
         }
 
-        foreach (var record in records)
-        {
-            DomainQueueInstruments.Count(record.Kind);
-            LogOutcome(record, entry, entry.Born);
-        }
+        DomainQueueInstruments.Count(LedgerKind.Expired, records.Length, entry.Lane.Tenant, PoolOf(entry.Lane.Tenant).Name);
+        foreach (var record in records) LogOutcome(record, entry, entry.Born);
 
         StartNotice(entry, records);
     }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Angarium.Contracts.DomainQueues;
+using Angarium.Contracts.Telemetry;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
 
@@ -49,15 +51,27 @@ internal sealed partial class DomainQueue
             else if (report.Kind is LedgerKind.Delivered or LedgerKind.Relayed) _told.UnionWith(report.Keys);
         }
 
+        var began = MessageTrace.IsOn ? Stopwatch.GetTimestamp() : 0;
         // A decision is given up when its append has not begun within 10 s; a delivery is a fact and never is.
         var decisions = AppendAsync(reports.Where(r => r.IsDecision).ToList(), DecideBy);
         var facts = AppendAsync(reports.Where(r => !r.IsDecision).ToList(), null);
         var decided = await decisions;
         var recorded = await facts;
+        if (began > 0) Trace(reports, Stopwatch.GetElapsedTime(began));
         foreach (var report in reports) Apply(report, report.IsDecision ? decided : recorded);
         Tick();
         // Rule 8: acknowledged only as the owner.
         return complete && decided && recorded && !_deposed && _seams.Standing.IsConfirmed;
+    }
+
+    private static void Trace(List<Report> reports, TimeSpan took)
+    {
+        foreach (var report in reports)
+        {
+            if (report.Entry is not { } entry || report.Records.Length == 0) continue;
+            MessageTrace.Begin("record", ActivityKind.Internal, new MessageId(entry.Message), took)
+                ?.SetTag("angarium.outcome", report.Kind.ToString().ToLowerInvariant()).SetTag("angarium.recipients", report.Records.Length).SetTag("angarium.attempt", entry.Attempts + 1).Dispose();
+        }
     }
 
     private async Task<bool> AppendAsync(List<Report> reports, TimeSpan? beginBy)
@@ -247,11 +261,13 @@ internal sealed partial class DomainQueue
     private void Count(Report report)
     {
         if (report.Outcome.PossibleDuplicate) DomainQueueInstruments.PossibleDuplicates.Inc(report.Keys.Length);
-        foreach (var record in report.Records)
-        {
-            DomainQueueInstruments.Count(record.Kind);
-            LogOutcome(record, report.Entry, report.Born);
-        }
+        if (report.Records.Length == 0) return;
+        var outcome = report.Outcome;
+        var pool = report.Lease?.Pool ?? _default;
+        DomainQueueInstruments.Count(report.Kind, report.Records.Length, report.Entry?.Lane.Tenant ?? outcome.Summaries?.FirstOrDefault()?.Tenant ?? "", pool.Name);
+        if (outcome.Reply is { } reply) DomainQueueInstruments.CountReply(reply, outcome.Own, report.Records.Length);
+        if (report.Kind == LedgerKind.Deferred && report.Born != default) DomainQueueInstruments.CountDeferred(pool.Site ?? "", Now - report.Born, report.Records.Length);
+        foreach (var record in report.Records) LogOutcome(record, report.Entry, report.Born);
     }
 
     /// <summary>What a report makes of some recipients.</summary>

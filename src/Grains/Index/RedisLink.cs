@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -23,9 +24,12 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
     public async ValueTask<RedisResult> EvaluateAsync(RedisScript script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        var began = Stopwatch.GetTimestamp();
         try
         {
-            return await RunAsync(script, keys, values).WaitAsync(Bound, cancellationToken);
+            var result = await RunAsync(script, keys, values).WaitAsync(Bound, cancellationToken);
+            IndexInstruments.Answered(began);
+            return result;
         }
         catch (Exception e) when (IsSlots(e))
         {
@@ -33,6 +37,7 @@ internal sealed partial class RedisLink(ConfigurationOptions configuration, ILog
         }
         catch (Exception e) when (Describe(e) is { } line)
         {
+            IndexInstruments.Failed(began);
             throw new IOException(line);
         }
     }

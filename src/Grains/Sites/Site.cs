@@ -70,6 +70,9 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
 
     public int Idle => _idle.Count;
 
+    /// <summary>Messages that the domains said are due here, when each was heard last.</summary>
+    public long Waiting { get; private set; }
+
     /// <summary>Domains with demand.</summary>
     public IEnumerable<string> Domains => _heard.Select(d => d.Name);
 
@@ -96,7 +99,8 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
         Leave(domain);
         if (domain.Messages == 0) domain.WaitsSince = now;
         domain.Lanes = demand.Lanes.Length <= MaxLanes ? demand.Lanes : demand.Lanes[..MaxLanes];
-        domain.Messages = demand.Lanes.Sum(l => (long)Math.Max(0, l.Messages));
+        Waiting -= domain.Messages;
+        Waiting += domain.Messages = demand.Lanes.Sum(l => (long)Math.Max(0, l.Messages));
         (domain.HeardAt, domain.HeardAs) = (now, ++_demands);
         domain.RestUntil = default;
         domain.Rest = default;
@@ -418,6 +422,7 @@ internal sealed class Site(string name, Func<bool, int?, SiteLimits> limits, Fun
             _heard.Remove(oldest);
             domain.Heard = null;
             Leave(domain);
+            Waiting -= domain.Messages;
             (domain.Messages, domain.Lanes) = (0, []);
             ForgetIfUnused(domain);
         }

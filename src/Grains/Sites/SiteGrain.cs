@@ -27,6 +27,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     private static readonly TimeSpan s_second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan s_compareEvery = TimeSpan.FromMinutes(1);
 
+    private readonly SiteFigures _figures = new();
     private Site _site = null!;
     private string _pool = "";
     private string _name = "";
@@ -50,12 +51,14 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         _site = new Site(_name, Limits, () => (ulong)drawn.NextInt64(long.MinValue, long.MaxValue), drawn.NextDouble);
         _timer = this.RegisterGrainTimer(Wake, new GrainTimerCreationOptions(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan) { Interleave = true });
         _compareAt = clock.Now;
+        SiteInstruments.Begin(this.GetPrimaryKeyString(), _figures);
         return Task.CompletedTask;
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
     {
         if (_suspended) SiteInstruments.OnSuspendedSites(-1);
+        SiteInstruments.End(this.GetPrimaryKeyString(), _figures);
         return Task.CompletedTask;
     }
 
@@ -101,6 +104,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         if (_compareAt <= clock.Now && !_comparing) CompareAsync().Ignore();
         if (!_placing) PlaceAsync().Ignore();
         if (_told != _site.Version && !_telling) TellAsync().Ignore();
+        _figures.Waiting = _site.Waiting;
         Arm();
     }
 
@@ -196,6 +200,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
 
             if (suspended != _suspended) SiteInstruments.OnSuspendedSites(suspended ? 1 : -1);
             _suspended = suspended;
+            _figures.IsSuspended = suspended;
             foreach (var domains in _site.Domains.ToArray().Chunk(TellAtOnce))
             {
                 await Task.WhenAll(domains.Select(d => TellAsync(d, state)));

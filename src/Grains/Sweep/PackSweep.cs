@@ -284,6 +284,7 @@ internal sealed partial class PackSweep(
         try
         {
             await offers.OfferAsync(domain, new SweptOffer { SentAt = clock.Now, Entries = offered });
+            SweepInstruments.Offered.Inc(missing.Count);
         }
         catch
         {

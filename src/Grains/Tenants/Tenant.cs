@@ -255,12 +255,15 @@ internal sealed partial class Tenant(string id, IDocumentStore documents, DkimKe
         var checks = await Task.WhenAll(Records(domain).Select(async record =>
             DomainRecords.Check(record, record.Purpose == DomainRecords.ReturnPath ? await dns.MailHostsAsync(record.Name, cancellationToken) : await dns.TextAsync(record.Name, cancellationToken))));
         var isTold = false;
+        DomainStatus? became = null;
         var result = await ChangeDomainAsync(domain.Name, d =>
         {
             var judged = Judged(d, checks, Now);
             isTold = judged with { Checked = d.Checked } != d;
+            became = judged.Status == d.Status ? null : judged.Status;
             return judged;
         }, cancellationToken, () => isTold);
+        if (became is { } status && result.Problem is null) TenantInstruments.Became(status);
         return result with { Checks = checks };
     }
 

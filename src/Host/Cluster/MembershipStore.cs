@@ -132,7 +132,14 @@ internal sealed partial class MembershipStore(IDocumentStore documents, string c
     private void See(MembershipDocument document, ReadMoment began)
     {
         lock (_gate)
-            if (_remembered is null || document.Version >= _remembered.Version) _remembered = document;
+        {
+            if (_remembered is null || document.Version >= _remembered.Version)
+            {
+                _remembered = document;
+                MembershipInstruments.Seen(document);
+            }
+        }
+
         Seen?.Invoke(document, began);
     }
 

@@ -42,6 +42,12 @@ public sealed record RelayOptions : IValidates
     [Setting("Log:Level", "Least level that is logged.", Reloads = true)]
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
+    [Setting("Traces:Endpoint", "Address of a collector that takes OpenTelemetry traces (OTLP over HTTP), such as `http://collector:4318`; empty = no traces are made.")]
+    public string TracesEndpoint { get; init; } = "";
+
+    [Setting("Traces:Sample", "Share of the messages that are traced, from 0 to 1, told from the message's id: processes with the same share trace the same messages, each from its acceptance to its delivery.", Min = 0, Max = 1)]
+    public double TracesSample { get; init; } = 0.01;
+
     [Setting("Shutdown:Timeout", "How long a stop may take: sessions and attempts that have not ended by then are cut. At least 10 s more than `Ingress:Drain` and `Egress:DrainTimeout` together; a supervisor's own patience (systemd: 90 s, Docker: 10 s, Kubernetes: 30 s) should be longer still.", Min = 1, Max = 7200)]
     public TimeSpan ShutdownTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
@@ -54,6 +60,8 @@ public sealed record RelayOptions : IValidates
         if (Hostname.Length is 0 or > 255 || Uri.CheckHostName(Hostname) is UriHostNameType.Unknown or UriHostNameType.Basic)
             yield return $"Hostname: `{Hostname}` is not a host name; set it to this machine's full name, such as `mx.example.org`.";
         if (Data.Length == 0) yield return "Data: must name a folder.";
+        if (TracesEndpoint.Length > 0 && !(Uri.TryCreate(TracesEndpoint, UriKind.Absolute, out var collector) && collector.Scheme is "http" or "https"))
+            yield return $"Traces:Endpoint: `{TracesEndpoint}` is not an address such as `http://collector:4318`.";
         foreach (var (name, text) in new[] { ("Http:Listen", HttpListen), ("Admin:Listen", AdminListen), ("Sink:Listen", SinkListen) })
             if (text.Length > 0 && !TryParseEndPoint(text, out _)) yield return $"{name}: `{text}` is not an address with a port, such as `127.0.0.1:8080` or `[::]:8080`.";
     }

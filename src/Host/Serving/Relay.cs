@@ -12,6 +12,7 @@ using Microsoft.Extensions.Logging;
 using Prometheus;
 using Angarium.Api;
 using Angarium.Api.Problems;
+using Angarium.Contracts.Configuration;
 using Angarium.Egress;
 using Angarium.Contracts.Admin;
 using Angarium.Grains;
@@ -38,9 +39,11 @@ internal sealed class Relay
     private readonly WebApplication _app;
     private readonly OpenStores _stores;
     private readonly RelayLogging _logging;
+    private readonly IDisposable? _traces;
 
     private Relay(WebApplication app, OpenStores stores, RelayLogging logging, Listeners listeners)
     {
+        _traces = TraceExport.Begin(app.Services.GetRequiredService<ISettings<RelayOptions>>().Current);
         _app = app;
         _stores = stores;
         _logging = logging;
@@ -99,6 +102,7 @@ internal sealed class Relay
     {
         await _app.DisposeAsync();
         await _stores.DisposeAsync();
+        _traces?.Dispose();
         _logging.Dispose();
     }
 
@@ -158,6 +162,7 @@ internal sealed class Relay
         var readiness = new Readiness(
             app.Lifetime, app.Services.GetService<IIngressStatus>(), app.Services.GetService<EgressReadiness>(), app.Services.GetService<IStanding>(),
             app.Services.GetService<LedgerFeed>() is { } feed ? () => feed.IsRead : null);
+        HostInstruments.Watch(plan, readiness, stores.Stores.Clock, TimeProvider.System);
         app.Lifetime.ApplicationStarted.Register(() =>
         {
             if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(socket, UnixFileMode.UserRead | UnixFileMode.UserWrite);

@@ -11,6 +11,7 @@ internal sealed class CommitHandOver(OfferDispatcher dispatcher) : ICommitListen
     public void OnCommitted(CommittedPack pack)
     {
         var entries = new DomainEntry[pack.Entries.Count];
+        var (tenant, recipients) = ("", 0);
         for (var i = 0; i < entries.Length; i++)
         {
             var entry = pack.Entries[i];
@@ -25,7 +26,16 @@ internal sealed class CommitHandOver(OfferDispatcher dispatcher) : ICommitListen
                 NotBefore = entry.NotBefore,
                 Message = entry.Message.First,
             });
+            if (entry.Tenant != tenant)
+            {
+                if (recipients > 0) IngressInstruments.Committed(tenant, recipients);
+                (tenant, recipients) = (entry.Tenant, 0);
+            }
+
+            recipients += entry.Keys.Count;
         }
+
+        if (recipients > 0) IngressInstruments.Committed(tenant, recipients);
 
         dispatcher.Post(PackName.Birth(pack.Id), pack.CommitBegan, entries);
     }

@@ -69,6 +69,7 @@ internal sealed partial class MemoryGuard(ISettings<IngressOptions> settings, Ga
 
         isOver |= _isTight ? content.IsTight : content.IsFull;
         IngressInstruments.WorkingSet.Set(use.Used);
+        IngressInstruments.WorkingSetLimit.Set(use.Limit * settings.Current.MaxWorkingSet / 100.0);
         if (isOver == _isTight) return;
         _isTight = isOver;
         if (isOver) LogTight(log, use.Used >> 20, use.Limit >> 20, content.Memory >> 20);

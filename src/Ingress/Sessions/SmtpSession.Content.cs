@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Text;
+using Angarium.Contracts.Telemetry;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Submission;
 using Angarium.Mail;
@@ -247,6 +249,8 @@ internal sealed partial class SmtpSession
         IngressInstruments.AcceptedRecipients.Inc(message.Domains.Count);
         IngressInstruments.AcceptedBytes.Inc(message.ContentLength);
         IngressInstruments.Commit.Observe(elapsed.TotalSeconds);
+        MessageTrace.Begin("accept", ActivityKind.Server, id, elapsed)
+            ?.SetTag("angarium.tenant", _tenant).SetTag("angarium.recipients", message.Domains.Count).SetTag("angarium.octets", message.ContentLength).SetTag("network.protocol.name", "smtp").Dispose();
         MessageAccepted(text, message, elapsed.TotalSeconds);
     }
 

@@ -1,8 +1,10 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.Text;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.Intake;
+using Angarium.Contracts.Telemetry;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Sessions;
 using Angarium.Mail;
@@ -118,6 +120,8 @@ internal sealed partial class MessageIntake(
         var keys = new RecipientKey[domains.Length];
         var ordinal = receipt.Id.First.Ordinal;
         foreach (var i in Enumerable.Range(0, domains.Length).OrderBy(i => domains[i], StringComparer.Ordinal)) keys[i] = receipt.Id.First with { Ordinal = ordinal++ };
+        MessageTrace.Begin("accept", ActivityKind.Server, receipt.Id, clock.Now - accepted)
+            ?.SetTag("angarium.tenant", account.Id).SetTag("angarium.recipients", domains.Length).SetTag("angarium.octets", message.Content.Length).SetTag("network.protocol.name", "http").Dispose();
         Accepted(receipt.Id.ToString(), message.ReversePath?.ToString() ?? "", domains.Length, message.Client, message.Content.Length, account.Id);
         return new IntakeAnswer(null, TimeSpan.Zero, keys);
     }

@@ -59,6 +59,7 @@ internal sealed partial class ServerCertificate
                 ClientCertificateRequired = false,
                 AllowRenegotiation = false,
             };
+            IngressInstruments.CertificateEnds.Set(new DateTimeOffset(context.TargetCertificate.NotAfter).ToUnixTimeSeconds());
             CertificateTaken(context.TargetCertificate.Subject, context.TargetCertificate.NotAfter.ToUniversalTime());
         }
         catch (Exception e) when (IsExpected(e))

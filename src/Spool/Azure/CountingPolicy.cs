@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Azure.Core;
 using Azure.Core.Pipeline;
 
@@ -8,30 +9,36 @@ internal sealed class CountingPolicy(string container) : HttpPipelinePolicy
 {
     public override async ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
     {
+        var began = Stopwatch.GetTimestamp();
         try
         {
             await ProcessNextAsync(message, pipeline).ConfigureAwait(false);
         }
         finally
         {
-            Count(message);
+            Count(message, began);
         }
     }
 
     public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
     {
+        var began = Stopwatch.GetTimestamp();
         try
         {
             ProcessNext(message, pipeline);
         }
         finally
         {
-            Count(message);
+            Count(message, began);
         }
     }
 
-    private void Count(HttpMessage message) =>
-        SpoolInstruments.StorageRequests.WithLabels(container, Operation(message.Request), message.HasResponse ? $"{message.Response.Status / 100}xx" : "none").Inc();
+    private void Count(HttpMessage message, long began)
+    {
+        var operation = Operation(message.Request);
+        SpoolInstruments.StorageRequests.WithLabels(container, operation, message.HasResponse ? $"{message.Response.Status / 100}xx" : "none").Inc();
+        SpoolInstruments.StorageSeconds.WithLabels(operation).Observe(Stopwatch.GetElapsedTime(began).TotalSeconds);
+    }
 
     private static string Operation(Request request)
     {

@@ -1,3 +1,5 @@
+using Prometheus;
+
 namespace Angarium.Spool.Files;
 
 /// <summary>
@@ -23,10 +25,28 @@ internal sealed class FreeSpace(IFileSystem files, string path, MinFree least, T
                 _asked = time.GetTimestamp();
                 _used = 0;
                 SpoolInstruments.FreeBytes.Set(_space.Free);
+                SpoolInstruments.LeastBytes.Set(least.Of(_space.Total));
             }
 
             return _space.Free - _used - bytes >= least.Of(_space.Total);
         }
+    }
+
+    /// <summary>From now on it is looked at whenever metrics are collected, also while no mail comes.</summary>
+    public FreeSpace Watched()
+    {
+        Metrics.DefaultRegistry.AddBeforeCollectCallback(() =>
+        {
+            try
+            {
+                HasRoomFor(0);
+            }
+            catch (IOException)
+            {
+                // The metric keeps what was known last; whoever wants to write says what is wrong.
+            }
+        });
+        return this;
     }
 
     public void Used(long bytes)
