@@ -13,7 +13,7 @@ internal static class ScenarioRun
 {
     public const string Pass = "pass ", Fail = "FAIL ";
 
-    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend()];
+    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend(), new OperatorsOrder()];
 
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {
