@@ -77,10 +77,10 @@ internal sealed class Suspensions(IDocumentStore documents, IStoreClock clock, I
         if (_parked is { } known && ReferenceEquals(known.Map, map) && ReferenceEquals(known.Pools, pools) && now < known.Until) return known.Over;
         lock (_gate)
         {
+            // One object for all domains: another means to each that it has to look again.
+            if (_parked is { } same && ReferenceEquals(same.Map, map) && ReferenceEquals(same.Pools, pools) && now < same.Until) return same.Over;
             var tenants = map.Tenants(now);
             var over = tenants.Count == 0 ? pools : pools.Parking(tenants);
-            // One that ends changes the object, and what was asked for meanwhile by another domain must not.
-            if (_parked is { } same && ReferenceEquals(same.Map, map) && ReferenceEquals(same.Pools, pools) && now < same.Until) return same.Over;
             _parked = new Parked(map, pools, map.NextEnd(now), over);
             return over;
         }
