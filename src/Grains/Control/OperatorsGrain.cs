@@ -54,7 +54,7 @@ internal sealed class OperatorsGrain(OperatorAudit audit, Suspensions suspension
     public Task<DomainExplanation?> Explain(string domain) => explainer.ExplainAsync(domain, CancellationToken.None);
 
     /// <summary>The others hear of it at once; who does not answer, within seconds by itself.</summary>
-    private Task TellAsync() => desks.AskAsync(_ => Task.FromResult(""), async (desk, _, _) => await desk.Hear() ? "" : null);
+    private async Task TellAsync() => await desks.AskAsync(_ => Task.FromResult(""), async (desk, _, _) => await desk.Hear() ? "" : null);
 
     /// <summary>As it stands in the document; null = it names nothing of that kind.</summary>
     private async Task<string?> CanonicalAsync(SuspensionKind kind, string name)

@@ -33,7 +33,7 @@ internal static class DoctorCommand
             failed |= finding.State == FindingState.Failed;
             if (json)
             {
-                items.Add(new JsonObject { ["check"] = finding.Check, ["state"] = finding.State.ToString().ToLowerInvariant(), ["text"] = finding.Text, ["fix"] = finding.Fix.Length > 0 ? finding.Fix : null });
+                items.Add((JsonNode)new JsonObject { ["check"] = finding.Check, ["state"] = finding.State.ToString().ToLowerInvariant(), ["text"] = finding.Text, ["fix"] = finding.Fix.Length > 0 ? finding.Fix : null });
                 continue;
             }
 
