@@ -48,7 +48,7 @@ public sealed class When_operators_suspend : IAsyncLifetime
         await _relay.StartAsync();
         await SendAsync("b@second.test");
         await ArrivedAsync(_other, "b@second.test");
-        Assert.Contains("  suspended  ", await UntilAsync(output => output.StartsWith("first.test: 1 queued", StringComparison.Ordinal), "queue", "show", "first.test"), StringComparison.Ordinal);
+        await UntilAsync(output => output.StartsWith("first.test: 1 queued", StringComparison.Ordinal) && output.Contains("  suspended  ", StringComparison.Ordinal), "queue", "show", "first.test");
         Assert.False(_first.Has("a@first.test"));
         Assert.Equal($"site {site} is resumed.", await DoneAsync("resume", "site", site));
         await ArrivedAsync(_first, "a@first.test");
@@ -66,7 +66,7 @@ public sealed class When_operators_suspend : IAsyncLifetime
         await SendAsync("a@second.test", from: "127.0.0.2");
         await SendAsync("b@second.test");
         await ArrivedAsync(_other, "b@second.test");
-        var rows = JsonNode.Parse(await UntilAsync(output => output.Contains("\"acme\"", StringComparison.Ordinal), "queue", "shape", "--by", "tenant", "--json"))!["rows"]!.AsArray();
+        var rows = JsonNode.Parse(await UntilAsync(output => IsShape(output, 1), "queue", "shape", "--by", "tenant", "--json"))!["rows"]!.AsArray();
         Assert.Equal(("acme", 1L, 1L), (rows[0]!["name"]!.GetValue<string>(), rows[0]!["queued"]!.GetValue<long>(), rows[0]!["ages"]![0]!.GetValue<long>()));
         Assert.Matches(@"(?m)^tenant +T +5 +10 +20 +40 +80 +160 +320 +640 +1280 +1280\+\nTOTAL +1 +1( +0){9}\nacme +1 +1( +0){9}$", await DoneAsync("queue", "shape", "--by", "tenant"));
         Assert.False(_other.Has("a@second.test"));
@@ -98,13 +98,14 @@ public sealed class When_operators_suspend : IAsyncLifetime
         await SendAsync("a@first.test", from: "127.0.0.2");
         await DoneAsync("queue", "hold", "second.test");
         await SendAsync("b@second.test");
-        await UntilAsync(output => output.Contains("\"acme\"", StringComparison.Ordinal) && JsonNode.Parse(output)!["total"]!["queued"]!.GetValue<long>() == 3, "queue", "shape", "--by", "tenant", "--json");
+        await UntilAsync(output => IsShape(output, 3), "queue", "shape", "--by", "tenant", "--json");
         Assert.Equal("1 recipients dropped.", await DoneAsync("queue", "drop", "second.test", "--tenant", "acme", "--reason", "abuse"));
         Assert.Equal("1 recipients dropped; their senders are told.", await DoneAsync("queue", "drop", "--tenant", "acme", "--bounce", "--reason", "we give up"));
+        await UntilAsync(output => output == "angarium: nothing is queued for first.test.", "queue", "show", "first.test");
         await RefusedAsync(1, "nothing is queued for first.test.", "queue", "drop", "first.test", "--tenant", "acme");
         // What its senders are told is the tenant's mail, too.
         await DoneAsync("resume", "tenant", "acme");
-        await _other.UntilAsync(all => all.Any(m => m.Text.Contains("Final-Recipient: rfc822;a@first.test", StringComparison.OrdinalIgnoreCase) && m.Text.Contains("we give up", StringComparison.Ordinal)), TimeSpan.FromSeconds(60), "notice");
+        await _other.UntilAsync(all => all.Any(m => m.Recipients.Contains("a@sender.test") && m.Text.Contains("a@first.test", StringComparison.Ordinal) && m.Text.Contains("we give up", StringComparison.Ordinal)), TimeSpan.FromSeconds(60), "notice");
         Assert.Equal("second.test is released.", await DoneAsync("queue", "release", "second.test"));
         await ArrivedAsync(_other, "b@second.test");
         Assert.False(_other.Has("a@second.test"));
@@ -153,7 +154,9 @@ public sealed class When_operators_suspend : IAsyncLifetime
         using var server = await Nameserver.StartAsync(null, "relay.test. IN A 127.0.0.1", "1.0.0.127.in-addr.arpa. IN PTR relay.test.");
         _relay.Set("Dns:Servers", $"127.0.0.1:{server.Port}");
         var found = await DoctorAsync(0);
-        Assert.Equal(["disk ok", "certificate warning", "DNS warning", "name of 127.0.0.1 ok", $"port {_other.Port} from 127.0.0.1 ok"], found.Select(one => $"{one!["check"]} {one["state"]}"));
+        // How fast a disk is, is not for a test to say.
+        Assert.Equal("disk", found[0]!["check"]!.GetValue<string>());
+        Assert.Equal(["certificate warning", "DNS warning", "name of 127.0.0.1 ok", $"port {_other.Port} from 127.0.0.1 ok"], found.Skip(1).Select(one => $"{one!["check"]} {one["state"]}"));
         Assert.Contains("no AD bit", found[2]!["text"]!.GetValue<string>(), StringComparison.Ordinal);
 
         _relay.Set("Hostname", "other.test");
@@ -169,6 +172,10 @@ public sealed class When_operators_suspend : IAsyncLifetime
             return JsonNode.Parse(output)!.AsArray();
         }
     }
+
+    /// <summary>So many are queued, acme's among them, and none is in memory alone.</summary>
+    private static bool IsShape(string output, long queued) =>
+        output.Contains("\"acme\"", StringComparison.Ordinal) && !output.Contains("just accepted", StringComparison.Ordinal) && JsonNode.Parse(output)!["total"]!["queued"]!.GetValue<long>() == queued;
 
     private async Task SendAsync(string recipient, string from = "127.0.0.1")
     {
