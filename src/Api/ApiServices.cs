@@ -3,12 +3,15 @@ using Angarium.Api.Callers;
 using Angarium.Api.Events;
 using Angarium.Api.Inbound;
 using Angarium.Api.Messages;
+using Angarium.Api.Operators;
 using Angarium.Api.Problems;
 using Angarium.Api.Reference;
 using Angarium.Api.Requests;
 using Angarium.Api.Tenants;
 using Angarium.Api.Webhooks;
+using Angarium.Contracts.Administrators;
 using Angarium.Contracts.Intake;
+using Angarium.Contracts.Tenants;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -139,11 +142,32 @@ public static partial class ApiServices
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>()).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>());
         guarded.MapEvents(ledger, endpoints.ServiceProvider.GetRequiredService<EventReaders>());
+        guarded.MapOperators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapInbound(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapWebhooks(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         endpoints.MapReference();
+    }
+
+    /// <summary>What operators see and order, without a key: for who may open the socket in `Data`. They are described once, where a key is asked for.</summary>
+    /// <param name="endpoints">Where.</param>
+    /// <param name="ledger">What events are read from.</param>
+    public static void MapOperatorsHere(this IEndpointRouteBuilder endpoints, Spool.Ledger.ILedgerStore ledger)
+    {
+        var here = endpoints.MapGroup("").ExcludeFromDescription().AddEndpointFilter((context, next) =>
+        {
+            context.HttpContext.Items[typeof(Caller)] = new Caller(null, KeyScopes.All, Actor.Operator, Actor.Operator);
+            Actor.Set(Actor.Operator);
+            return next(context);
+        });
+        ((IEndpointConventionBuilder)here).Finally(route =>
+        {
+            // No two have one name.
+            foreach (var name in route.Metadata.OfType<IEndpointNameMetadata>().ToArray()) route.Metadata.Remove(name);
+        });
+        here.MapEvents(ledger, endpoints.ServiceProvider.GetRequiredService<EventReaders>());
+        here.MapOperators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
     }
 }

@@ -82,6 +82,7 @@ public static class GrainsServices
         services.AddSingleton(active);
         services.AddSingleton<IAdmission, Admission>();
         services.AddSingleton<IQueueDirectory, QueueDirectory>();
+        services.AddSingleton<QueueShapes>();
         services.AddSingleton(s => new DomainQueueSeams
         {
             Clock = s.GetRequiredService<IStoreClock>(), Standing = s.GetRequiredService<IStanding>(), Ledger = s.GetRequiredService<ILedger>(),
@@ -90,7 +91,7 @@ public static class GrainsServices
             Sites = s.GetRequiredService<ISiteCalls>(), Settings = s.GetRequiredService<ISettings<GrainsOptions>>(), Draw = Draw,
             Log = s.GetRequiredService<ILoggerFactory>().CreateLogger("Angarium.Grains.DomainQueues"), IsFull = () => active.IsFull,
             Summaries = s.GetRequiredService<SpooledAddresses>().SummariesAsync,
-            Pools = PoolsOf(s.GetRequiredService<TenantPools>()),
+            Pools = PoolsOf(s.GetRequiredService<TenantPools>(), s.GetRequiredService<Control.Suspensions>()), Suspensions = SuspensionsOf(s.GetRequiredService<Control.Suspensions>()),
         });
         services.AddSingleton(s => new PackSweep(
             s.GetRequiredService<IPackStore>(), s.GetRequiredService<ISpoolReader>(), s.GetRequiredService<IQueueIndex>(), s.GetRequiredService<RecordView>(),
@@ -158,7 +159,9 @@ public static class GrainsServices
             tenant => s.GetRequiredService<IGrainFactory>().GetGrain<IInboundOwner>(tenant), s.GetRequiredService<TimeProvider>()));
     }
 
-    private static Func<PoolMap?> PoolsOf(TenantPools pools) => () => pools.Current;
+    private static Func<PoolMap?> PoolsOf(TenantPools pools, Control.Suspensions suspensions) => () => suspensions.Over(pools.Current);
+
+    private static Func<Control.SuspensionMap?> SuspensionsOf(Control.Suspensions suspensions) => () => suspensions.Current;
 
     private static ulong Draw()
     {

@@ -74,7 +74,7 @@ public sealed partial class AzureStores : RelayStores
         return ValueTask.CompletedTask;
     }
 
-    private static IEnumerable<string> Wanted(StoreRights rights) => AzureStoreOptions.Names.Where(name => name switch
+    internal static IEnumerable<string> Wanted(StoreRights rights) => AzureStoreOptions.Names.Where(name => name switch
     {
         "spool" => (rights & (StoreRights.Create | StoreRights.ReadPacks)) != 0,
         "moved" => rights.HasFlag(StoreRights.ReadPacks),
@@ -133,7 +133,7 @@ public sealed partial class AzureStores : RelayStores
     }
 
     /// <summary>Who may only create is refused this reading, for its permission alone; a container that is not there yet is for the silos to make.</summary>
-    private static bool IsRefused(RequestFailedException refused, AzureContainer container, StoreRights rights) =>
+    internal static bool IsRefused(RequestFailedException refused, AzureContainer container, StoreRights rights) =>
         refused.Status != 404 && !(refused.Is(403, AzureErrors.PermissionMismatch) && container.Name == "spool" && !rights.HasFlag(StoreRights.ReadPacks));
 
     /// <summary>One small request, of which the answer matters, not what is there. Null = it was there.</summary>

@@ -10,15 +10,18 @@ public interface IDomainQueueAdmin : IGrainWithStringKey
     [Alias("Show")]
     Task<QueueSnapshot> Show(int limit);
 
-    /// <summary>Makes queued recipients due now: all, or those of one message; a suspended site is tried at once. Returns how many were not due before.</summary>
+    /// <summary>Makes queued recipients due now; a suspended site is tried at once. Returns how many were not due before.</summary>
     /// <exception cref="IOException">In words for people: not all of it could be reached just now.</exception>
-    [Alias("Retry"), ResponseTimeout("00:05:00")]
-    Task<int> Retry(RecipientKey? message);
+    [Alias("RetryThese"), ResponseTimeout("00:05:00")]
+    Task<int> Retry(QueueSelection which);
 
-    /// <summary>Finishes queued recipients without delivery or notice, with a reason in the ledger. Returns how many. What is leased just now is left alone and counted in no case.</summary>
+    /// <summary>
+    /// Finishes queued recipients without delivery, with a reason in the ledger, and without a notice; or, where their senders are to be told, fails them. Returns how many. What is leased just now is left
+    /// alone and counted in no case.
+    /// </summary>
     /// <exception cref="IOException">In words for people: not all of it could be reached just now, or the queue was taken over in the last 35 s.</exception>
-    [Alias("Drop"), ResponseTimeout("00:05:00")]
-    Task<int> Drop(RecipientKey? message, string reason);
+    [Alias("DropThese"), ResponseTimeout("00:05:00")]
+    Task<int> Drop(QueueSelection which, string reason, bool isTold);
 
     /// <summary>Holds the domain or one message (a document: outlives restarts). Held mail does not expire.</summary>
     [Alias("Hold")]
@@ -53,6 +56,9 @@ public sealed record QueueSnapshot
 
     /// <summary>The queue index could not be reached: what waits there is neither counted nor listed.</summary>
     [Id(9)] public bool IndexAway { get; init; }
+
+    /// <summary>Operators' orders that keep mail of this domain from being sent: its site's, its tenants'.</summary>
+    [Id(10)] public Suspension[] Suspensions { get; init; } = [];
 }
 
 /// <summary>One queued recipient, as an operator is shown it. A value.</summary>
@@ -71,7 +77,7 @@ public sealed record QueuedRecipient
 
     [Id(5)] public StoreTime Born { get; init; }
 
-    /// <summary>`ready`, `leased`, `waiting`, `held`, `deciding`.</summary>
+    /// <summary>`ready`, `leased`, `waiting`, `held`, `suspended` (its site or tenant, by an operator), `deciding`.</summary>
     [Id(6)] public required string State { get; init; }
 
     [Id(7)] public EntryPlace Place { get; init; }

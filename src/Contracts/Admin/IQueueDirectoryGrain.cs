@@ -13,6 +13,14 @@ public interface IQueueDirectoryGrain : IGrainWithIntegerKey
     [Alias("ListDomains"), ResponseTimeout("00:01:00")]
     Task<QueuedDomain[]> ListDomains(int limit);
 
+    /// <summary>All queues in a table, summed by the silos, each its part: what they have in memory alone too.</summary>
+    [Alias("Shape"), ResponseTimeout("00:02:00")]
+    Task<QueueShape> Shape(ShapeRequest request);
+
+    /// <summary>Domains that have, or may have, some of what is asked for: of what a silo has in memory alone the tenant is not looked at.</summary>
+    [Alias("FindDomains"), ResponseTimeout("00:02:00")]
+    Task<QueuedDomain[]> FindDomains(ShapeRequest request);
+
     /// <summary>The domains whose queues hold some of a message.</summary>
     [Alias("FindMessage"), ResponseTimeout("00:01:00")]
     Task<string[]> FindMessage(RecipientKey message);

@@ -14,7 +14,10 @@ public static class Actor
     /// <summary>The relay itself.</summary>
     public const string System = "system";
 
-    /// <summary>`administrator`, `administrator id`, `key id`, or <see cref="System"/>.</summary>
+    /// <summary>Whoever may open the socket in `Data`.</summary>
+    public const string Operator = "operator";
+
+    /// <summary>`administrator`, `administrator id`, `key id`, <see cref="Operator"/>, or <see cref="System"/>.</summary>
     public static string Current => RequestContext.Get(Key) is string { Length: > 0 and <= MaxLength } actor ? actor : System;
 
     public static void Set(string actor) => RequestContext.Set(Key, actor);

@@ -150,4 +150,7 @@ public sealed record PollAnswer
 
     /// <summary>Not accepted, because a later poll of the worker came first: what it reported is to come again, at once.</summary>
     [Id(3)] public bool Overtaken { get; init; }
+
+    /// <summary>Addresses, and names to greet with, that operators suspended: nothing is sent from them. Null = not said.</summary>
+    [Id(4)] public string[]? SuspendedSources { get; init; }
 }

@@ -1,3 +1,5 @@
+using Angarium.Mail;
+
 namespace Angarium.Contracts.Routing;
 
 /// <summary>
@@ -16,7 +18,17 @@ public interface IRouteResolver
     /// <param name="route">Null = by MX.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     ValueTask<string?> RefuseAsync(string domain, InboundRoute? route, CancellationToken cancellationToken) => new((string?)null);
+
+    /// <summary>The same as <see cref="ResolveSiteAsync"/>, for people: with the hosts, their addresses, and what says so.</summary>
+    async ValueTask<RouteExplanation> ExplainAsync(string domain, CancellationToken cancellationToken) => new(await ResolveSiteAsync(domain, cancellationToken), "MX", [], null);
 }
+
+/// <summary>A route in words.</summary>
+/// <param name="Site">As pace knows it.</param>
+/// <param name="From">The setting or document that says so, or `MX`.</param>
+/// <param name="Hosts">In the order in which they are tried, each with its addresses or what is wrong with it.</param>
+/// <param name="Trouble">Why its mail goes nowhere now.</param>
+public sealed record RouteExplanation(SiteRoute Site, string From, IReadOnlyList<string> Hosts, Reply? Trouble);
 
 /// <summary>
 /// The site of a domain. <paramref name="Site"/>: `mx:host1,host2` (sorted, lower case), `route:host:port`, `inbound:host:port` (named by a tenant, see <see cref="InboundRoute"/>), or `dns:domain`

@@ -98,11 +98,11 @@ public enum KeyScopes : byte { None = 0, Send = 1, Read = 2, Manage = 4, All = S
 [GenerateSerializer, Immutable, Alias("angarium.KnownKey")]
 public sealed record KnownKey([property: Id(0)] string Id, [property: Id(1)] KeyScopes Scopes);
 
-/// <summary>One change of a tenant. A value; also as stored.</summary>
+/// <summary>One change of a tenant, or one order of an operator. A value; also as stored.</summary>
 [GenerateSerializer, Immutable, Alias("angarium.AuditEntry")]
 public sealed record AuditEntry
 {
-    /// <summary>The tenant's version that it made.</summary>
+    /// <summary>The tenant's version that it made; of orders their number.</summary>
     [Id(0)] public long Change { get; init; }
 
     [Id(1)] public DateTimeOffset Time { get; init; }
@@ -115,6 +115,9 @@ public sealed record AuditEntry
 
     /// <summary>Of what: a domain, a credential, a key; empty = of the tenant itself.</summary>
     [Id(4)] public string Target { get; init; } = "";
+
+    /// <summary>Of an order: its reason, how long it holds.</summary>
+    [Id(5)] public string? Detail { get; init; }
 }
 
 /// <summary>Why something was not done.</summary>

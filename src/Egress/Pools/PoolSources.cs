@@ -8,7 +8,7 @@ namespace Angarium.Egress.Pools;
 
 /// <summary>
 /// The addresses of one pool, used in turn by its connections. One that cannot be bound on this machine is left out until it can, and without any the process takes no session of the pool: that is our own
-/// trouble, and no site's. Any thread; what is left out is forgotten with the process.
+/// trouble, and no site's. One that an operator suspended is left out until the silos say otherwise. Any thread; what is left out is forgotten with the process.
 /// </summary>
 internal sealed partial class PoolSources
 {
@@ -24,6 +24,7 @@ internal sealed partial class PoolSources
     private readonly ILogger log;
     private readonly Lock gate = new();
     private int lost;
+    private volatile string[] suspended = [];
 
     /// <param name="pool">Whose they are.</param>
     /// <param name="setting">Where they stand.</param>
@@ -44,7 +45,21 @@ internal sealed partial class PoolSources
 
     public string Pool => pool;
 
-    /// <summary>There is one to send from.</summary>
+    /// <summary>There is one to send from now: on this machine, and not suspended.</summary>
+    public bool MaySend
+    {
+        get
+        {
+            if (suspended.Length == 0) return IsUsable;
+            lock (gate)
+            {
+                TryAgain();
+                return sources.Length == 0 || Array.Exists(sources, source => !source.IsLost && !IsSuspended(source.Address));
+            }
+        }
+    }
+
+    /// <summary>There is one on this machine to send from.</summary>
     public bool IsUsable
     {
         get
@@ -88,13 +103,31 @@ internal sealed partial class PoolSources
         for (var i = 0u; i < of.Sources.Length; i++)
         {
             var source = of.Sources[(start + i) % (uint)of.Sources.Length];
-            if (source.IsLost) continue;
+            if (source.IsLost || IsSuspended(source.Address)) continue;
             chosen = source.Address;
             return true;
         }
 
         chosen = null;
         return false;
+    }
+
+    /// <summary>What operators suspended, by address or name; true = that is not what it was.</summary>
+    public bool Suspend(string[] names)
+    {
+        if (suspended.AsSpan().SequenceEqual(names)) return false;
+        var before = Suspended();
+        suspended = names;
+        if (Suspended() is var after && after != before) LogSuspended(log, pool, after.Length > 0 ? after : "none");
+        return true;
+
+        string Suspended() => string.Join(", ", sources.Where(source => IsSuspended(source.Address)).Select(source => source.Address.Address?.ToString() ?? source.Address.Name));
+    }
+
+    public bool IsSuspended(PoolAddress address)
+    {
+        var names = suspended;
+        return names.Length > 0 && (address.Address is { } own && Array.IndexOf(names, own.ToString()) >= 0 || address.Name is { } name && Array.IndexOf(names, name) >= 0);
     }
 
     /// <summary>It could not be bound just now.</summary>
@@ -148,6 +181,9 @@ internal sealed partial class PoolSources
 
     [LoggerMessage(4881, LogLevel.Error, "Pool {Pool}: none of the addresses of {Setting} can be sent from on this machine: this process takes none of the pool's mail until one can")]
     private static partial void LogNone(ILogger logger, string pool, string setting);
+
+    [LoggerMessage(4883, LogLevel.Warning, "Pool {Pool}: sources that operators have suspended: {Sources}")]
+    private static partial void LogSuspended(ILogger logger, string pool, string sources);
 
     [LoggerMessage(4882, LogLevel.Information, "Pool {Pool}: {Address} can be sent from again")]
     private static partial void LogFound(ILogger logger, string pool, IPAddress? address);

@@ -73,6 +73,22 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
         return route.Host.Contains('.', StringComparison.Ordinal) ? null : "It is not the full name of a host.";
     }
 
+    public async ValueTask<RouteExplanation> ExplainAsync(string domain, CancellationToken cancellationToken)
+    {
+        var own = FindOwn(domain);
+        var named = own is null && inbound?.MayName(domain) == true ? await inbound.FindAsync(domain, cancellationToken) : null;
+        var route = named is null ? await ResolveAsync(domain, cancellationToken) : OfTenant(named);
+        var hosts = new List<string>();
+        foreach (var host in route.Hosts)
+        {
+            var found = await AddressesAsync(route, host, cancellationToken);
+            hosts.Add(string.Create(CultureInfo.InvariantCulture, $"{host.Name}:{host.Port} {(found.Addresses.Count > 0 ? string.Join(' ', found.Addresses) : found.Trouble?.Text)}"));
+        }
+
+        var from = own is { } set ? "Egress:Routes:" + set.Name : named is not null ? "the inbound domain of its tenant" : rules.Default is null ? "MX" : "Egress:NextHop";
+        return new RouteExplanation(route.ToSite(), route.Hop is null && named is null && from != "MX" ? $"MX, as {from} says" : from, hosts, route.Trouble);
+    }
+
     /// <summary>Where a session of this site carries the domain's mail: to the host that the site is named after, where a tenant named it, else wherever the mail goes now.</summary>
     public ValueTask<MailRoute> ResolveAsync(string domain, string site, CancellationToken cancellationToken) =>
         InboundRoute.OfSite(site) is { } route ? new(OfTenant(route)) : ResolveAsync(domain, cancellationToken);
@@ -128,13 +144,15 @@ internal sealed class RouteResolver : IRouteResolver, IDisposable
 
     private NextHop? FindRoute(string domain) => FindOwnRoute(domain) ?? rules.Default;
 
-    private NextHop? FindOwnRoute(string domain)
+    private NextHop? FindOwnRoute(string domain) => FindOwn(domain)?.Hop;
+
+    private (string Name, NextHop Hop)? FindOwn(string domain)
     {
         var now = rules;
         if (now.Routes.Count == 0) return null;
-        if (now.Routes.TryGetValue(domain, out var hop)) return hop;
+        if (now.Routes.TryGetValue(domain, out var hop)) return (domain, hop);
         for (var dot = domain.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = domain.IndexOf('.', dot + 1))
-            if (now.Routes.TryGetValue("*" + domain[dot..], out hop)) return hop;
+            if (now.Routes.TryGetValue("*" + domain[dot..], out hop)) return ("*" + domain[dot..], hop);
         return null;
     }
 

@@ -9,7 +9,8 @@ using Microsoft.Extensions.Logging;
 namespace Angarium.Egress.Sessions;
 
 /// <summary>An open session, or why there is none: 5yz = the domain's mail has nowhere to go, else the connection failed and no message is touched.</summary>
-internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own);
+/// <param name="Source">Where the session comes from.</param>
+internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own, PoolAddress? Source = null);
 
 /// <summary>
 /// Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Those that lately could not be connected come last (§4.5.4.1: a list of hosts that cannot be
@@ -29,6 +30,14 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
 
     /// <summary>There is an address to connect from.</summary>
     public bool IsUsable => sources.IsUsable;
+
+    /// <summary>The same, and no operator suspended it.</summary>
+    public bool MaySend => sources.MaySend;
+
+    /// <inheritdoc cref="PoolSources.Suspend"/>
+    public bool Suspend(string[] names) => sources.Suspend(names);
+
+    public bool IsSuspended(PoolAddress source) => sources.IsSuspended(source);
 
     public async Task<ConnectResult> ConnectAsync(MailRoute route, CancellationToken cancellationToken)
     {
@@ -92,7 +101,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
                 (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
             }
 
-            if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false);
+            if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false, source);
             temporary = failure!.Verdict.OfLastHost().Reply;
             (remote, own) = (target.ToString(), failure.Verdict.Own || temporary.IsPermanent);
             return null;

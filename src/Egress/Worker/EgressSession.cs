@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
+using Angarium.Egress.Pools;
 using Angarium.Egress.Routing;
 using Angarium.Egress.Sessions;
 using Angarium.Mail;
@@ -32,6 +33,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     private readonly Lock gate = new();
     private DomainFeed? feed;
     private SmtpClientSession? opened;
+    private PoolAddress? source;
     private bool closing;
     private bool aborted;
     private bool disposed;
@@ -76,6 +78,14 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
     }
 
     private void HurryOpened() => opened?.Connection.EndWithin(context.Options.DrainTimeout > LastTransaction ? context.Options.DrainTimeout : LastTransaction);
+
+    /// <summary>Closes if an operator suspended where it comes from: its permit is for another connection then.</summary>
+    public void CloseIfSuspended()
+    {
+        PoolAddress? own;
+        lock (gate) own = source;
+        if (own is not null && context.Connector.IsSuspended(own)) Close();
+    }
 
     /// <summary>Ends at once.</summary>
     public void Abort()
@@ -152,7 +162,7 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         if (result.Session is not { } session)
         {
             // Without an address of ours nothing is wrong with the site: the permit is free, and the pool is told that there is no room for another.
-            if (result.Trouble!.IsTransient && !context.Connector.IsUsable) return Event(SessionEvent.Closed);
+            if (result.Trouble!.IsTransient && !context.Connector.MaySend) return Event(SessionEvent.Closed);
             if (result.Trouble.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
             // There will never be a connection: the messages themselves fail, by our own word.
             var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero);
@@ -172,11 +182,12 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             lock (gate)
             {
-                opened = session;
+                (opened, source) = (session, result.Source);
                 if (closing) HurryOpened();
                 if (aborted) session.Connection.Abort(new AttemptException(AttemptFault.Stopping, "shutting down"));
             }
 
+            CloseIfSuspended();
             report(Event(SessionEvent.Connected) with { Remote = result.Remote });
             return await ServeAsync(session, route, feeds);
         }

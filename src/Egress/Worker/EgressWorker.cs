@@ -117,7 +117,7 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
             Worker = context.Name,
             Number = ++number,
             SentAt = context.Clock.Now,
-            FreeSessions = draining || !context.Clock.IsSettled || !context.Connector.IsUsable ? 0 : Math.Max(0, most - sessions.Count),
+            FreeSessions = draining || !context.Clock.IsSettled || !context.Connector.MaySend ? 0 : Math.Max(0, most - sessions.Count),
             Held = [.. sessions.Values.Select(session => new HeldPermit(session.Session.Permit, session.Session.Site, session.Session.Domain))],
             Reports = sending,
             Leaving = leaving,
@@ -143,6 +143,9 @@ internal sealed partial class EgressWorker(WorkerContext context) : BackgroundSe
                 if (!isHeard) Heard(context.Logger, context.Name, context.Pool);
                 isHeard = true;
                 if (!draining) context.MayAsk = true;
+                // Before its orders are followed.
+                if (answer.SuspendedSources is { } suspended && context.Connector.Suspend(suspended))
+                    foreach (var (session, _) in sessions.Values) session.CloseIfSuspended();
                 foreach (var order in answer.Orders) Follow(order);
                 // A pool that neither orders nor holds the poll must not make a tight loop; one that has the next poll already answers this one in its place.
                 if (leaving || answer.Orders.Length + sending.Length > 0 || Volatile.Read(ref number) != request.Number || context.Time.GetElapsedTime(began) > Breath) return true;

@@ -1,6 +1,8 @@
 using Angarium.Contracts.Admin;
 using Angarium.Grains.Control;
 using Angarium.Grains.Index;
+using Angarium.Grains.Tenants;
+using Angarium.Grains.View;
 using Angarium.Mail;
 using Angarium.Spool.Ledger;
 
@@ -38,7 +40,7 @@ internal sealed partial class DomainQueue
         {
             Domain = _domain, Queued = queued + inMemory.Sum(e => e.Keys.Length), IndexAway = away, Leased = _leased.Count,
             Held = _control?.Held ?? false, Site = SiteNames(), SuspendedUntil = suspended?.SuspendedUntil ?? default,
-            SiteTrouble = (suspended ?? _pools.Find(p => p.State?.Trouble is not null)?.State)?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
+            Suspensions = OrdersOfOperators(), SiteTrouble = (suspended ?? _pools.Find(p => p.State?.Trouble is not null)?.State)?.Trouble?.ToString(), OldestDue = listed.Length > 0 ? listed[0].Due : default, Recipients = [.. listed.Take(limit)],
         };
     }
 
@@ -49,9 +51,19 @@ internal sealed partial class DomainQueue
         return sites.Length > 0 ? sites : _pools.Find(p => p.Site is not null)?.Site;
     }
 
+    /// <summary>Those that keep mail of this domain from being sent: of its sites, and of the tenants that have some ready.</summary>
+    private Suspension[] OrdersOfOperators()
+    {
+        if (_seams.Suspensions() is not { All.Count: > 0 } map) return [];
+        var now = Now;
+        var sites = _pools.Select(pool => pool.Site is { } site ? map.OfSite(site, now) : null);
+        var tenants = FindPool(PoolMap.Parked)?.Round.Select(tenant => map.OfTenant(tenant.Name, now)) ?? [];
+        return [.. sites.Concat(tenants).OfType<Suspension>().Distinct()];
+    }
+
     /// <summary>Makes what waits due now, and has a suspended site tried. What is in memory is due already.</summary>
     /// <exception cref="IOException">The index cannot be reached: only some of it was made due.</exception>
-    public async Task<int> RetryAsync(RecipientKey? message)
+    public async Task<int> RetryAsync(QueueSelection which)
     {
         _touchedAt = Now;
         var now = Floor(Now);
@@ -61,7 +73,7 @@ internal sealed partial class DomainQueue
         {
             if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not made due");
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
-            var changes = rows.Where(r => (message is null || r.Member.Message == message) && !_entries.ContainsKey(r.Member.Key))
+            var changes = rows.Where(r => which.Has(r.Member.Message, r.Lane.Tenant) && !_entries.ContainsKey(r.Member.Key))
                 .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
             if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) DeposeByToken();
             count += changes.Count;
@@ -93,23 +105,26 @@ internal sealed partial class DomainQueue
         }
     }
 
-    /// <summary>Finishes without delivery or notice what is not leased just now (design rule 6: an operator's decision, by the owner).</summary>
+    /// <summary>
+    /// Finishes without delivery or notice what is not leased just now (design rule 6: an operator's decision, by the owner). Where senders are to be told, it fails instead, and is finished as whatever fails
+    /// is: when the notice is durable.
+    /// </summary>
     /// <exception cref="IOException">The index cannot be reached, or the queue was taken over just now: only some of it was dropped.</exception>
-    public async Task<int> DropAsync(RecipientKey? message, string reason)
+    public async Task<int> DropAsync(QueueSelection which, string reason, bool isTold = false)
     {
         _touchedAt = Now;
         // What is to be dropped must not be leased while the record of that is on its way; all else is, however long the index is.
-        if (message is { } one) _dropping[one] = _dropping.GetValueOrDefault(one) + 1;
-        else _drops++;
+        if (which.IsAll) _drops++;
+        else _dropping.Add(which);
         try
         {
-            return await DropWhatIsThereAsync(message, reason);
+            return await DropWhatIsThereAsync(which, reason, isTold);
         }
         finally
         {
-            if (message is not { } over) _drops--;
-            else if (--_dropping[over] == 0) _dropping.Remove(over);
-            foreach (var entry in TakeWithheld(e => !_dropping.ContainsKey(e.Message)))
+            if (which.IsAll) _drops--;
+            else _dropping.Remove(which);
+            foreach (var entry in TakeWithheld(e => !IsBeingDropped(e)))
             {
                 if (entry.FreshUntil != default && entry.FreshUntil <= Now) SendToIndex(entry, entry.Due);
                 else _ready.Add(entry);
@@ -119,10 +134,16 @@ internal sealed partial class DomainQueue
         }
     }
 
-    private async Task<int> DropWhatIsThereAsync(RecipientKey? message, string reason)
+    private bool IsBeingDropped(QueueEntry entry)
+    {
+        foreach (var order in _dropping) if (order.Has(entry.Message, entry.Lane.Tenant)) return true;
+        return false;
+    }
+
+    private async Task<int> DropWhatIsThereAsync(QueueSelection which, string reason, bool isTold)
     {
         await ConfirmAsync();
-        var count = await DropReadyAsync(message, reason);
+        var count = await DropReadyAsync(which, reason, isTold);
         var page = new AdminPage(StoreTime.Zero, AdminBatch);
         while (true)
         {
@@ -131,33 +152,40 @@ internal sealed partial class DomainQueue
             // Rule 16: somebody may have been at it until just now.
             if (Now < _readFrom) throw new IOException($"the queue of {_domain} was taken over just now; ask again in {Math.Ceiling((_readFrom - Now).TotalSeconds)} s");
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
-            var drop = rows.Where(r => message is null || r.Member.Message == message).ToList();
+            var drop = rows.Where(r => which.Has(r.Member.Message, r.Lane.Tenant)).ToList();
             if (drop.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
             drop.RemoveAll(r => _entries.ContainsKey(r.Member.Key) || _leased.ContainsKey(r.Member.Key));
+            // What is decided already is told of by itself.
+            if (isTold) drop.RemoveAll(r => _seams.View.Bits(r.Member.Key) == RecipientBits.Decided);
             var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => new Dropped(r.Member.Key, r.Member.Message, r.Lane)).ToArray();
             if (!HasToken) throw new IOException("the queue is being moved; ask again");
-            if (open.Length > 0) await RecordDropAsync(open, reason);
-            if (drop.Count > 0) await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => new IndexChange(r, Remove: true))], CancellationToken.None);
+            if (open.Length > 0) await RecordDropAsync(open, reason, isTold);
+            // Decided, it is read back as what owes a notice: due at once, and before all that this order has not come to yet.
+            var before = isTold && drop.Count > 0 ? StoreTime.Min(Floor(Now), rows[0].Due - TimeSpan.FromSeconds(1)) : default;
+            if (drop.Count > 0)
+                await _seams.Index.WriteAsync(_domain, _owner!.Value, [.. drop.Select(r => isTold && !IsFinished(r.Member.Key) ? new IndexChange(r with { Due = before }, Remove: false) : new IndexChange(r, Remove: true))], CancellationToken.None);
+            if (isTold) _nextRead = StoreTime.Min(_nextRead, Now);
             count += open.Length;
             if (rows.Count < page.Size) break;
             page = NextPage(page, rows[^1].Due, drop.Count > 0);
         }
 
         // What was read back meanwhile.
-        return count + await DropReadyAsync(message, reason);
+        return count + await DropReadyAsync(which, reason, isTold);
     }
 
-    private async Task<int> DropReadyAsync(RecipientKey? message, string reason)
+    private async Task<int> DropReadyAsync(QueueSelection which, string reason, bool isTold)
     {
-        bool IsToBeDropped(QueueEntry e) => (message is null || e.Message == message) && MayDecide(e);
+        bool IsToBeDropped(QueueEntry e) => which.Has(e.Message, e.Lane.Tenant) && MayDecide(e);
         var drop = _ready.Entries().Where(IsToBeDropped).ToList();
         foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
         drop.AddRange(TakeWithheld(IsToBeDropped));
         // What was read back while the record of it was on its way is finished.
         Dropped[] keys = [.. drop.SelectMany(e => e.Keys, (e, k) => new Dropped(k, e.Message, e.Lane)).Where(one => !IsFinished(one.Key))];
+        LedgerRecord[] records = [];
         try
         {
-            if (keys.Length > 0) await RecordDropAsync(keys, reason);
+            if (keys.Length > 0) records = await RecordDropAsync(keys, reason, isTold);
         }
         catch (IOException)
         {
@@ -165,7 +193,19 @@ internal sealed partial class DomainQueue
             throw;
         }
 
-        foreach (var entry in drop) Remove(entry);
+        var told = isTold ? records.ToDictionary(record => record.Key) : [];
+        foreach (var entry in drop)
+        {
+            if (entry.Keys.Where(told.ContainsKey).Select(key => told[key]).ToArray() is not { Length: > 0 } owed)
+            {
+                Remove(entry);
+                continue;
+            }
+
+            if (entry.Keys.Length > owed.Length) Remove(Piece(entry, [.. entry.Keys.Where(key => !told.ContainsKey(key))], EntryState.Deciding));
+            StartNotice(Piece(entry, [.. owed.Select(record => record.Key)], EntryState.Deciding), owed);
+        }
+
         return keys.Length;
     }
 
@@ -243,16 +283,17 @@ internal sealed partial class DomainQueue
     }
 
     /// <exception cref="IOException">It could not be recorded: what was to be dropped is not.</exception>
-    private async Task RecordDropAsync(Dropped[] dropped, string reason)
+    private async Task<LedgerRecord[]> RecordDropAsync(Dropped[] dropped, string reason, bool isTold)
     {
         var now = Now;
         var text = reason.Length > 200 ? reason[..200] : reason;
+        LedgerRecord[] records = [.. dropped.Select(one => new LedgerRecord
+        {
+            Key = one.Key, Kind = isTold ? LedgerKind.Failed : LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text), Summary = KnownOf(one.Key, one.Message, one.Lane),
+        })];
         try
         {
-            await _seams.Ledger.AppendAsync([.. dropped.Select(one => new LedgerRecord
-            {
-                Key = one.Key, Kind = LedgerKind.Dropped, Time = now, Own = true, Reply = new Reply(554, new EnhancedStatus(5, 7, 0), text), Summary = KnownOf(one.Key, one.Message, one.Lane),
-            })], DecideBy);
+            await _seams.Ledger.AppendAsync(records, DecideBy);
         }
         catch (Exception e) when (IsTrouble(e))
         {
@@ -260,7 +301,8 @@ internal sealed partial class DomainQueue
             throw new IOException("the ledger cannot be written now; what was not dropped yet stays; ask again", e);
         }
 
-        foreach (var one in dropped) DomainQueueInstruments.Count(LedgerKind.Dropped, 1, one.Lane.Tenant, PoolOf(one.Lane.Tenant).Name);
+        for (var i = 0; i < records.Length; i++) DomainQueueInstruments.Count(records[i].Kind, 1, dropped[i].Lane.Tenant, PoolOf(dropped[i].Lane.Tenant).Name);
+        return records;
     }
 
     // Rows come by due second. Those that were changed are gone from where they were; where a whole page of one second was not, a larger one is read.
@@ -280,6 +322,7 @@ internal sealed partial class DomainQueue
         var state = _leased.ContainsKey(row.Member.Key) ? "leased"
             : entry?.State == EntryState.Deciding ? "deciding"
             : _control is { } c && (c.Held || c.HeldMessages.Contains(row.Member.Message)) ? "held"
+            : _map is not null && IsSuspended(PoolOf(row.Lane.Tenant)) ? "suspended"
             : row.Due <= now ? "ready" : "waiting";
         return new QueuedRecipient
         {

@@ -49,7 +49,7 @@ internal sealed partial class DomainQueue
     // At once when demand appears or goes elsewhere, within 100 ms when it grows to double or vanishes; otherwise every 30 s while there is some.
     private void SendDemand(QueuePool pool, StoreTime now)
     {
-        var count = MayGrant ? pool.Ready : 0;
+        var count = MayGrant && !IsSuspended(pool) ? pool.Ready : 0;
         if (pool.IsTelling || _deposed || (count == 0 && pool.DemandSent == 0))
         {
             if (count == 0) pool.DemandDue = Never;
@@ -77,6 +77,8 @@ internal sealed partial class DomainQueue
                 if (pool.Route is { } old && old.Site != route.Site) await _seams.Sites.DemandAsync(pool.Site!, new SiteDemand { Domain = _domain, SentAt = Now });
                 pool.WasNamed = isNamed;
                 pool.MoveTo(route, Now);
+                // Where that is suspended, nothing is asked for; the others who ask there are not told of it by us.
+                if (IsSuspended(pool)) count = 0;
             }
 
             (pool.DemandSent, pool.DemandSentAt, pool.RanDry) = (count, Now, false);

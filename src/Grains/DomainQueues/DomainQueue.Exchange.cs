@@ -93,6 +93,12 @@ internal sealed partial class DomainQueue
         var pool = FindPool(PoolName.PoolOf(request.Site));
         if (_control is { Held: true } || _map is not null && pool is null || (pool?.Site is { } site && site != request.Site)) return s_nothing;
         if (pool is null || !MayGrant) return Wait();
+        if (IsSuspended(pool, request.Site))
+        {
+            SendDemand(Now);
+            return s_nothing;
+        }
+
         // What is not fresh is granted under a token confirmed not long ago.
         await ConfirmForGrantAsync();
         FollowPools();
@@ -134,7 +140,7 @@ internal sealed partial class DomainQueue
             return false;
         }
 
-        if (_dropping.Count > 0 && _dropping.ContainsKey(entry.Message))
+        if (IsBeingDropped(entry))
         {
             entry.State = EntryState.Deciding;
             _withheld.Add(entry);

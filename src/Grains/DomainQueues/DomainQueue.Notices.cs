@@ -78,14 +78,14 @@ internal sealed partial class DomainQueue
     private void ExpireReady(StoreTime now)
     {
         if (!MayGrant && !Without(Waived.OwnerDecides)) return;
-        foreach (var pool in _pools.FindAll(p => p.State is not null)) ExpireReady(pool, pool.State!, now);
+        foreach (var pool in _pools.FindAll(p => p.State is not null && !IsSuspended(p))) ExpireReady(pool, pool.State!, now);
     }
 
     private void ExpireReady(QueuePool pool, Sites.SiteState state, StoreTime now)
     {
         _expiryDue = false;
         var old = ReadyLanes.Entries(pool).Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
-            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !_dropping.ContainsKey(e.Message)).Take(1_000).ToList();
+            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !IsBeingDropped(e)).Take(1_000).ToList();
         var expired = new List<QueueEntry>();
         foreach (var entry in old)
         {

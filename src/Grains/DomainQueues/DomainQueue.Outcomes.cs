@@ -124,9 +124,9 @@ internal sealed partial class DomainQueue
 
     private bool MayDecide(QueueEntry entry) => MayAct && (entry.FreshUntil > Now || HasToken);
 
-    /// <summary>Rule 20: held mail does not expire, and neither does what may have been held by an order not loaded yet. Deferred instead, its age is judged again.</summary>
+    /// <summary>Rule 20: held and suspended mail does not expire, and neither does what may have been held by an order not loaded yet. Deferred instead, its age is judged again.</summary>
     private bool MayExpire(QueueEntry entry) =>
-        MayDecide(entry) && _control is { Held: false } control && _controlVersion == _seams.Control.Version(_domain) && !control.HeldMessages.Contains(entry.Message);
+        MayDecide(entry) && _map is not null && !IsSuspended(PoolOf(entry.Lane.Tenant)) && _control is { Held: false } control && _controlVersion == _seams.Control.Version(_domain) && !control.HeldMessages.Contains(entry.Message);
 
     /// <summary>
     /// A report under a lease that this activation did not grant, or that has ended: a delivery is a fact, whoever learns of it records it; anything else is an event

@@ -1,3 +1,4 @@
+using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Control;
@@ -67,11 +68,11 @@ internal sealed partial class DomainQueue
     private bool _deposed;
     private bool _stopping;
 
-    /// <summary>Orders to drop that are being carried out.</summary>
+    /// <summary>Orders to drop all there is that are being carried out.</summary>
     private int _drops;
 
-    /// <summary>Messages that are being dropped, and by how many orders; and what of them came to be leased meanwhile.</summary>
-    private readonly Dictionary<RecipientKey, int> _dropping = [];
+    /// <summary>What else is being dropped, by order; and what of it came to be leased meanwhile.</summary>
+    private readonly List<QueueSelection> _dropping = [];
     private readonly List<QueueEntry> _withheld = [];
 
     public DomainQueue(string domain, DomainQueueSeams seams)
@@ -297,6 +298,10 @@ internal sealed partial class DomainQueue
         _pools.Add(pool);
         return pool;
     }
+
+    /// <summary>The order of an operator that keeps this pool's mail from being sent (rule 20): its tenants are suspended, or its site is.</summary>
+    private bool IsSuspended(QueuePool pool, string? site = null) =>
+        pool.Name == PoolMap.Parked || (site ?? pool.Site) is { } known && _seams.Suspensions()?.OfSite(known, Now) is not null;
 
     private QueuePool? FindPool(string name)
     {

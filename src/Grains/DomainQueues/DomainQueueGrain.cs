@@ -100,9 +100,9 @@ internal sealed class DomainQueueGrain(DomainQueueSeams seams, ActiveDomains act
 
     public async Task<QueueSnapshot> Show(int limit) => await addresses.AddAsync(await _queue.ShowAsync(limit));
 
-    public async Task<int> Retry(RecipientKey? message) => await Then(_queue.RetryAsync(message));
+    public async Task<int> Retry(QueueSelection which) => await Then(_queue.RetryAsync(which));
 
-    public async Task<int> Drop(RecipientKey? message, string reason) => await Then(_queue.DropAsync(message, reason));
+    public async Task<int> Drop(QueueSelection which, string reason, bool isTold) => await Then(_queue.DropAsync(which, reason, isTold));
 
     public async Task Hold(RecipientKey? message)
     {

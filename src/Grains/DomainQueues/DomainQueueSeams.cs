@@ -48,6 +48,9 @@ internal sealed record DomainQueueSeams
     /// <summary>Which tenant is in which pool now; another object when that has changed, null while it is not known.</summary>
     public Func<PoolMap?> Pools { get; init; } = static () => PoolMap.Empty;
 
+    /// <summary>What operators suspended; null while it is not known, and then <see cref="Pools"/> is too.</summary>
+    public Func<SuspensionMap?> Suspensions { get; init; } = static () => SuspensionMap.Empty;
+
     /// <summary>Whether all domains of the silo together hold as much as memory has room for.</summary>
     public Func<bool> IsFull { get; init; } = static () => false;
 

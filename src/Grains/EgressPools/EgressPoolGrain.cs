@@ -1,4 +1,5 @@
 using Angarium.Contracts.EgressPools;
+using Angarium.Grains.Control;
 using Angarium.Grains.Membership;
 using Angarium.Grains.Sites;
 using Angarium.Mail;
@@ -19,7 +20,7 @@ namespace Angarium.Grains.EgressPools;
 /// </para>
 /// </summary>
 [GrainType("egress-pool"), Reentrant, RandomPlacement]
-internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log, Random? random = null)
+internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding standing, WorkerRegister register, TimeProvider time, ILogger<EgressPoolGrain> log, Random? random = null, Suspensions? suspensions = null)
     : Grain, IEgressPoolPoll, IEgressPoolOrders
 {
     private static readonly TimeSpan s_skew = TimeSpan.FromSeconds(5);
@@ -77,8 +78,8 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     public Task<PollAnswer> Poll(PollRequest request)
     {
         var now = clock.Now;
-        // Design rule 21: a worker must not take it for being heard when the pool may have a successor.
-        if (!clock.IsSettled || !IsOwner || request.Claim > _pool.Claim || (request.SentAt - now).Duration() > s_skew)
+        // Design rule 21: a worker must not take it for being heard when the pool may have a successor; nor (rule 20) before it can be told from where it must not send.
+        if (!clock.IsSettled || !IsOwner || suspensions is { Current: null } || request.Claim > _pool.Claim || (request.SentAt - now).Duration() > s_skew)
         {
             // It lives, and what it holds still counts, whoever of us is out of order.
             StaleInstruments.Poll();
@@ -107,7 +108,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         return answer.Task;
     }
 
-    private PollAnswer Heard() => new() { Accepted = true, Claim = _pool.Claim };
+    private PollAnswer Heard() => new() { Accepted = true, Claim = _pool.Claim, SuspendedSources = suspensions?.Current?.Sources(clock.Now) ?? [] };
 
     public Task<PlaceAnswer> Place(PlaceRequest request)
     {

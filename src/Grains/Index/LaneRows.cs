@@ -65,6 +65,17 @@ internal sealed class LaneRows
         }
     }
 
+    /// <summary>All rows' keys, or so many of them, at even distances in their order. Not to be used across a change.</summary>
+    public IEnumerable<RecipientKey> Some(int most)
+    {
+        var (step, next, at) = (Math.Max(1.0, (double)Count / most), 0.0, 0);
+        foreach (var block in _blocks)
+        {
+            for (; next < at + block.Count; next += step) yield return _rows[block.Places[(int)next - at]].Key;
+            at += block.Count;
+        }
+    }
+
     private int Locate(RecipientKey key)
     {
         for (var place = _buckets[BucketOf(key)]; place != None; place = _next[place])

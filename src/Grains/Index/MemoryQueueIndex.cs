@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Angarium.Mail;
 
 namespace Angarium.Grains.Index;
@@ -185,6 +186,27 @@ internal sealed class MemoryQueueIndex : IQueueIndex, IIndexTotals
         }
 
         return new(largest.UnorderedItems.Select(i => i.Element).OrderByDescending(d => d.Queued).ThenBy(d => d.Domain, StringComparer.Ordinal).ToList());
+    }
+
+    public async IAsyncEnumerable<IndexLane> LanesAsync(IReadOnlyList<int> partitions, string? domain, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        foreach (var partition in partitions)
+        {
+            var found = new List<IndexLane>();
+            lock (_partitions[partition])
+            {
+                foreach (var rows in _partitions[partition].Domains.Values.Where(rows => domain is null || rows.Name == domain))
+                {
+                    var most = Math.Max(IndexLane.LeastOfLane, Math.Min(IndexLane.MostOfLane, IndexLane.MostOfDomain / Math.Max(1, rows.Lanes.Count)));
+                    foreach (var (lane, set) in rows.Lanes.Where(l => l.Value.Count > 0))
+                        found.Add(new IndexLane(rows.Name, lane, set.Count, [.. set.Some(most).GroupBy(key => key.PackId).Select(pack => (pack.First(), pack.Count()))]));
+                }
+            }
+
+            cancellationToken.ThrowIfCancellationRequested();
+            foreach (var one in found) yield return one;
+        }
     }
 
     public TimeSpan SampleEvery => TimeSpan.FromSeconds(2);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Angarium.Mail;
 using StackExchange.Redis;
 
@@ -8,6 +9,9 @@ internal sealed partial class RedisQueueIndex
 {
     /// <summary>Domains that are counted of each partition: 256,000 in all. Beyond that the list of the largest is one of those that are due first.</summary>
     private const int CountedDomains = 1_000;
+
+    /// <summary>Domains whose lanes are looked at in one call: Redis does nothing else meanwhile.</summary>
+    private const int LookedAt = 16;
 
     public TimeSpan SampleEvery => TimeSpan.FromSeconds(30);
 
@@ -60,5 +64,33 @@ internal sealed partial class RedisQueueIndex
         }
 
         return [.. largest.UnorderedItems.Select(i => i.Element).OrderByDescending(d => d.Queued).ThenBy(d => d.Domain, StringComparer.Ordinal)];
+    }
+
+    public async IAsyncEnumerable<IndexLane> LanesAsync(IReadOnlyList<int> partitions, string? domain, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var partition in partitions)
+        {
+            HashSet<string> seen = new(StringComparer.Ordinal);
+            for (var (from, full) = (0, true); full; from += CountedDomains)
+            {
+                var names = domain is not null ? [domain]
+                    : ((RedisResult[])(await _link.EvaluateAsync(RedisScripts.Domains, [_keys.Wake(partition)], [from, from + CountedDomains - 1], cancellationToken))!).Select(n => (string)n!).ToArray();
+                full = names.Length == CountedDomains;
+                foreach (var some in names.Where(seen.Add).Select(_keys.Of).Chunk(LookedAt))
+                {
+                    var reply = (RedisResult[])(await _link.EvaluateAsync(RedisScripts.Lanes, [.. some.Select(d => d.Lanes)],
+                        [IndexLane.MostOfLane, IndexLane.MostOfDomain, IndexLane.LeastOfLane, .. some.Select(d => (RedisValue)d.Queues)], cancellationToken))!;
+                    for (var i = 0; i + 3 < reply.Length; i += 4)
+                    {
+                        var born = (RedisResult[])reply[i + 3]!;
+                        yield return new IndexLane(some[(int)reply[i] - 1].Name, RedisKeys.Lane((byte[])reply[i + 1]!), (long)reply[i + 2],
+                            [.. Enumerable.Range(0, born.Length / 2).Select(at => (IndexMember.Read((byte[])born[2 * at]!).Key, (int)born[2 * at + 1]))]);
+                    }
+                }
+            }
+
+            // It is in one of them, and was asked for.
+            if (domain is not null) yield break;
+        }
     }
 }

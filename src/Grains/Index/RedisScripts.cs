@@ -235,6 +235,39 @@ internal static class RedisScripts
         return reply
         """);
 
+    /// <summary>{which domain, lane, queued, {member, members looked at of its pack, …}, …}.</summary>
+    public static readonly RedisScript Lanes = new(
+        """
+        -- KEYS: lanes, of each domain. ARGV: members looked at of a lane, of a domain, of a lane at least; then what the key of a queue begins with, of each domain.
+        local reply = {}
+        for i = 1, #KEYS do
+          local lanes = redis.call('ZRANGE', KEYS[i], 0, -1)
+          local most = math.max(tonumber(ARGV[3]), math.min(tonumber(ARGV[1]), math.floor(ARGV[2] / math.max(1, #lanes))))
+          for _, lane in ipairs(lanes) do
+            local queue, born, counts = ARGV[i + 3] .. lane, {}, {}
+            for _, member in ipairs(redis.call('ZRANDMEMBER', queue, most)) do
+              -- A pack is the first twelve octets of a key.
+              local pack = string.sub(member, 1, 12)
+              if not counts[pack] then
+                born[#born + 1] = member
+                counts[pack] = 0
+              end
+              counts[pack] = counts[pack] + 1
+            end
+            local part = {}
+            for _, member in ipairs(born) do
+              part[#part + 1] = member
+              part[#part + 1] = counts[string.sub(member, 1, 12)]
+            end
+            reply[#reply + 1] = i
+            reply[#reply + 1] = lane
+            reply[#reply + 1] = redis.call('ZCARD', queue)
+            reply[#reply + 1] = part
+          end
+        end
+        return reply
+        """);
+
     /// <summary>Some of the domains of a partition, by when they are due.</summary>
     public static readonly RedisScript Domains = new(
         """

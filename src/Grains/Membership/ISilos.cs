@@ -6,6 +6,9 @@ public interface ISilos
     /// <summary>This silo's life: its address and generation. Another start has another.</summary>
     string Own { get; }
 
+    /// <summary>Those that take part now, this one among them.</summary>
+    IReadOnlyCollection<string> Living => [Own];
+
     /// <summary>False = it is dead for ever; null = in no list that was seen yet.</summary>
     bool? IsAlive(string silo);
 

@@ -7,6 +7,9 @@ internal sealed class OrleansSilos(IClusterMembershipService membership, ILocalS
 
     public string Own { get; } = local.SiloAddress.ToParsableString();
 
+    public IReadOnlyCollection<string> Living =>
+        [.. membership.CurrentSnapshot.Members.Where(m => m.Value.Status == SiloStatus.Active).Select(m => m.Key.ToParsableString()).Append(Own).Distinct()];
+
     public bool? IsAlive(string silo)
     {
         SiloAddress address;

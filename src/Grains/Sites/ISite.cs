@@ -1,3 +1,4 @@
+using Angarium.Contracts.Admin;
 using Angarium.Contracts.Routing;
 using Angarium.Mail;
 
@@ -17,6 +18,10 @@ public interface ISite : IGrainWithStringKey
     /// <summary>An operator says that it may answer again: a suspended site is tried at once, at most every five seconds. The answer is its state after that.</summary>
     [Alias("Retry")]
     ValueTask<SiteState> Retry();
+
+    /// <summary>How it stands, for people.</summary>
+    [Alias("Look")]
+    ValueTask<SiteView> Look();
 }
 
 /// <summary>What a domain has due at a site just now; a later one takes its place. A value.</summary>

@@ -1,3 +1,4 @@
+using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.EgressPools;
 using Angarium.Contracts.Routing;
@@ -75,6 +76,15 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         _site.Retry(clock.Now);
         Go();
         return ValueTask.FromResult(_site.State);
+    }
+
+    public ValueTask<SiteView> Look()
+    {
+        var state = _site.State;
+        return ValueTask.FromResult(new SiteView
+        {
+            Pool = _pool, Connections = _site.Permits, Window = _site.Limit, SuspendedUntil = state.SuspendedUntil > clock.Now ? state.SuspendedUntil : default, Trouble = state.Trouble?.ToString(),
+        });
     }
 
     public Task Report(SiteReport[] reports)

@@ -17,6 +17,11 @@ internal static class SiteServices
         services.AddSingleton<ControlDocuments>();
         services.AddSingleton<IControlDocuments>(s => s.GetRequiredService<ControlDocuments>());
         services.AddHostedService<ControlWatch>();
+        services.AddSingleton<Suspensions>();
+        services.AddHostedService<SuspensionsWatch>();
+        services.AddSingleton<OperatorAudit>();
+        services.AddSingleton<SiloDesks>();
+        services.AddSingleton<DomainExplainer>();
         services.AddSingleton<INoticeWriter, NoticeWriter>();
         return services;
     }

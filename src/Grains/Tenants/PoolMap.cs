@@ -10,6 +10,9 @@ internal sealed class PoolMap
     /// <summary>The version of the document that this build reads and writes.</summary>
     private const int Format = 1;
 
+    /// <summary>The pool of tenants that operators suspended: no pool can be named so, and nobody serves it.</summary>
+    public const string Parked = "*";
+
     private readonly Dictionary<string, string> _pools;
 
     private PoolMap(Dictionary<string, string> pools) => _pools = pools;
@@ -20,6 +23,9 @@ internal sealed class PoolMap
 
     public int Count => _pools.Count;
 
+    /// <summary>Those that tenants are in, besides `default`.</summary>
+    public IEnumerable<string> Pools => _pools.Values.Distinct();
+
     public string PoolOf(string tenant) => _pools.GetValueOrDefault(tenant, PoolName.Default);
 
     /// <summary>The same map where that is what it says.</summary>
@@ -29,6 +35,14 @@ internal sealed class PoolMap
         var pools = new Dictionary<string, string>(_pools);
         if (pool == PoolName.Default) pools.Remove(tenant);
         else pools[tenant] = pool;
+        return new PoolMap(pools);
+    }
+
+    /// <summary>Another map, in which these tenants are in <see cref="Parked"/>; never stored.</summary>
+    public PoolMap Parking(IReadOnlyList<string> tenants)
+    {
+        var pools = new Dictionary<string, string>(_pools);
+        foreach (var tenant in tenants) pools[tenant] = Parked;
         return new PoolMap(pools);
     }
 

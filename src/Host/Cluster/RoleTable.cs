@@ -34,6 +34,7 @@ internal static class RoleTable
         [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
         [typeof(IWebhookWork)] = CallerRoles.Egress | CallerRoles.Grains,
         [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
+        [typeof(IOperators)] = CallerRoles.Api | CallerRoles.Grains,
     }.ToFrozenDictionary();
 
     public static bool Admits(CallerRoles caller, Type called) => (caller & RolesOf(called)) != 0;

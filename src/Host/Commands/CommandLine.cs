@@ -48,8 +48,8 @@ internal static class CommandLine
     internal static RootCommand Build()
     {
         var serve = new Command("serve", "Run the relay (what `angarium` alone does, too).");
-        var root = new RootCommand("Angarium: a mail relay.") { serve, Queue(), Trace(), Spool(), Storage(), Settings(), Metrics() };
-        foreach (var command in TenantCommands.Build(s_json)) root.Subcommands.Add(command);
+        var root = new RootCommand("Angarium: a mail relay.") { serve, Trace(), Spool(), Storage(), Settings(), Metrics(), Doctor() };
+        foreach (var command in new OperatorCommands(s_json, OpenApi).Build().Concat(TenantCommands.Build(s_json, OpenApi))) root.Subcommands.Add(command);
         foreach (Option option in new Option[] { s_config, s_data, s_set, s_json }) root.Options.Add(option);
         root.Subcommands.Add(new Command("sendmail", "Submit a message from standard input, as sendmail(8): `angarium sendmail -t`, or with recipients as arguments.") { TreatUnmatchedTokensAsErrors = false });
         root.Subcommands.Add(new Command("mailq", "List the queue, as mailq(1).") { TreatUnmatchedTokensAsErrors = false });
@@ -70,51 +70,22 @@ internal static class CommandLine
         return SettingSources.OfProcess(line.GetValue(s_config), overrides);
     }
 
-    private static Command Queue()
-    {
-        var limit = new Option<int>("--limit") { Description = "Most rows shown.", DefaultValueFactory = _ => 100 };
-        var list = new Command("list", "Domains with queued recipients, the largest first.") { limit };
-        list.SetAction(OnRelay((line, relay, token) => QueueCommands.ListAsync(relay, line.GetValue(limit), line.GetValue(s_json), token)));
-
-        var target = new Argument<string>("target") { Description = "A recipient domain, or a message id." };
-        var show = new Command("show", "A domain's queue: counts, site, and its recipients by due time.") { target, limit };
-        show.SetAction(OnRelay((line, relay, token) => QueueCommands.ShowAsync(relay, line.GetValue(target)!, line.GetValue(limit), line.GetValue(s_json), token)));
-
-        var queue = new Command("queue", "Look at the queue and change it.") { list, show };
-        var all = new Option<bool>("--all") { Description = "Every domain." };
-        var maybe = new Argument<string?>("target") { Description = "A recipient domain, or a message id.", Arity = ArgumentArity.ZeroOrOne };
-        var retry = new Command("retry", "Make queued recipients due now.") { maybe, all };
-        retry.SetAction(OnRelay((line, relay, token) => (line.GetValue(all), line.GetValue(maybe)) switch
-        {
-            (true, null) => QueueCommands.ChangeAsync(relay, "all", "retry", null, line.GetValue(s_json), token),
-            (false, { } one) => QueueCommands.ChangeAsync(relay, one, "retry", null, line.GetValue(s_json), token),
-            _ => throw new CommandException("queue retry: name a domain or a message id, or say --all.", ServeCommand.ExitBadSettings),
-        }));
-        queue.Subcommands.Add(retry);
-
-        var reason = new Option<string?>("--reason") { Description = "Kept in the ledger." };
-        foreach (var (verb, help) in new[]
-        {
-            ("drop", "Finish queued recipients without delivery and without a notice."),
-            ("hold", "Hold a domain or a message: it is not tried and does not expire."),
-            ("release", "Release what was held."),
-        })
-        {
-            var command = new Command(verb, help) { target };
-            if (verb == "drop") command.Options.Add(reason);
-            command.SetAction(OnRelay((line, relay, token) =>
-                QueueCommands.ChangeAsync(relay, line.GetValue(target)!, verb, verb == "drop" ? line.GetValue(reason) : null, line.GetValue(s_json), token)));
-            queue.Subcommands.Add(command);
-        }
-
-        return queue;
-    }
-
     private static Command Trace()
     {
         var ids = new Argument<string[]>("id") { Description = "The message id that the reply to the final dot named; several are found in one reading of the ledger.", Arity = ArgumentArity.OneOrMore };
         var trace = new Command("trace", "Every event of a message, from the ledger.") { ids };
-        trace.SetAction(OnRelay((line, relay, token) => TraceCommand.RunAsync(relay, line.GetValue(ids)!, line.GetValue(s_json), token)));
+        foreach (var option in new Option[] { ApiClient.Address, ApiClient.Key }) trace.Options.Add(option);
+        trace.SetAction((line, token) => GuardedAsync(async () =>
+        {
+            if (IsRemote(line))
+            {
+                using var api = OpenApi(line);
+                return await TraceCommand.RunAsync(api, line.GetValue(ids)!, line.GetValue(s_json), token);
+            }
+
+            using var relay = new ControlClient(DataOf(line));
+            return await TraceCommand.RunAsync(relay, line.GetValue(ids)!, line.GetValue(s_json), token);
+        }));
         return trace;
     }
 
@@ -150,11 +121,21 @@ internal static class CommandLine
         return metrics;
     }
 
-    private static Func<ParseResult, CancellationToken, Task<int>> OnRelay(Func<ParseResult, ControlClient, CancellationToken, Task<int>> run) => (line, token) => GuardedAsync(async () =>
+    private static Command Doctor()
     {
-        using var relay = new ControlClient(DataOf(line));
-        return await run(line, relay, token);
-    });
+        var target = new Option<string?>("--target") { Description = "Mail host to which port 25 is tried, as host or host:port; without it the next hop, else a large receiver's.", HelpName = "HOST" };
+        var doctor = new Command("doctor", "Check what this process's roles need of their surroundings: addresses and their names, port 25, DNS, clock, storage, Redis, certificate. Exit code 1 = something has to be mended.") { target };
+        doctor.SetAction((line, token) => GuardedAsync(() => DoctorCommand.RunAsync(Sources(line), line.GetValue(target), line.GetValue(s_json), token)));
+        return doctor;
+    }
+
+    /// <summary>Orders may take minutes: of a long queue each page is read and written.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(10);
+
+    private static bool IsRemote(ParseResult line) => ApiClient.IsRemote(line, namesProcess: (line.GetValue(s_config) ?? line.GetValue(s_data)) is not null);
+
+    /// <summary>The process whose `Data` the line means, or the API that it or the environment names.</summary>
+    private static ApiClient OpenApi(ParseResult line) => IsRemote(line) ? ApiClient.OverHttp(line, s_patience) : ApiClient.OverSocket(DataOf(line));
 
     private static string DataOf(ParseResult line) => SettingsCommand.DataOf(Sources(line));
 

@@ -10,13 +10,13 @@ namespace Angarium.Host.Commands;
 /// <summary>`angarium tenant|domain|inbound|credential|key|administrator|webhook|events …`: each is one call of the API. Builds the commands; they run on one thread.</summary>
 internal static class TenantCommands
 {
-    private const string Url = "ANGARIUM_API_URL", Key = "ANGARIUM_API_KEY";
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60), s_followEvery = TimeSpan.FromSeconds(1);
 
-    private static readonly Option<string?> s_api = new("--api") { Description = $"Address of the API (also {Url}; else {ApiClient.DefaultAddress}).", Recursive = true, HelpName = "URL" };
-    private static readonly Option<string?> s_key = new("--key") { Description = $"API key (also {Key}, which other people on the machine do not see).", Recursive = true, HelpName = "KEY" };
     private static readonly JsonSerializerOptions s_indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public static IEnumerable<Command> Build(Option<bool> json)
+    /// <param name="json">Whether the answer is printed as it came.</param>
+    /// <param name="open">Whom the line means, where operators ask without a key.</param>
+    public static IEnumerable<Command> Build(Option<bool> json, Func<ParseResult, ApiClient> open)
     {
         var tenant = new Argument<string>("tenant") { Description = "Its id." };
         var name = new Argument<string>("name") { Description = "What people call it." };
@@ -74,7 +74,7 @@ internal static class TenantCommands
                 if (line.GetValue(recipient) is { Length: > 0 } named) body["recipients"] = Strings(named);
                 return (HttpMethod.Post, Of(line.GetValue(tenant), "/inbound"), Flags(body, line));
             }, Indented),
-            Make("list", "Inbound domains of a tenant.", [tenant, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound?limit=100" + Query("after", line.GetValue(from))), null),
+            Make("list", "Inbound domains of a tenant.", [tenant, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound?limit=100" + QueueCommands.Query("after", line.GetValue(from))), null),
                 node => Table(node!["items"]!, ("domain", "domain"), ("status", "status"), ("route", "route"), ("catch all", "catchAll"), ("recipients", "recipients"))),
             Make("show", "An inbound domain.", [tenant, domain], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain)), null), Indented),
             Make("change", "Give it another route, or let it catch all.", [tenant, domain, route, catchAll, isPrivate],
@@ -82,7 +82,7 @@ internal static class TenantCommands
             Make("remove", "Take no more mail for it.", [tenant, domain], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain)), null), Done),
             new Command("recipients", "Look after the recipients of an inbound domain that are named.")
             {
-                Make("list", "In order.", [tenant, domain, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients?limit=1000" + Query("after", line.GetValue(from))), null), Lines),
+                Make("list", "In order.", [tenant, domain, from], line => (HttpMethod.Get, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients?limit=1000" + QueueCommands.Query("after", line.GetValue(from))), null), Lines),
                 Make("add", "Name more.", [tenant, domain, recipients], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients"), new JsonObject { ["recipients"] = Strings(line.GetValue(recipients)!) }), Indented),
                 Make("remove", "Name one no more.", [tenant, domain, oneRecipient], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/inbound/", line.GetValue(domain), "/recipients/", line.GetValue(oneRecipient)), null), Done),
             });
@@ -111,16 +111,32 @@ internal static class TenantCommands
             Make("enable", "Have it posted to again, at once.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/enable"), null), Done),
             Make("test", "Post an event of the type `test` to it.", [tenant, webhook], line => (HttpMethod.Post, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook), "/test"), null), Tested),
             Make("remove", "Take it away.", [tenant, webhook], line => (HttpMethod.Delete, Of(line.GetValue(tenant), "/webhooks/", line.GetValue(webhook)), null), Done));
-        var events = Make("events", "Every step of every recipient, oldest first; the last line says where to go on.", [after, since, limit],
-            line => (HttpMethod.Get, $"/v1/events?limit={line.GetValue(limit)}{Query("cursor", line.GetValue(after))}{Query("since", line.GetValue(since))}", null), Events);
-        foreach (var option in new Option[] { s_api, s_key }) events.Options.Add(option);
+        var follow = new Option<bool>("--follow") { Description = "Go on as they come, from now on unless --since or --cursor says otherwise." };
+        var whose = new Option<string?>("--tenant") { Description = "One tenant's alone (administrators)." };
+        var events = new Command("events", "Every step of every recipient, oldest first; the last line says where to go on.") { after, since, limit, whose, follow };
+        events.SetAction((line, token) => CommandLine.GuardedAsync(async () =>
+        {
+            using var api = open(line);
+            var query = $"limit={line.GetValue(limit)}{QueueCommands.Query("tenant", line.GetValue(whose))}";
+            if (!line.GetValue(follow))
+            {
+                var page = (await api.SendAsync(HttpMethod.Get, $"/v1/events?{query}{QueueCommands.Query("cursor", line.GetValue(after))}{QueueCommands.Query("since", line.GetValue(since))}", null, token))!;
+                if (line.GetValue(json)) Console.Out.WriteLine(page.ToJsonString(s_indented));
+                else Events(page);
+                return 0;
+            }
+
+            var from = line.GetValue(since) ?? (line.GetValue(after) is null ? DateTimeOffset.UtcNow.ToString("O", CultureInfo.InvariantCulture) : null);
+            return await FollowAsync(api, query, line.GetValue(after), from, line.GetValue(json), token);
+        }));
+        foreach (var option in new Option[] { ApiClient.Address, ApiClient.Key }) events.Options.Add(option);
         yield return events;
 
         static Command Group(string word, string help, params Command[] commands)
         {
             var group = new Command(word, help);
             foreach (var command in commands) group.Subcommands.Add(command);
-            foreach (var option in new Option[] { s_api, s_key }) group.Options.Add(option);
+            foreach (var option in new Option[] { ApiClient.Address, ApiClient.Key }) group.Options.Add(option);
             return group;
         }
 
@@ -142,7 +158,7 @@ internal static class TenantCommands
 
             command.SetAction((line, token) => CommandLine.GuardedAsync(async () =>
             {
-                using var api = new ApiClient(line.GetValue(s_api) ?? Environment.GetEnvironmentVariable(Url), line.GetValue(s_key) ?? Environment.GetEnvironmentVariable(Key));
+                using var api = ApiClient.OverHttp(line, s_patience);
                 var (method, path, body) = request(line);
                 var answer = await api.SendAsync(method, path, body, token);
                 if (line.GetValue(json)) Console.Out.WriteLine(answer?.ToJsonString(s_indented) ?? "{}");
@@ -154,8 +170,6 @@ internal static class TenantCommands
     }
 
     private static string Of(string? tenant, params string?[] rest) => "/v1/tenants/" + Uri.EscapeDataString(tenant!) + string.Concat(rest.Select((part, i) => i % 2 == 0 ? part : Uri.EscapeDataString(part!)));
-
-    private static string Query(string name, string? value) => value is null ? "" : $"&{name}={Uri.EscapeDataString(value)}";
 
     private static JsonObject Body(params (string Name, string? Value)[] members)
     {
@@ -233,9 +247,38 @@ internal static class TenantCommands
 
     private static void Events(JsonNode? node)
     {
-        foreach (var one in node!["events"]!.AsArray())
-            Console.Out.WriteLine(Printable.Line($"{one!["time"]} {one["type"],-9} {one["message"]} {one["sender"]} → {one["recipient"]} {one["reply"]}"));
+        foreach (var one in node!["events"]!.AsArray()) Console.Out.WriteLine(Event(one!));
         Console.Out.WriteLine($"cursor {node["cursor"]}");
+    }
+
+    private static string Event(JsonNode one) => Printable.Line($"{one["time"]} {one["type"],-9} {one["message"]} {one["sender"]} → {one["recipient"]} {one["reply"]}");
+
+    /// <summary>Prints events as they come until it is ended; with `--json` one document a line. An API that is away is asked again: by its cursor nothing is missed.</summary>
+    private static async Task<int> FollowAsync(ApiClient api, string query, string? cursor, string? since, bool json, CancellationToken cancellationToken)
+    {
+        for (var wasAway = false; !cancellationToken.IsCancellationRequested;)
+        {
+            var isMore = false;
+            try
+            {
+                var page = (await api.SendAsync(HttpMethod.Get, $"/v1/events?{query}{(cursor is null ? QueueCommands.Query("since", since) : QueueCommands.Query("cursor", cursor))}", null, cancellationToken))!;
+                foreach (var one in page["events"]!.AsArray()) Console.Out.WriteLine(json ? one!.ToJsonString(QueueCommands.Readable) : Event(one!));
+                (cursor, isMore, wasAway) = (page["cursor"]!.ToString(), page["more"]!.GetValue<bool>(), false);
+            }
+            catch (CommandException e) when (e.IsUnreachable && cursor is not null)
+            {
+                if (!wasAway) await Console.Error.WriteLineAsync($"angarium: {e.Message} It is asked again.");
+                wasAway = true;
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                break;
+            }
+
+            if (!isMore) await Task.Delay(s_followEvery, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        return 0;
     }
 
     private static void Pairs(JsonNode node, params string[] names)

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Text;
+using System.Text.Json.Nodes;
 using Angarium.Host.Control;
 using Angarium.Host.Logging;
 using Angarium.Mail;
@@ -20,6 +22,51 @@ internal static class TraceCommand
         if (found.FirstOrDefault(one => one.Records.Length == 0 && one.Queued.Length == 0) is { } nowhere)
             throw new CommandException($"{nowhere.Id} is neither queued nor in the ledger; records are kept for Ledger:Retention.");
         return 0;
+    }
+
+    /// <summary>The same over the API, from events.</summary>
+    public static async Task<int> RunAsync(ApiClient api, string[] ids, bool json, CancellationToken cancellationToken)
+    {
+        var all = new JsonArray();
+        foreach (var id in ids)
+        {
+            if (!MessageId.TryParse(id, out _)) throw new CommandException($"`{Printable.Line(id)}` is not a message id: 23 characters of a to z and 2 to 7, as the relay's reply named it.");
+            JsonNode[] events;
+            try
+            {
+                events = [.. (await api.SendAsync(HttpMethod.Get, "/v1/messages/" + id, null, cancellationToken))!["events"]!.AsArray().Select(one => one!.DeepClone())];
+            }
+            catch (CommandException e) when (!e.IsUnreachable)
+            {
+                // Not in the ledger: it may be queued, and not tried yet.
+                var queues = (await api.SendAsync(HttpMethod.Get, $"/v1/queue/find?message={id}&limit=0", null, cancellationToken))!["items"]!.AsArray();
+                if (!json) await Console.Out.WriteLineAsync($"{id}: accepted, not tried yet; queued for {string.Join(", ", queues.Select(queue => queue!["domain"]))}.");
+                continue;
+            }
+
+            foreach (var one in events) all.Add(one);
+            if (json) continue;
+            var first = events[0];
+            await Console.Out.WriteLineAsync(Printable.Line($"{id}: from <{first["sender"]}>, tenant {first["tenant"]}, {first["size"]} octets"));
+            foreach (var recipient in events.GroupBy(one => one["recipientId"]!.ToString()))
+            {
+                var address = recipient.Select(one => one["recipient"]).FirstOrDefault(text => text is not null);
+                await Console.Out.WriteLineAsync(Printable.Line($"  {(address is null ? recipient.Key : $"<{address}>")}"));
+                foreach (var one in recipient) await Console.Out.WriteLineAsync($"    {Line(one)}");
+            }
+        }
+
+        return json ? QueueCommands.Print(all) : 0;
+    }
+
+    private static string Line(JsonNode one)
+    {
+        var line = new StringBuilder($"{QueueCommands.Time(one, "time")} {one["type"]}");
+        foreach (var (word, member) in new[] { ("attempt", "attempt"), ("remote", "remote"), ("tls", "tls") })
+            if (one[member] is { } value) line.Append(CultureInfo.InvariantCulture, $" {word}={value}");
+        if (one["nextAttempt"] is not null) line.Append(CultureInfo.InvariantCulture, $" next={QueueCommands.Time(one, "nextAttempt")}");
+        if (one["reply"] is { } reply) line.Append(CultureInfo.InvariantCulture, $" {(one["own"]?.GetValue<bool>() == true ? "own" : "reply")}=\"{reply.ToString().ReplaceLineEndings(" / ")}\"");
+        return Printable.Line(line.ToString());
     }
 
     private static async Task PrintAsync(MessageTrace message)

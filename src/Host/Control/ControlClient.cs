@@ -12,34 +12,34 @@ internal sealed class ControlClient(string data) : IDisposable
     private readonly HttpClient _http = ControlSocket.Connect(ControlSocket.PathIn(data));
 
     /// <exception cref="CommandException">No process runs, or it refused.</exception>
-    public Task<T> GetAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Get, path, cancellationToken);
-
-    /// <exception cref="CommandException">No process runs, or it refused.</exception>
-    public Task<T> PostAsync<T>(string path, CancellationToken cancellationToken) => SendAsync<T>(HttpMethod.Post, path, cancellationToken);
-
-    public void Dispose() => _http.Dispose();
-
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, CancellationToken cancellationToken)
+    public async Task<T> GetAsync<T>(string path, CancellationToken cancellationToken)
     {
         try
         {
-            using var request = new HttpRequestMessage(method, path);
-            using var response = await _http.SendAsync(request, cancellationToken);
+            using var response = await _http.GetAsync(new Uri(path, UriKind.Relative), cancellationToken);
             if (response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.ServiceUnavailable) throw new CommandException(await response.Content.ReadAsStringAsync(cancellationToken));
             if (!response.IsSuccessStatusCode) throw new CommandException($"the running process answered {(int)response.StatusCode}; its log says why.");
             return (await response.Content.ReadFromJsonAsync<T>(ControlJson.Options, cancellationToken))!;
         }
         catch (HttpRequestException e)
         {
-            throw new CommandException(e.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied }
-                ? $"{_path} may not be opened by this user; run the command as the user of the relay."
-                : $"no relay runs on {Path.GetDirectoryName(_path)}; start it, or name its folder with --data or its file with --config.");
+            throw new CommandException(Unreachable(_path, e));
         }
     }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>Why nobody answers at a socket, in one line.</summary>
+    public static string Unreachable(string path, Exception e) => e.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied }
+        ? $"{path} may not be opened by this user; run the command as the user of the relay."
+        : $"no relay runs on {Path.GetDirectoryName(path)}; start it, or name its folder with --data or its file with --config.";
 }
 
 /// <summary>Why a command could not do what it was asked, in one line, and the exit code for it.</summary>
 internal sealed class CommandException(string line, int exitCode = 1) : Exception(line)
 {
     public int ExitCode => exitCode;
+
+    /// <summary>Nobody answered, or could not just now: it may be asked again.</summary>
+    public bool IsUnreachable { get; init; }
 }

@@ -4,14 +4,13 @@ using Microsoft.AspNetCore.Routing;
 using Angarium.Contracts.Admin;
 using Angarium.Host.Logging;
 using Angarium.Mail;
-using Angarium.Mail.Addresses;
 using Angarium.Spool.Ledger;
 
 namespace Angarium.Host.Control;
 
 /// <summary>
-/// What commands may ask of the running process over the socket in `Data`. Thin: each is a few calls of the domains' administration. Any thread; nothing is
-/// kept here.
+/// What `mailq` and `trace` ask of the running process over the socket in `Data`; all else that operators ask is the API's own, which is there as well. Thin: each is a few calls. Any thread; nothing is kept
+/// here.
 /// </summary>
 internal static class ControlEndpoints
 {
@@ -36,8 +35,6 @@ internal static class ControlEndpoints
                 return Results.Text(Printable.Line(e.Message), statusCode: StatusCodes.Status503ServiceUnavailable);
             }
         });
-        endpoints.MapGet("/queue", async (int? limit, CancellationToken cancellationToken) =>
-            Answer((await directory.ListDomainsAsync(Math.Clamp(limit ?? 1_000, 1, MaxDomains), cancellationToken)).Select(row => new QueueRow(row.Domain, row.Queued))));
         endpoints.MapGet("/mailq", async (CancellationToken cancellationToken) =>
         {
             var listed = new List<QueueSnapshot>();
@@ -58,41 +55,6 @@ internal static class ControlEndpoints
 
             return Answer(new QueueListing([.. listed], more));
         });
-        endpoints.MapGet("/queue/{target}", async (string target, int? limit, CancellationToken cancellationToken) =>
-        {
-            if (await TargetsAsync(target, cancellationToken) is not { Count: > 0 } targets) return Unknown(target);
-            return Answer(await Task.WhenAll(targets.Select(one => one.Queue.Show(Math.Clamp(limit ?? 100, 0, MaxListed)))));
-        });
-        endpoints.MapPost("/queue/{target}/{verb}", async (string target, string verb, string? reason, CancellationToken cancellationToken) =>
-        {
-            var targets = await TargetsAsync(target, cancellationToken);
-            if (targets is null || targets.Count == 0 && target != "all") return Unknown(target);
-            var changed = 0;
-            foreach (var (queue, message) in targets)
-            {
-                switch (verb)
-                {
-                    case "retry":
-                        changed += await queue.Retry(message);
-                        break;
-                    case "drop":
-                        changed += await queue.Drop(message, string.IsNullOrWhiteSpace(reason) ? "dropped by an operator" : reason);
-                        break;
-                    case "hold":
-                        await queue.Hold(message);
-                        break;
-                    case "release":
-                        await queue.Release(message);
-                        break;
-                    default:
-                        return Results.NotFound();
-                }
-            }
-
-            // What the order could not change is told with it: a suspended site, a hold, mail under way.
-            return Answer(new QueueChange(targets.Count, changed, target == "all" ? null : await targets[0].Queue.Show(0)));
-        });
-
         // Several ids, parted by commas, cost one reading of the ledger.
         endpoints.MapGet("/trace/{ids}", async (string ids, CancellationToken cancellationToken) =>
         {
@@ -116,16 +78,6 @@ internal static class ControlEndpoints
             return Answer(found);
         });
 
-        // `all` names every domain that has mail; a message id names the domains that hold some of it; all else is a domain. Null = not even that.
-        async Task<List<(IDomainQueueAdmin Queue, RecipientKey? Message)>?> TargetsAsync(string target, CancellationToken cancellationToken)
-        {
-            if (target == "all")
-                return [.. (await directory.ListDomainsAsync(MaxDomains, cancellationToken)).Select(row => (Queue(row.Domain), (RecipientKey?)null))];
-            if (MessageId.TryParse(target, out var id))
-                return [.. (await directory.FindMessageAsync(id.First, cancellationToken)).Select(domain => (Queue(domain), (RecipientKey?)id.First))];
-            return QueueDomain.TryParse(target, out var domain) ? [(Queue(domain.Value), null)] : null;
-        }
-
         IDomainQueueAdmin Queue(string domain) => grains.GetGrain<IDomainQueueAdmin>(domain);
     }
 
@@ -133,21 +85,13 @@ internal static class ControlEndpoints
     public static void MapNoControl(this IEndpointRouteBuilder endpoints) => endpoints.MapFallback(() => Results.Text(
         "this process does not serve commands; name the Data folder of one with `api` in its Roles.", statusCode: StatusCodes.Status404NotFound));
 
-    private static IResult Unknown(string target) => Results.Text(
-        MessageId.TryParse(target, out _) ? $"no queue holds {target}; `angarium trace` tells what became of a message." : $"`{Printable.Line(target)}` is neither a domain nor a message id.",
-        statusCode: StatusCodes.Status404NotFound);
+    private static IResult Unknown(string id) => Results.Text($"`{Printable.Line(id)}` is not a message id.", statusCode: StatusCodes.Status404NotFound);
 
     public static IResult Answer<T>(T value) => Results.Json(value, ControlJson.Options);
 }
 
-/// <summary>One line of `queue list`.</summary>
-internal sealed record QueueRow(string Domain, long Queued);
-
 /// <summary>What `mailq` prints: queues with their recipients, and how many more there are than were listed.</summary>
 internal sealed record QueueListing(QueueSnapshot[] Domains, long NotListed);
-
-/// <summary>What an order changed, and (unless it went to all) how the first of its domains stands after it.</summary>
-internal sealed record QueueChange(int Domains, int Recipients, QueueSnapshot? After);
 
 /// <summary>The records of a message, oldest first, and the domains whose queues still hold some of it.</summary>
 internal sealed record MessageTrace(string Id, LedgerRecord[] Records, string[] Queued);

@@ -170,8 +170,15 @@ internal sealed class Relay
         Map(app, Surface.Admin, endpoints => endpoints.MapAdmin(readiness));
         Map(app, Surface.Control, endpoints =>
         {
-            if (plan.RunsApi) endpoints.MapControl(app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore));
-            else endpoints.MapNoControl();
+            if (plan.RunsApi)
+            {
+                endpoints.MapControl(app.Services.GetRequiredService<IGrainFactory>(), app.Services.GetRequiredService<IQueueDirectory>(), new LedgerTrace(stores.Stores.LedgerStore));
+                endpoints.MapOperatorsHere(stores.Stores.LedgerStore);
+            }
+            else
+            {
+                endpoints.MapNoControl();
+            }
         });
         Map(app, Surface.Pages, endpoints =>
         {
@@ -185,7 +192,7 @@ internal sealed class Relay
 
     private static void Map(WebApplication app, Surface surface, Action<IEndpointRouteBuilder> map) => app.MapWhen(context => context.CameBy(surface), branch =>
     {
-        if (surface == Surface.Pages) branch.UseApiProblems();
+        if (surface is Surface.Pages or Surface.Control) branch.UseApiProblems();
         branch.UseRouting();
         branch.UseEndpoints(map);
     });

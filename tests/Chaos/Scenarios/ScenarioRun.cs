@@ -14,7 +14,7 @@ internal static class ScenarioRun
 {
     public const string Pass = "pass ", Fail = "FAIL ";
 
-    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend(), new ChartAlone(), new ChartProduction(), new MonitoringAnswers()];
+    private static readonly Scenario[] all = [new RedisFails(), new ProcessesAreReplaced(), new TheBacklogIsLarge(), new MemoryOrDiskRunsShort(), new TenantsSend(), new ChartAlone(), new ChartProduction(), new MonitoringAnswers(), new OperatorsOrder()];
 
     public static async Task<int> RunAsync(IReadOnlyList<string> arguments)
     {

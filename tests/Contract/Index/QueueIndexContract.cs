@@ -249,6 +249,37 @@ public abstract class QueueIndexContract
         Assert.Contains((_domain, 2L), await Index.DomainsAsync(1_000_000, None));
     }
 
+    /// <summary>How many each lane has is exact, and some of each pack are told; of a long lane by a sample that is no larger than it may be.</summary>
+    [Fact]
+    public async Task Lanes_TellHowManyEachHas_AndOfWhichPacks()
+    {
+        var owner = await TakeAsync();
+        var other = new IndexRow(Other, new IndexMember(new RecipientKey(8, 5, 1), 100, 200, 0), At(30), 0);
+        var many = Enumerable.Range(0, 2_000).Select(i => new IndexRow(new Lane("long", MessageClass.Bulk), new IndexMember(new RecipientKey(9, (uint)(i % 2), (ushort)i), 100, 200, 0), At(i), 0));
+        await PutAsync(owner, [Row(1, 10), Row(2, 20), other, other with { Member = other.Member with { Key = new RecipientKey(8, 6, 1) } }, .. many]);
+        var lanes = new Dictionary<string, IndexLane>();
+        await foreach (var lane in Totals.LanesAsync([IndexPartition.Of(_domain)], _domain, None)) lanes.Add(lane.Lane.Tenant, lane);
+        Assert.All(lanes.Values, lane => Assert.Equal(_domain, lane.Domain));
+        Assert.Equal((2L, 2L, 2_000L), (lanes["acme"].Queued, lanes["beta"].Queued, lanes["long"].Queued));
+        Assert.Equal("7/1 2", Text(Packs(lanes["acme"])));
+        Assert.Equal("8/5 1, 8/6 1", Text(Packs(lanes["beta"])));
+        var sampled = Packs(lanes["long"]);
+        Assert.Equal([0u, 1u], sampled.Select(pack => pack.Pack.Number));
+        Assert.InRange(sampled.Sum(pack => pack.Count), IndexLane.MostOfLane / 2, IndexLane.MostOfLane);
+        Assert.All(sampled, pack => Assert.InRange(pack.Count, IndexLane.MostOfLane / 4, IndexLane.MostOfLane));
+
+        var all = new List<string>();
+        await foreach (var lane in Totals.LanesAsync(IndexPartition.All, null, None)) all.Add(lane.Domain);
+        Assert.Equal(3, all.Count(domain => domain == _domain));
+        var none = new List<IndexLane>();
+        await foreach (var lane in Totals.LanesAsync([IndexPartition.Of(_domain)], "nowhere.test", None)) none.Add(lane);
+        Assert.Empty(none);
+
+        static string Text((PackId Pack, int Count)[] packs) => string.Join(", ", packs.Select(pack => $"{pack.Pack.Writer}/{pack.Pack.Number} {pack.Count}"));
+
+        static (PackId Pack, int Count)[] Packs(IndexLane lane) => [.. lane.Born.Select(pack => (pack.One.PackId, pack.Count)).OrderBy(pack => pack.PackId.Number)];
+    }
+
     internal static StoreTime At(int second) => new(1_700_000_000_000 + second * 1000L);
 
     internal static IndexRow Row(int ordinal, int due, Lane? lane = null) =>

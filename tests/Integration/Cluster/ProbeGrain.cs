@@ -45,7 +45,7 @@ public sealed class ProbeGrain(ILocalSiloDetails silo, IGrainFactory grains) : G
     }
 
     /// <summary>Calls another grain's intake on behalf of whoever calls this.</summary>
-    public async Task<int> Retry(RecipientKey? message)
+    public async Task<int> Retry(QueueSelection which)
     {
         Note();
         var answer = await grains.GetGrain<IDomainQueueIntake>(Key + "-next").Offer(new Offer { Entries = [] });
@@ -53,7 +53,7 @@ public sealed class ProbeGrain(ILocalSiloDetails silo, IGrainFactory grains) : G
     }
 
     /// <summary>Calls what only silos may call.</summary>
-    public async Task<int> Drop(RecipientKey? message, string reason) => (await grains.GetGrain<IManagementGrain>(0).GetHosts()).Count;
+    public async Task<int> Drop(QueueSelection which, string reason, bool isTold) => (await grains.GetGrain<IManagementGrain>(0).GetHosts()).Count;
 
     public Task Hold(RecipientKey? message)
     {

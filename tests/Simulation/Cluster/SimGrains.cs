@@ -119,9 +119,9 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
 
         public Task<QueueSnapshot> Show(int limit) => Call<IDomainQueueAdmin, QueueSnapshot>(g => g.Show(limit));
 
-        public Task<int> Retry(RecipientKey? message) => Call<IDomainQueueAdmin, int>(g => g.Retry(message));
+        public Task<int> Retry(QueueSelection which) => Call<IDomainQueueAdmin, int>(g => g.Retry(which));
 
-        public Task<int> Drop(RecipientKey? message, string reason) => Call<IDomainQueueAdmin, int>(g => g.Drop(message, reason));
+        public Task<int> Drop(QueueSelection which, string reason, bool isTold) => Call<IDomainQueueAdmin, int>(g => g.Drop(which, reason, isTold));
 
         public Task Hold(RecipientKey? message) => Call<IDomainQueueAdmin>(g => new ValueTask(g.Hold(message)));
 
@@ -152,6 +152,8 @@ internal sealed class SimGrains(SimWorld world, SimProcess process) : IGrainFact
         public ValueTask<SiteState> Demand(SiteDemand demand) => new(Call<ISite, SiteState>(async g => await g.Demand(IsUndated ? demand with { SentAt = There } : demand)));
 
         public ValueTask<SiteState> Retry() => new(Call<ISite, SiteState>(async g => await g.Retry()));
+
+        public ValueTask<SiteView> Look() => new(Call<ISite, SiteView>(async g => await g.Look()));
 
         public Task Report(SiteReport[] reports) => Call<ISiteReports>(g => new ValueTask(g.Report(reports)));
     }

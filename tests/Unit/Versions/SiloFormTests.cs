@@ -1,4 +1,5 @@
 using System.Text;
+using Angarium.Contracts.Admin;
 using Angarium.Grains.Control;
 using Angarium.Grains.EgressPools;
 using Angarium.Grains.Index;
@@ -8,8 +9,10 @@ using Angarium.Mail;
 using Angarium.Spool.Documents;
 using Angarium.Spool.Ledger;
 using Angarium.Spool.Packs;
+using Angarium.TestKit.Peers;
 using Angarium.Unit.Grains.Control;
 using Angarium.Unit.Grains.View;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Angarium.Unit.Versions;
 
@@ -70,6 +73,32 @@ public sealed class SiloFormTests : IStanding
         var read = await new ControlDocuments(documents, this).LoadAsync("a.example", default);
         Assert.True(read.Held);
         Assert.Equal(messages, read.HeldMessages);
+    }
+
+    [Fact]
+    public async Task Suspensions_AreStoredAsPublished()
+    {
+        var documents = new MemoryDocuments();
+        var clock = new PlainClock(new FakeTimeProvider(DateTimeOffset.UnixEpoch + TimeSpan.FromMilliseconds(1_800_000_000_000)));
+        var written = new Suspensions(documents, clock, this);
+        Suspension[] all = [new() { Kind = SuspensionKind.Site, Name = "mx:mx.example", Until = new StoreTime(1_800_000_300_000), Since = Created, Actor = "operator", Reason = "asked" }, new() { Kind = SuspensionKind.Source, Name = "192.0.2.1", Actor = "administrator" }];
+        await written.ChangeAsync(_ => all, default);
+        Assert.Equal("{\"version\":1,\"suspensions\":[{\"kind\":\"Site\",\"name\":\"mx:mx.example\",\"until\":1800000300000,\"since\":1800000000000,\"actor\":\"operator\",\"reason\":\"asked\"},"
+            + "{\"kind\":\"Source\",\"name\":\"192.0.2.1\",\"until\":0,\"since\":0,\"actor\":\"administrator\",\"reason\":\"\"}]}", await TextAsync(documents, "control/suspensions"));
+        var read = new Suspensions(documents, clock, this);
+        await read.RefreshAsync(default);
+        Assert.Equal(all, read.Current!.All);
+    }
+
+    [Fact]
+    public async Task OperatorsAudit_IsStoredAsPublished()
+    {
+        var documents = new MemoryDocuments();
+        var audit = new OperatorAudit(documents, new FakeTimeProvider(DateTimeOffset.UnixEpoch + TimeSpan.FromMilliseconds(1_800_000_000_000)));
+        await audit.NoteAsync("administrator", "hold", "domain a.example", null, default);
+        await audit.NoteAsync("operator", "drop", "tenant t1", "asked", default);
+        Assert.Equal("{\"version\":1,\"count\":2,\"latest\":[{\"change\":1,\"time\":\"2027-01-15T08:00:00+00:00\",\"actor\":\"administrator\",\"action\":\"hold\",\"target\":\"domain a.example\"},"
+            + "{\"change\":2,\"time\":\"2027-01-15T08:00:00+00:00\",\"actor\":\"operator\",\"action\":\"drop\",\"target\":\"tenant t1\",\"detail\":\"asked\"}]}", await TextAsync(documents, "operators/audit"));
     }
 
     [Fact]

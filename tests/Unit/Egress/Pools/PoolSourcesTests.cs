@@ -155,6 +155,24 @@ public sealed class PoolSourcesTests : IDisposable
         Assert.Equal($"route:{peer.EndPoint};tls=none", (await world.ReportAsync(SessionEvent.Moved)).Route!.Site);
     }
 
+    /// <summary>An address, or the name that several greet with; the process stays ready, and sends from what is left.</summary>
+    [Fact]
+    public void Suspend_LeavesOutWhatIsNamed_UntilItIsNamedNoMore()
+    {
+        var sources = Make("192.0.2.1=a.example 192.0.2.2=b.example 2001:db8::2=b.example");
+        Assert.True(sources.Suspend(["192.0.2.1"]));
+        Assert.False(sources.Suspend(["192.0.2.1"]));
+        Assert.Equal(["b.example", "b.example"], Enumerable.Range(0, 2).Select(_ => Choose(sources, AddressFamily.InterNetwork)));
+        Assert.True(sources.Suspend(["192.0.2.1", "b.example"]));
+        Assert.Equal((null, null), (Choose(sources, AddressFamily.InterNetwork), Choose(sources, AddressFamily.InterNetworkV6)));
+        Assert.Equal((false, true), (sources.MaySend, sources.IsUsable));
+        Assert.True(sources.Suspend(["198.51.100.1"]));
+        Assert.True(sources.MaySend);
+        Assert.Equal(2, Enumerable.Range(0, 4).Select(_ => Choose(sources, AddressFamily.InterNetwork)).Distinct().Count());
+        Assert.Contains("Warning: Pool bulk: sources that operators have suspended: 192.0.2.1, 192.0.2.2, 2001:db8::2", log.All);
+        Assert.Contains("Warning: Pool bulk: sources that operators have suspended: none", log.All);
+    }
+
     private PoolSources Make(string text)
     {
         Assert.True(PoolAddress.TryParse(text, out var addresses, out _));

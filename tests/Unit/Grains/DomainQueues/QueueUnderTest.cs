@@ -37,7 +37,7 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
         {
             Clock = Clock, Standing = this, Ledger = this, Index = Way, View = this, Notices = this, Control = this, Routes = this, Sites = this,
             Settings = new FixedSettings<GrainsOptions>(options ?? new GrainsOptions { RetryJitter = 0 }), Draw = () => ++drawn, Log = NullLogger.Instance, IsFull = () => IsFull,
-            Pools = () => Pools,
+            Pools = () => Pools, Suspensions = () => Suspensions,
         });
         Queue.Tick();
     }
@@ -57,6 +57,9 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     /// <summary>Which tenants are in which pool; null = not known.</summary>
     public PoolMap? Pools { get; set; } = PoolMap.Empty;
+
+    /// <summary>What operators suspended, but for tenants: those are in <see cref="PoolMap.Parked"/>.</summary>
+    public SuspensionMap Suspensions { get; set; } = SuspensionMap.Empty;
 
     /// <summary>Whose permit the sessions hold that exchange from now on.</summary>
     public string Site { get; set; } = "site";

@@ -69,6 +69,7 @@ public sealed class RoleSecretsTests
             [typeof(IEgressPoolPoll)] = CallerRoles.Egress | CallerRoles.Grains,
             [typeof(IDomainQueueAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(IQueueDirectoryGrain)] = CallerRoles.Api | CallerRoles.Grains,
+            [typeof(IOperators)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(IRememberedRequest)] = CallerRoles.Ingress | CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmin)] = CallerRoles.Api | CallerRoles.Grains,
             [typeof(ITenantAdmission)] = CallerRoles.Ingress | CallerRoles.Grains,
