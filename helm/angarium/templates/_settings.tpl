@@ -37,6 +37,7 @@
 {{- end -}}
 {{- if $sends -}}
   {{- with $v.egress.proxy }}{{ $_ := set $all "Egress:Proxy" . }}{{ end -}}
+  {{- if $v.egress.proxySecret }}{{ $_ := set $all "Egress:ProxyPassword" "/etc/angarium/proxy/login" }}{{ end -}}
   {{- $_ := mustMerge $all (include "angarium.pools" $v.egress | fromJson) -}}
 {{- end -}}
 {{- if and $v.keys.secret (has $role (list "single" "grains")) }}{{ $_ := set $all "Keys:Master" "/etc/angarium/keys/master" }}{{ end -}}
