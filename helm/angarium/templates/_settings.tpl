@@ -25,7 +25,7 @@
 {{- end -}}
 {{- if $isFront -}}
   {{- $_ := set $all "Ingress:Smtp:Listen" "[::]:2525" -}}
-  {{- $_ := set $all "Ingress:TrustedNetworks" (join "," $v.trustedNetworks) -}}
+  {{- $_ := set $all "Ingress:TrustedNetworks" (include "angarium.trusted" .root) -}}
   {{- $_ := set $all "Ingress:MaxScratch" (printf "%d" (mul (index $v $role).scratchMiB 1048576)) -}}
   {{- with $v.service.proxyNetworks }}{{ $_ := set $all "Ingress:ProxyNetworks" (join "," .) }}{{ end -}}
   {{- if include "angarium.smtpTls" .root -}}

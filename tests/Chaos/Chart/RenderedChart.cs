@@ -12,7 +12,7 @@ public sealed partial class RenderedChart : IAsyncLifetime
     /// <summary>Laid over the defaults, one by one.</summary>
     private static readonly string[] ofSingle =
     [
-        "fullnameOverride=relay", "nameOverride=relay", "image.digest=sha256:" + Digest, "image.pullSecrets[0]=registry", "hostname=mx.example.org", "trustedNetworks=[]", "log.format=text", "shutdown.timeout=300",
+        "fullnameOverride=relay", "nameOverride=relay", "image.digest=sha256:" + Digest, "image.pullSecrets[0]=registry", "hostname=mx.example.org", "trustPrivateNetworks=false", "log.format=text", "shutdown.timeout=300",
         "tls.secret=smtp", "tls.certManager.issuer=ca,hostname=mx.example.org", "api.administratorSecret=administrator", "keys.secret=keys", "single.persistence.existingClaim=mail",
         "single.persistence.storageClass=fast", "single.scratchMiB=100", "service.type=LoadBalancer,service.loadBalancerClass=own,service.loadBalancerSourceRanges[0]=192.0.2.0/24", "service.type=NodePort",
         "service.ipFamilyPolicy=PreferDualStack,service.ipFamilies[0]=IPv4,service.ipFamilies[1]=IPv6", "service.proxyNetworks[0]=192.0.2.0/24", "networkPolicy.enabled=false", "priorityClassName=high", "serviceMonitor.enabled=true",
