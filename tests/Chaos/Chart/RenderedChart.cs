@@ -43,8 +43,8 @@ public sealed partial class RenderedChart : IAsyncLifetime
     {
         var all = new List<(string Name, string[] Values, string[] Set)> { ("default", [], []) };
         all.AddRange(HelmChart.Examples.Select(e => (e.Key, e.Value, (string[])[])));
-        all.AddRange(ofSingle.Select(set => (set, (string[])[], Set(set))));
-        all.AddRange(ofCluster.Select(set => ("production " + set, (string[])[HelmChart.Example("production")], Set(set))));
+        all.AddRange(ofSingle.Select(set => (set, (string[])[], (string[])["--set", set])));
+        all.AddRange(ofCluster.Select(set => ("production " + set, (string[])[HelmChart.Example("production")], (string[])["--set", set])));
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         Directory.CreateDirectory(Folder);
         await Parallel.ForEachAsync(all, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (one, stop) =>
@@ -54,9 +54,6 @@ public sealed partial class RenderedChart : IAsyncLifetime
         });
         Manifests = texts.ToDictionary(t => t.Key, t => Read(t.Key, t.Value));
     }
-
-    /// <summary>An empty list can be said in JSON only.</summary>
-    private static string[] Set(string set) => [set.Contains("=[", StringComparison.Ordinal) ? "--set-json" : "--set", set];
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
