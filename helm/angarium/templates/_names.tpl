@@ -42,6 +42,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- if .Values.image.digest -}}{{ .Values.image.repository }}@{{ .Values.image.digest }}{{- else -}}{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}{{- end -}}
 {{- end -}}
 
+{{- /* Who may relay. Behind anything but a ClusterIP an address may be a load balancer's, for the world. */ -}}
+{{- define "angarium.trusted" -}}
+{{- $private := and .Values.trustPrivateNetworks (eq .Values.service.type "ClusterIP") | ternary (list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fd00::/8") list -}}
+{{- concat .Values.trustedNetworks $private | join "," -}}
+{{- end -}}
+
 {{- define "angarium.smtpTls" -}}
 {{- if .Values.tls.secret -}}{{ .Values.tls.secret }}{{- else if .Values.tls.certManager.issuer -}}{{ include "angarium.fullname" . }}-smtp-tls{{- end -}}
 {{- end -}}

@@ -204,5 +204,6 @@ spec:
 {{- with include "angarium.clusterTls" . }}{{ $_ := set $files "cluster-tls" . }}{{ end -}}
 {{- if has .role (list "single" "grains") }}{{ with $v.keys.secret }}{{ $_ := set $files "keys" . }}{{ end }}{{ end -}}
 {{- if has .role (list "single" "api") }}{{ with $v.api.administratorSecret }}{{ $_ := set $files "administrator" . }}{{ end }}{{ end -}}
+{{- if has .role (list "single" "egress") }}{{ with $v.egress.proxySecret }}{{ $_ := set $files "proxy" . }}{{ end }}{{ end -}}
 {{- $files | toJson -}}
 {{- end -}}

@@ -25,7 +25,7 @@
 {{- end -}}
 {{- if $isFront -}}
   {{- $_ := set $all "Ingress:Smtp:Listen" "[::]:2525" -}}
-  {{- $_ := set $all "Ingress:TrustedNetworks" (join "," $v.trustedNetworks) -}}
+  {{- $_ := set $all "Ingress:TrustedNetworks" (include "angarium.trusted" .root) -}}
   {{- $_ := set $all "Ingress:MaxScratch" (printf "%d" (mul (index $v $role).scratchMiB 1048576)) -}}
   {{- with $v.service.proxyNetworks }}{{ $_ := set $all "Ingress:ProxyNetworks" (join "," .) }}{{ end -}}
   {{- if include "angarium.smtpTls" .root -}}
@@ -37,6 +37,7 @@
 {{- end -}}
 {{- if $sends -}}
   {{- with $v.egress.proxy }}{{ $_ := set $all "Egress:Proxy" . }}{{ end -}}
+  {{- if $v.egress.proxySecret }}{{ $_ := set $all "Egress:ProxyPassword" "/etc/angarium/proxy/login" }}{{ end -}}
   {{- $_ := mustMerge $all (include "angarium.pools" $v.egress | fromJson) -}}
 {{- end -}}
 {{- if and $v.keys.secret (has $role (list "single" "grains")) }}{{ $_ := set $all "Keys:Master" "/etc/angarium/keys/master" }}{{ end -}}

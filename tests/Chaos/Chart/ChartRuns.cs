@@ -15,9 +15,15 @@ namespace Angarium.Chaos.Chart;
 public abstract class ChartRuns : Scenario
 {
     private const int PerSecond = 20;
+
+    /// <summary>Where the load balancer is that speaks PROXY protocol.</summary>
+    private protected const string Balancer = "10.99.13.1";
+
     private Manifests manifests = null!;
     private Pod kubelet = null!;
     private ChartPods pods = null!;
+
+    private protected IReadOnlyList<(Node Node, Workload Workload)> Pods => pods.Pods;
 
     /// <summary>The values that are shown to run.</summary>
     internal abstract IReadOnlyList<string> Values { get; }
@@ -36,7 +42,7 @@ public abstract class ChartRuns : Scenario
         manifests = new Manifests(await HelmChart.RenderAsync([.. Values, here]));
         var services = manifests.Of<V1Service>().ToList();
         var addresses = services.Select((service, i) => (service, ServiceProxy.AddressOf(i))).ToList();
-        var cluster = await Cluster.StartAroundAsync(world, folder, addresses.Select(a => a.Item2),
+        var cluster = await Cluster.StartAroundAsync(world, folder, addresses.Select(a => a.Item2).Append(Balancer),
             addresses.Select(a => $"{a.service.Metadata.Name}.{HelmChart.Namespace}.svc.cluster.local. 5 IN A {a.Item2}"), IsCluster);
         var secrets = new Dictionary<string, IReadOnlyDictionary<string, string>>();
         if (IsCluster)
@@ -58,8 +64,11 @@ public abstract class ChartRuns : Scenario
     {
         await stage.StepAsync("Should_serve_on_every_port_that_is_declared", ServeAsync);
         await stage.StepAsync("Should_pass_its_own_test", () => TestAsync(stage));
+        await RunMoreAsync(stage);
         await stage.StepAsync("Should_lose_and_cut_nothing_when_every_workload_is_replaced", () => ReplaceAsync(stage));
     }
+
+    private protected virtual Task RunMoreAsync(Stage stage) => Task.CompletedTask;
 
     private async Task<string> ServeAsync()
     {
@@ -139,20 +148,4 @@ public sealed class ChartAlone : ChartRuns
     internal override bool IsCluster => false;
 
     internal override Dictionary<string, object> Here(World world) => [];
-}
-
-/// <summary>The production example, with fewer pods: Redis and Azurite stand for those that it names.</summary>
-public sealed class ChartProduction : ChartRuns
-{
-    internal override IReadOnlyList<string> Values => [HelmChart.Example("production")];
-
-    internal override bool IsCluster => true;
-
-    internal override Dictionary<string, object> Here(World world) => new()
-    {
-        ["trustedNetworks"] = world.TrustedNetworks.Split(',').Append(Lan.Harness + "/32").ToArray(),
-        ["grains"] = new { replicas = 2 },
-        ["egress"] = new { replicas = 1 },
-        ["api"] = new { replicas = 1 },
-    };
 }

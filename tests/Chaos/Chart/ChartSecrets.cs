@@ -5,7 +5,7 @@ using Angarium.Chaos.Processes;
 
 namespace Angarium.Chaos.Chart;
 
-/// <summary>The Secrets that the production example names, with what its comments say is in them, for the stores of a run. Made once; immutable.</summary>
+/// <summary>The Secrets that the production example, and those beside it, name, with what their comments say is in them, for the stores of a run. Made once; immutable.</summary>
 internal static class ChartSecrets
 {
     /// <summary>What ingress and egress are to hold none of.</summary>
@@ -29,6 +29,7 @@ internal static class ChartSecrets
             ["angarium-redis"] = new Dictionary<string, string> { ["connection"] = redis },
             ["angarium-keys"] = new Dictionary<string, string> { ["master"] = MasterKey },
             ["angarium-administrator"] = new Dictionary<string, string> { ["administrator"] = Administrator },
+            ["angarium-proxy"] = new Dictionary<string, string> { ["login"] = "angarium\npassword-of-the-proxy\n" },
             ["angarium-storage-grains"] = new Dictionary<string, string> { ["account"] = account },
         };
         foreach (var (role, containers) in storage) all[$"angarium-storage-{role}"] = containers;

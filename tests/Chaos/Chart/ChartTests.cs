@@ -78,7 +78,7 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
     [InlineData("cluster.id=UPPER", "id")]
     [InlineData("service.proxyNetworks[0]=lb.example.org", "proxyNetworks")]
     [InlineData("shutdown.timeout=20", "set it to at least 55")]
-    [InlineData("service.type=LoadBalancer,service.externalTrafficPolicy=Cluster", "open relay")]
+    [InlineData("service.type=LoadBalancer,service.externalTrafficPolicy=Cluster,trustedNetworks[0]=192.0.2.0/24", "open relay")]
     [InlineData("tls.certManager.issuer=ca", "tls.certManager.names")]
     [InlineData("keda.enabled=true", "a single pod is not scaled")]
     [InlineData("mode=cluster", "cluster.secret")]
@@ -116,6 +116,15 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
                 Assert.All(container.VolumeMounts, m => Assert.Contains(m.Name, spec.Volumes.Select(v => v.Name).Concat(workload.Claims)));
             }
         }
+    }
+
+    [Fact]
+    public void TrustedNetworks_OfAServiceForTheWorld_AreThoseNamed()
+    {
+        string Trusted(string name) => JsonDocument.Parse(chart.Manifests[name].Of<V1ConfigMap>("angarium").Data["angarium.json"]).RootElement.GetProperty("Ingress:TrustedNetworks").GetString()!;
+        Assert.Contains("10.0.0.0/8", Trusted("default"), StringComparison.Ordinal);
+        Assert.Equal("", Trusted("service.type=NodePort"));
+        Assert.Equal("192.0.2.0/24", Trusted("single"));
     }
 
     /// <summary>The relay's own judgement, of each file and environment that an example gives to a pod.</summary>

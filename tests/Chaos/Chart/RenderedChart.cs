@@ -12,7 +12,7 @@ public sealed partial class RenderedChart : IAsyncLifetime
     /// <summary>Laid over the defaults, one by one.</summary>
     private static readonly string[] ofSingle =
     [
-        "fullnameOverride=relay", "nameOverride=relay", "image.digest=sha256:" + Digest, "image.pullSecrets[0]=registry", "hostname=mx.example.org", "trustedNetworks=[]", "log.format=text", "shutdown.timeout=300",
+        "fullnameOverride=relay", "nameOverride=relay", "image.digest=sha256:" + Digest, "image.pullSecrets[0]=registry", "hostname=mx.example.org", "trustPrivateNetworks=false", "log.format=text", "shutdown.timeout=300",
         "tls.secret=smtp", "tls.certManager.issuer=ca,hostname=mx.example.org", "api.administratorSecret=administrator", "keys.secret=keys", "single.persistence.existingClaim=mail",
         "single.persistence.storageClass=fast", "single.scratchMiB=100", "service.type=LoadBalancer,service.loadBalancerClass=own,service.loadBalancerSourceRanges[0]=192.0.2.0/24", "service.type=NodePort",
         "service.ipFamilyPolicy=PreferDualStack,service.ipFamilies[0]=IPv4,service.ipFamilies[1]=IPv6", "service.proxyNetworks[0]=192.0.2.0/24", "networkPolicy.enabled=false", "priorityClassName=high", "serviceMonitor.enabled=true",
@@ -43,8 +43,8 @@ public sealed partial class RenderedChart : IAsyncLifetime
     {
         var all = new List<(string Name, string[] Values, string[] Set)> { ("default", [], []) };
         all.AddRange(HelmChart.Examples.Select(e => (e.Key, e.Value, (string[])[])));
-        all.AddRange(ofSingle.Select(set => (set, (string[])[], Set(set))));
-        all.AddRange(ofCluster.Select(set => ("production " + set, (string[])[HelmChart.Example("production")], Set(set))));
+        all.AddRange(ofSingle.Select(set => (set, (string[])[], (string[])["--set", set])));
+        all.AddRange(ofCluster.Select(set => ("production " + set, (string[])[HelmChart.Example("production")], (string[])["--set", set])));
         if (Directory.Exists(Folder)) Directory.Delete(Folder, recursive: true);
         Directory.CreateDirectory(Folder);
         await Parallel.ForEachAsync(all, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (one, stop) =>
@@ -54,9 +54,6 @@ public sealed partial class RenderedChart : IAsyncLifetime
         });
         Manifests = texts.ToDictionary(t => t.Key, t => Read(t.Key, t.Value));
     }
-
-    /// <summary>An empty list can be said in JSON only.</summary>
-    private static string[] Set(string set) => [set.Contains("=[", StringComparison.Ordinal) ? "--set-json" : "--set", set];
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 

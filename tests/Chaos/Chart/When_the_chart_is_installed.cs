@@ -25,5 +25,11 @@ public sealed class When_the_chart_is_installed_for_production(Apart<ChartProduc
     public void Should_pass_its_own_test() => run.Assert();
 
     [Fact]
+    public void Should_know_clients_behind_the_load_balancer() => run.Assert();
+
+    [Fact]
+    public void Should_keep_what_silos_hold_from_ingress_and_egress() => run.Assert();
+
+    [Fact]
     public void Should_lose_and_cut_nothing_when_every_workload_is_replaced() => run.Assert();
 }
