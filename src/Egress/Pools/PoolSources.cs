@@ -182,7 +182,7 @@ internal sealed partial class PoolSources
     [LoggerMessage(4881, LogLevel.Error, "Pool {Pool}: none of the addresses of {Setting} can be sent from on this machine: this process takes none of the pool's mail until one can")]
     private static partial void LogNone(ILogger logger, string pool, string setting);
 
-    [LoggerMessage(4883, LogLevel.Warning, "Pool {Pool}: sources that operators have suspended: {Sources}")]
+    [LoggerMessage(4889, LogLevel.Warning, "Pool {Pool}: sources that operators have suspended: {Sources}")]
     private static partial void LogSuspended(ILogger logger, string pool, string sources);
 
     [LoggerMessage(4882, LogLevel.Information, "Pool {Pool}: {Address} can be sent from again")]

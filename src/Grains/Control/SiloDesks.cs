@@ -33,6 +33,6 @@ internal sealed partial class SiloDesks(IGrainFactory grains, ISilos silos, ILog
         }
     }
 
-    [LoggerMessage(2905, LogLevel.Information, "Silo {Silo} did not answer: {Error}")]
+    [LoggerMessage(2922, LogLevel.Information, "Silo {Silo} did not answer: {Error}")]
     private static partial void LogSilent(ILogger logger, string silo, string error);
 }

@@ -27,9 +27,9 @@ internal sealed partial class SuspensionsWatch(Suspensions suspensions, ILogger<
         }
     }
 
-    [LoggerMessage(2903, LogLevel.Warning, "What operators suspended cannot be read, so nothing is granted: {Error}")]
+    [LoggerMessage(2920, LogLevel.Warning, "What operators suspended cannot be read, so nothing is granted: {Error}")]
     private static partial void LogUnknown(ILogger logger, string error);
 
-    [LoggerMessage(2904, LogLevel.Warning, "Whether operators' suspensions were changed elsewhere cannot be seen now; they stay as they are known: {Error}")]
+    [LoggerMessage(2921, LogLevel.Warning, "Whether operators' suspensions were changed elsewhere cannot be seen now; they stay as they are known: {Error}")]
     private static partial void LogFailed(ILogger logger, string error);
 }
