@@ -128,15 +128,17 @@ public abstract class ChartRuns : Scenario
         await Stage.UntilAsync(() => Task.FromResult(stage.Sink.Arrivals > arrived + PerSecond), Stage.Patience, () => "nothing arrives after all were replaced");
         await over.CancelAsync();
         await flow;
+        var passage = stage.PassageOf(start, DateTimeOffset.UtcNow, _ => true);
         await stage.SettledAsync();
         Stage.Require(stage.Post.Cuts == 0 && stage.Post.Unanswered == 0, $"{stage.Post.Cuts} transactions were cut, {stage.Post.Unanswered} messages never answered");
         // A single pod is away for a while: its clients wait.
         Stage.Require(!IsCluster || stage.Post.Refusals.Count == 0, $"refused twice: {string.Join("; ", stage.Post.Refusals.Take(5))}");
+        Stage.Require(!IsCluster || passage.AnswerPause < TimeSpan.FromSeconds(10), $"mail was not taken for a while: {passage}");
         var died = stage.Cluster.Relays.Where(n => n.Deaths > 0).Select(n => $"{n.Name} ended by itself with code {n.LastCode}").ToList();
         Stage.Require(died.Count == 0, string.Join(", ", died));
         var account = await stage.AccountAsync();
         return string.Create(CultureInfo.InvariantCulture,
-            $"{manifests.Workloads.Count} workloads in {took.TotalSeconds:f0} s; {stage.Post.FirstRefusals} refused once, {stage.Post.Refusals.Count} twice; {stage.PassageOf(start, DateTimeOffset.UtcNow, _ => true)}; {account}");
+            $"{manifests.Workloads.Count} workloads in {took.TotalSeconds:f0} s; {stage.Post.FirstRefusals} refused once, {stage.Post.Refusals.Count} twice; {passage}; {account}");
     }
 }
 
