@@ -154,7 +154,7 @@ internal sealed partial class DomainQueue
         }
 
         if (!SplitDone(ref entry)) return true;
-        if (_told.Count > 0 && _told.Overlaps(entry.Keys))
+        if (_told.Overlaps(entry.Keys))
         {
             _ready.Add(entry, first: true);
             return false;

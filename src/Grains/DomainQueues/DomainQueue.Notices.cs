@@ -85,7 +85,7 @@ internal sealed partial class DomainQueue
     {
         _expiryDue = false;
         var old = ReadyLanes.Entries(pool).Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
-            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !IsBeingDropped(e)).Take(1_000).ToList();
+            && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !IsBeingDropped(e) && !_told.Overlaps(e.Keys)).Take(1_000).ToList();
         var expired = new List<QueueEntry>();
         foreach (var entry in old)
         {

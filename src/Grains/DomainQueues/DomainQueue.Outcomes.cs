@@ -9,7 +9,7 @@ namespace Angarium.Grains.DomainQueues;
 // What became of attempts: into the ledger first, then acknowledged, then into the index (design rules 6 to 8, 17).
 internal sealed partial class DomainQueue
 {
-    /// <summary>Delivered, as this activation was told under a lease that is over, and on its way into the ledger: what waits here for another try waits for that too.</summary>
+    /// <summary>Delivered, as this activation was told under a lease that is over, and on its way into the ledger: what waits here is neither tried nor given up before that is known.</summary>
     private readonly HashSet<RecipientKey> _told = [];
 
     /// <summary>Records what a worker reports; true = all of it is durable, or an event that changes nothing, and the worker may forget it.</summary>
@@ -34,8 +34,9 @@ internal sealed partial class DomainQueue
         {
             if (!_leases.TryGetValue(outcome.Lease, out var lease) || lease is { IsOwn: false, Recording: 0 })
             {
-                // A fact is recorded by whoever learns of it; an event once, by the owner: the worker repeats it until one has.
-                if (isOwner || outcome.Kind == OutcomeKind.Delivered) GatherForeign(lease, outcome, reports);
+                // A fact is recorded by whoever learns of it; an event once, by the owner: the worker repeats it until one has. What is on its way into the ledger already is repeated too.
+                if (lease is null && _told.Overlaps(outcome.Keys)) complete = false;
+                else if (isOwner || outcome.Kind == OutcomeKind.Delivered) GatherForeign(lease, outcome, reports);
             }
             else if (lease.Worker == worker)
             {
@@ -113,8 +114,8 @@ internal sealed partial class DomainQueue
             if (keys.Length == 0) return true;
         }
 
-        // Rule 6: a decision is the owner's alone. The worker repeats its report until somebody may take it.
-        if (kind is LedgerKind.Failed or LedgerKind.Expired && !MayDecide(entry) && !Without(Waived.OwnerDecides)) return false;
+        // Rule 6: a decision is the owner's alone, and none is taken against a delivery that is being recorded. The worker repeats its report until somebody may take it.
+        if (kind is LedgerKind.Failed or LedgerKind.Expired && (_told.Overlaps(keys) || !MayDecide(entry) && !Without(Waived.OwnerDecides))) return false;
         var due = kind == LedgerKind.Deferred ? Index.IndexScore.Round(now + Retry.DelayAfter(entry.Attempts + 1, entry.Message)) : default;
         var recorded = outcome.Kind is OutcomeKind.Delivered or OutcomeKind.Deferred or OutcomeKind.Failed;
         reports.Add(new Report(lease, entry, outcome, keys, kind, due, born, recorded ? Records(kind, outcome, keys, entry.Attempts + 1, due, now, entry.IsRecovered) : []));
@@ -178,11 +179,7 @@ internal sealed partial class DomainQueue
 
     private void Apply(Report report, bool durable)
     {
-        if (report.Lease is null)
-        {
-            _told.ExceptWith(report.Keys);
-        }
-        else if (report.Lease is { } lease)
+        if (report.Lease is { } lease)
         {
             lease.Recording--;
             if (!durable)
@@ -194,6 +191,10 @@ internal sealed partial class DomainQueue
 
             foreach (var key in report.Keys) _leased.Remove(key);
             if (lease.Open.Count == 0 && lease.Recording == 0) Close(lease);
+        }
+        else
+        {
+            _told.ExceptWith(report.Keys);
         }
 
         if (!durable) return;

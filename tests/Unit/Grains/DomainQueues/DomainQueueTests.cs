@@ -273,6 +273,47 @@ public class DomainQueueTests
         }
     }
 
+    /// <summary>Too old, at a site that has failed: what is being recorded as delivered is not given up, and a repeat of the report is neither recorded again nor acknowledged before the first is.</summary>
+    [Fact]
+    public async Task Report_OfADeliveryAfterItsLease_KeepsItFromExpiringAndIsRecordedOnce()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromSeconds(15) });
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(2));
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var late = q.Exchange(0, outcomes: Outcome(grant, OutcomeKind.Delivered));
+        q.SiteFails();
+        await q.After(TimeSpan.FromSeconds(2));
+        Assert.False((await q.Exchange(0, session: 2, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        pause.SetResult();
+        Assert.True((await late).Acknowledged);
+        Assert.True((await q.Exchange(0, session: 2, outcomes: Outcome(grant, OutcomeKind.Delivered))).Acknowledged);
+        Assert.Equal([LedgerKind.LeaseLost, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
+        Assert.Empty(q.Notices);
+    }
+
+    /// <summary>Tried again by another, and refused, while the delivery is being recorded: it was delivered.</summary>
+    [Fact]
+    public async Task Report_OfAFailureWhileADeliveryIsRecorded_DecidesNothing()
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var first = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(2));
+        var second = Assert.Single((await q.Exchange(1, session: 2, worker: "w2")).Grants);
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var late = q.Exchange(0, outcomes: Outcome(first, OutcomeKind.Delivered));
+        Assert.False((await q.Exchange(0, session: 2, worker: "w2", outcomes: Outcome(second, OutcomeKind.Failed))).Acknowledged);
+        pause.SetResult();
+        Assert.True((await late).Acknowledged);
+        Assert.True((await q.Exchange(0, session: 2, worker: "w2", outcomes: Outcome(second, OutcomeKind.Failed))).Acknowledged);
+        Assert.Equal([LedgerKind.LeaseLost, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
+        Assert.Empty(q.Notices);
+    }
+
     /// <summary>A report half taken would keep its lease for ever, neither ended nor acknowledged: whatever nobody foresaw ends the activation, and the worker repeats it to the next.</summary>
     [Fact]
     public async Task Report_BreaksUnforeseen_EndsTheActivation()

@@ -34,6 +34,18 @@ public sealed class WebhookInboxTests
     }
 
     [Fact]
+    public void Take_IntoTheNextSlice_TellsHowManyLieBehindThePlace()
+    {
+        var inbox = new WebhookInbox(_memory);
+        inbox.Add(Lines("a", 3), Place(1));
+        var two = Place(2);
+        inbox.Add(Lines("b", 4), two);
+        Assert.Equal(2, inbox.Take(5, int.MaxValue).Behind);
+        var (lines, after, behind) = inbox.Take(5, int.MaxValue);
+        Assert.Equal((2, two, 0), (lines.Count, after, behind));
+    }
+
+    [Fact]
     public void Take_ByOctets_EndsBeforeTheOneThatIsTooMuch()
     {
         var inbox = new WebhookInbox(_memory);
