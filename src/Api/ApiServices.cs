@@ -142,11 +142,11 @@ public static partial class ApiServices
     {
         var guarded = endpoints.MapGroup("").AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Guard>()).AddEndpointFilter(endpoints.ServiceProvider.GetRequiredService<Idempotent>());
         guarded.MapEvents(ledger, endpoints.ServiceProvider.GetRequiredService<EventReaders>());
-        guarded.MapOperators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapAdministrators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapTenants(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapInbound(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         guarded.MapWebhooks(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
+        guarded.MapOperators(endpoints.ServiceProvider.GetRequiredService<IGrainFactory>());
         endpoints.MapOpenApi("/openapi/{documentName}.json");
         endpoints.MapReference();
     }

@@ -98,6 +98,7 @@ public sealed class When_requests_are_hostile : IAsyncLifetime
     {
         var path = operation.At(name => name switch
         {
+            "tenant" when operation.Id == "pauseTenant" => victim,
             "tenant" => operation.Method == HttpMethod.Get || random.Next(4) == 0 ? mine.Id : random.Next(3) == 0 ? Segment(random) : victim,
             "domain" when operation.Method != HttpMethod.Delete && random.Next(2) == 0 => "mine.test",
             _ => Segment(random),

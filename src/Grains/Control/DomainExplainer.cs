@@ -7,11 +7,12 @@ using Angarium.Grains.DomainQueues;
 using Angarium.Grains.Sites;
 using Angarium.Grains.Tenants;
 using Angarium.Mail.Addresses;
+using Angarium.Spool.Time;
 
 namespace Angarium.Grains.Control;
 
 /// <summary>Says where a domain's mail goes and what bounds it, with the setting that each limit comes from: those of the silo that answers, which has to have the same as the others. Any thread; no state.</summary>
-internal sealed class DomainExplainer(IRouteResolver routes, ISettings<SiteOptions> sites, ISettings<GrainsOptions> queues, TenantPools pools, IGrainFactory grains)
+internal sealed class DomainExplainer(IRouteResolver routes, ISettings<SiteOptions> sites, ISettings<GrainsOptions> queues, TenantPools pools, Suspensions suspensions, IStoreClock clock, IGrainFactory grains)
 {
     /// <summary>Pools whose sites are looked at.</summary>
     private const int MostPools = 20;
@@ -21,11 +22,15 @@ internal sealed class DomainExplainer(IRouteResolver routes, ISettings<SiteOptio
     {
         if (!QueueDomain.TryParse(text, out var domain)) return null;
         var route = await routes.ExplainAsync(domain.Value, cancellationToken);
-        var names = (pools.Current?.Pools ?? []).Order(StringComparer.Ordinal).Prepend(PoolName.Default).Take(MostPools);
+        string[] names = [.. (pools.Current?.Pools ?? []).Order(StringComparer.Ordinal).Prepend(PoolName.Default).Take(MostPools)];
         var looked = names.Select(pool => grains.GetGrain<ISite>($"{pool}|{PoolName.SiteIn(pool, route.Site.Site)}").Look().AsTask());
+        var queue = await grains.GetGrain<IDomainQueueAdmin>(domain.Value).Show(0);
+        // A queue that has nothing to send has not asked where to.
+        var ordered = names.Select(pool => suspensions.Current?.OfSite(PoolName.SiteIn(pool, route.Site.Site), clock.Now)).OfType<Suspension>();
         return new DomainExplanation
         {
-            Domain = domain.Value, Site = route.Site.Site, From = route.From, Hosts = [.. route.Hosts], Trouble = route.Trouble?.ToString(), Queue = await grains.GetGrain<IDomainQueueAdmin>(domain.Value).Show(0),
+            Domain = domain.Value, Site = route.Site.Site, From = route.From, Hosts = [.. route.Hosts], Trouble = route.Trouble?.ToString(),
+            Queue = queue with { Suspensions = [.. queue.Suspensions.Concat(ordered).DistinctBy(one => (one.Kind, one.Name))] },
             Sites = await Task.WhenAll(looked), Limits = [.. Limits(route)],
         };
     }

@@ -25,17 +25,18 @@ public sealed class OperatorsOrder : Scenario
     internal override async Task RunAsync(Stage stage)
     {
         var count = stage.IsFull ? 20_000 : 300;
-        IReadOnlyList<string> beta = [], acme = [], held = [], dropped = [], told = [];
+        IReadOnlyList<string> beta = [], acme = [], held = [], dropped = [], told = [], beside = [];
         await stage.StepAsync("Should_count_what_is_queued_by_domain_site_tenant_and_age", async () =>
         {
             Defer(stage, 1);
             (beta, acme) = (await stage.Post.BulkAsync("beta", count, i => Post.Domain(2, i % 20)), await stage.Post.BulkAsync("acme", 2 * count, i => Post.Domain(1, i % 20)));
             (held, dropped, told) = (await stage.Post.BulkAsync("gamma", count / 10, _ => Held), await stage.Post.BulkAsync("gamma", count / 10, _ => Dropped), await stage.Post.BulkAsync("gamma", count / 10, _ => Told));
-            await stage.TriedAsync([.. beta, .. acme, .. held, .. dropped, .. told]);
-            var all = 3 * count + 3 * (count / 10);
+            beside = await stage.Post.BulkAsync("acme", 20, i => Post.Domain(2, i));
+            await stage.TriedAsync([.. beta, .. acme, .. held, .. dropped, .. told, .. beside]);
+            var all = 3 * count + 3 * (count / 10) + beside.Count;
             await Stage.UntilAsync(async () => await stage.QueuedAsync() >= all, Stage.Patience, () => "deferred mail is not in the index");
             var tenants = await ShapeAsync(stage, "--by", "tenant");
-            Stage.Require(tenants["acme"] == 2 * count && tenants["beta"] == count && tenants["gamma"] == 3 * (count / 10) && tenants["TOTAL"] == all, $"by tenant: {Text(tenants)}");
+            Stage.Require(tenants["acme"] == 2 * count + beside.Count && tenants["beta"] == count && tenants["gamma"] == 3 * (count / 10) && tenants["TOTAL"] == all, $"by tenant: {Text(tenants)}");
             var sites = await ShapeAsync(stage, "--by", "site");
             Stage.Require(sites.Count(one => one.Key.StartsWith("mx:mx0.site", StringComparison.Ordinal)) == 3 && sites.ContainsValue(2 * count), $"by site: {Text(sites)}");
             var domains = await ShapeAsync(stage, "--tenant", "gamma");
@@ -47,8 +48,9 @@ public sealed class OperatorsOrder : Scenario
             await DoneAsync(stage, "suspend", "site", "d0.site1.test", "--for", "2h", "--reason", "they asked us to");
             await DoneAsync(stage, "suspend", "tenant", "beta", "--reason", "abuse");
             await DoneAsync(stage, "queue", "hold", Held, "--reason", "looked at");
-            Stage.Require(await DoneAsync(stage, "queue", "drop", Dropped, "--reason", "not wanted") == $"{dropped.Count} recipients dropped.", "not all were dropped");
-            Stage.Require((await DoneAsync(stage, "queue", "drop", Told, "--reason", "we give up", "--bounce")).StartsWith($"{told.Count} recipients dropped; their senders are told", StringComparison.Ordinal), "not all were dropped with a notice");
+            // Who owns a queue since less than 35 s says so.
+            Stage.Require(await OnceDoneAsync(stage, "queue", "drop", Dropped, "--reason", "not wanted") == $"{dropped.Count} recipients dropped.", "not all were dropped");
+            Stage.Require(await OnceDoneAsync(stage, "queue", "drop", Told, "--reason", "we give up", "--bounce") == $"{told.Count} recipients dropped; their senders are told.", "not all were dropped with a notice");
             await Stage.UntilAsync(() => Task.FromResult(told.All(stage.Sink.IsSettled)), Stage.Patience, () => "their senders were not told");
             return await DoneAsync(stage, "suspensions");
         });
@@ -69,8 +71,11 @@ public sealed class OperatorsOrder : Scenario
             await stage.SettledAsync(others.Contains);
             // The index is filled again before it is asked to be tried: the sweep puts back what is open.
             await Stage.UntilAsync(async () => await stage.QueuedAsync() >= acme.Count + beta.Count + held.Count, Stage.Patience, () => "not all is queued again");
-            await Stage.UntilAsync(async () => (await CommandAsync(stage, "queue", "retry", "--all")).Code == 0, Stage.Patience, () => "retry --all is not carried out");
-            await Task.Delay(TimeSpan.FromSeconds(stage.IsFull ? 60 : 10));
+            stage.Say("all is queued again");
+            await OnceDoneAsync(stage, "queue", "retry", "--all");
+            // What is beside the tenant's mail in the same queues is sent, and what is ready for the site is kept from it: so much has been read back.
+            await stage.SettledAsync(beside.Contains);
+            await Stage.UntilAsync(async () => await IsReadyAndKeptAsync(stage, "d3.site1.test"), Stage.Patience, () => "mail for the site is not read back");
             var wrong = acme.Concat(beta).Concat(fresh).Concat(held).Concat(dropped).Where(r => stage.Sink.IsSettled(r)).ToList();
             Stage.Require(wrong.Count == 0, $"{wrong.Count} were sent although they were suspended, held or dropped: {string.Join(' ', wrong.Take(5))}");
             var listed = JsonNode.Parse(await DoneAsync(stage, "suspensions", "--json"))!.AsArray();
@@ -84,15 +89,16 @@ public sealed class OperatorsOrder : Scenario
             await DoneAsync(stage, "resume", "site", "mx:mx0.site1.test,mx1.site1.test");
             await DoneAsync(stage, "resume", "tenant", "beta");
             await DoneAsync(stage, "queue", "release", Held);
-            await Stage.UntilAsync(async () => (await CommandAsync(stage, "queue", "retry", "--all")).Code == 0, Stage.Patience, () => "retry --all is not carried out");
+            await OnceDoneAsync(stage, "queue", "retry", "--all");
             var took = await stage.SettledAsync(r => !dropped.Contains(r));
-            var arrived = dropped.Concat(told).Where(r => stage.Arrivals().Any(a => a.Recipient == r)).ToList();
+            var arrivals = stage.Arrivals().Select(a => a.Recipient).ToHashSet();
+            var arrived = dropped.Concat(told).Where(arrivals.Contains).ToList();
             Stage.Require(arrived.Count == 0 && !dropped.Any(stage.Sink.IsSettled), $"{arrived.Count} of those that were dropped arrived, or a notice of them");
             return string.Create(CultureInfo.InvariantCulture, $"all but the dropped arrived within {took.TotalSeconds:f0} s");
         });
         await stage.StepAsync("Should_have_every_order_in_the_audit_and_every_drop_in_the_events", async () =>
         {
-            var audit = JsonNode.Parse(await DoneAsync(stage, "audit", "--json"))!.AsArray().Select(one => $"{one!["action"]} {one["target"]} by {one["actor"]}: {one["detail"]}").Reverse().ToList();
+            var audit = JsonNode.Parse(await DoneAsync(stage, "audit", "--limit", "100", "--json"))!.AsArray().Select(one => $"{one!["action"]} {one["target"]} by {one["actor"]}: {one["detail"]}").Reverse().ToList();
             string[] expected =
             [
                 "suspend site mx:mx0.site1.test,mx1.site1.test by administrator: until ", "suspend tenant beta by administrator: until resumed: abuse", $"hold domain {Held} by administrator: looked at",
@@ -133,6 +139,26 @@ public sealed class OperatorsOrder : Scenario
     }
 
     private static string Text(IReadOnlyDictionary<string, long> counts) => string.Join(", ", counts.Select(one => $"{one.Key} {one.Value}"));
+
+    /// <summary>Given until it is carried out: by a queue that was taken over just now it is not.</summary>
+    private static async Task<string> OnceDoneAsync(Stage stage, params string[] command)
+    {
+        var last = "";
+        await Stage.UntilAsync(async () =>
+        {
+            (var code, last) = await CommandAsync(stage, command);
+            // Each is in the audit, carried out or not.
+            if (code != 0) await Task.Delay(TimeSpan.FromSeconds(3));
+            return code == 0;
+        }, Stage.Patience, () => $"angarium {string.Join(' ', command)}: {last}");
+        return last;
+    }
+
+    private static async Task<bool> IsReadyAndKeptAsync(Stage stage, string domain)
+    {
+        var queue = JsonNode.Parse(await DoneAsync(stage, "queue", "show", domain, "--json"))![0]!;
+        return queue["site"] is not null && queue["recipients"]!.AsArray() is { Count: > 0 } recipients && recipients.All(one => one!["state"]!.GetValue<string>() == "suspended");
+    }
 
     private static async Task<string> DoneAsync(Stage stage, params string[] command)
     {

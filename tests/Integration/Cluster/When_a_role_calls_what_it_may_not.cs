@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Reflection;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.DomainQueues;
-using Angarium.Grains.Control;
 using Angarium.Host.Cluster;
 using Microsoft.Extensions.Logging;
 
@@ -30,7 +29,6 @@ public sealed class When_a_role_calls_what_it_may_not : IAsyncLifetime
         Assert.NotNull(await egress.GetGrain<IDomainQueueExchange>("a.example").Renew(new RenewRequest { Worker = "w", Leases = [] }));
         await RefusedAsync("IDomainQueueIntake", () => egress.GetGrain<IDomainQueueIntake>("a.example").Offer(new Offer { Entries = [] }).AsTask());
         await RefusedAsync("IDomainQueueAdmin", () => egress.GetGrain<IDomainQueueAdmin>("a.example").Show(1));
-        await RefusedAsync("IOperators", () => egress.GetGrain<IOperators>(0).Resume(SuspensionKind.Site, "a.example"));
         await RefusedAsync("IManagementGrain", () => egress.GetGrain<IManagementGrain>(0).GetHosts());
         AssertNothingShown();
     }
@@ -42,7 +40,6 @@ public sealed class When_a_role_calls_what_it_may_not : IAsyncLifetime
         Assert.Equal(7, (await ingress.GetGrain<IDomainQueueIntake>("b.example").Offer(new Offer { Entries = [] })).Refused);
         await RefusedAsync("IDomainQueueExchange", () => ingress.GetGrain<IDomainQueueExchange>("b.example").Renew(new RenewRequest { Worker = "w", Leases = [] }).AsTask());
         await RefusedAsync("IDomainQueueAdmin", () => ingress.GetGrain<IDomainQueueAdmin>("b.example").Hold(null));
-        await RefusedAsync("IOperators", () => ingress.GetGrain<IOperators>(0).Note("drop", "all", null));
         await RefusedAsync("IManagementGrain", () => ingress.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero));
     }
 
@@ -66,7 +63,6 @@ public sealed class When_a_role_calls_what_it_may_not : IAsyncLifetime
         RequestContext.Clear();
         await RefusedAsync("IDomainQueueIntake", () => api.GetGrain<IDomainQueueIntake>("c.example").Offer(new Offer { Entries = [] }).AsTask());
         await RefusedAsync("IManagementGrain", () => api.GetGrain<IManagementGrain>(0).GetHosts());
-        await RefusedAsync("ISiloDesk", () => api.GetGrain<ISiloDesk>(_one.Address.ToParsableString()).Hear());
         Assert.DoesNotContain(_log.All, line => line.Contains("refused a call of role Grains", StringComparison.Ordinal) || line.Contains("refused a call of role None", StringComparison.Ordinal));
         AssertNothingShown();
     }
