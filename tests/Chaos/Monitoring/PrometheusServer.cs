@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Angarium.Chaos.Processes;
+using Angarium.Chaos.Scenarios;
 using Angarium.TestKit;
 
 namespace Angarium.Chaos.Monitoring;
@@ -36,7 +37,10 @@ internal sealed class PrometheusServer : IDisposable
             ["prometheus", "--config.file=" + config, "--storage.tsdb.path=" + Path.Combine(own, "data"), $"--web.listen-address={Address}:{Port}", "--log.level=warn"],
             new Dictionary<string, string>(), stop => Probes.HttpAsync(Address, Port, "/-/ready", stop));
         await node.StartAsync();
-        return new PrometheusServer();
+        var server = new PrometheusServer();
+        // What is counted before the first look at a process has not risen.
+        await Stage.UntilAsync(async () => (await server.AskAsync("sum(up)")).SequenceEqual([cluster.Relays.Count]), TimeSpan.FromSeconds(30), () => "Prometheus does not reach every process");
+        return server;
     }
 
     /// <summary>The values of an instant query.</summary>
