@@ -49,7 +49,7 @@ public sealed class MonitoringAnswers : Scenario
 
     internal override async Task RunAsync(Stage stage)
     {
-        using var prometheus = await Prometheus.StartAsync(stage.Cluster, stage.Folder);
+        using var prometheus = await PrometheusServer.StartAsync(stage.Cluster, stage.Folder);
         stage.Sink.Behave("site1", site => site with { Busy = 1 });
         stage.Sink.Behave("site2", site => site with { Deferred = 0.3 });
         using var over = new CancellationTokenSource();
@@ -80,7 +80,7 @@ public sealed class MonitoringAnswers : Scenario
     }
 
     /// <summary>Until every query of the step has answered, each once.</summary>
-    private static async Task<string> AnsweredAsync(Prometheus prometheus, string step)
+    private static async Task<string> AnsweredAsync(PrometheusServer prometheus, string step)
     {
         var waiting = Query.Expected.Where(e => e.Step == step).Join(Query.All, e => e.Id, q => q.Id, (Expected, Query) => (Expected, Query)).ToList();
         var count = waiting.Count;

@@ -1,23 +1,24 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Angarium.Chaos.Processes;
+using Angarium.Chaos.Scenarios;
 using Angarium.TestKit;
 
 namespace Angarium.Chaos.Monitoring;
 
 /// <summary>Debian's Prometheus on a host of its own: it scrapes every process of the relay, evaluates the rules, and is asked. Any thread; ends with the harness.</summary>
-internal sealed class Prometheus : IDisposable
+internal sealed class PrometheusServer : IDisposable
 {
     private const string Address = "10.99.9.1";
     private const int Port = 9090;
 
     private readonly HttpClient http = new() { BaseAddress = new Uri($"http://{Address}:{Port}"), Timeout = TimeSpan.FromSeconds(20) };
 
-    private Prometheus()
+    private PrometheusServer()
     {
     }
 
-    public static async Task<Prometheus> StartAsync(Cluster cluster, string folder)
+    public static async Task<PrometheusServer> StartAsync(Cluster cluster, string folder)
     {
         var own = Directory.CreateDirectory(Path.Combine(folder, "prometheus")).FullName;
         var config = Path.Combine(own, "prometheus.yml");
@@ -36,7 +37,10 @@ internal sealed class Prometheus : IDisposable
             ["prometheus", "--config.file=" + config, "--storage.tsdb.path=" + Path.Combine(own, "data"), $"--web.listen-address={Address}:{Port}", "--log.level=warn"],
             new Dictionary<string, string>(), stop => Probes.HttpAsync(Address, Port, "/-/ready", stop));
         await node.StartAsync();
-        return new Prometheus();
+        var server = new PrometheusServer();
+        // What is counted before the first look at a process has not risen.
+        await Stage.UntilAsync(async () => (await server.AskAsync("sum(up)")).SequenceEqual([cluster.Relays.Count]), TimeSpan.FromSeconds(30), () => "Prometheus does not reach every process");
+        return server;
     }
 
     /// <summary>The values of an instant query.</summary>
