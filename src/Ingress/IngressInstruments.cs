@@ -15,6 +15,9 @@ internal static class IngressInstruments
     public static readonly Counter AcceptedRecipients = Metrics.CreateCounter("angarium_recipients_accepted_total", "Recipients of messages that were answered 250.");
     public static readonly Counter AcceptedBytes = Metrics.CreateCounter("angarium_accepted_bytes_total", "Octets of content that was answered 250.");
     public static readonly Counter Connections = Metrics.CreateCounter("angarium_ingress_connections_total", "SMTP connections taken in.");
+    public static readonly Counter ProxyHeaders = Metrics.CreateCounter(
+        "angarium_ingress_proxy_headers_total", "Connections from `Ingress:ProxyNetworks`, by what their PROXY header was: relayed, local (the proxy's own), unknown (no address), or closed for it: malformed, late, closed, overload.", "result");
+
     public static readonly Gauge OpenConnections = Metrics.CreateGauge("angarium_ingress_connections", "SMTP connections open.");
     public static readonly Counter TlsHandshakes = Metrics.CreateCounter("angarium_ingress_tls_handshakes_total", "TLS handshakes completed.");
     public static readonly Gauge GatheredMemory = Metrics.CreateGauge("angarium_ingress_gathered_memory_bytes", "Memory taken by content that is arriving.");

@@ -44,6 +44,8 @@ public sealed class WrongSettingsTests : IDisposable
     [InlineData("Ingress:TrustedNetworks", "2001:db8::1/32", "2001:db8::/32 or 2001:db8::1/128?")]
     [InlineData("Ingress:TrustedNetworks", "10.0.0.0/8=", "has no valid tenant")]
     [InlineData("Ingress:TrustedNetworks", "fred", "write it as 10.1.0.0/16")]
+    [InlineData("Ingress:ProxyNetworks", "10.0.0.0/8=acme", "write it as 10.1.0.0/16")]
+    [InlineData("Ingress:ProxyNetworks", "10.0.0.1/8", "10.0.0.0/8 or 10.0.0.1/32?")]
     [InlineData("Ingress:Domains:exa_mple..org", "*", "write it as example.org")]
     [InlineData("Ingress:Domains:example.org", "{folder}/strangers", "line 2 of")]
     [InlineData("Ingress:Domains:example.org", "{folder}/none", "name a readable file")]
