@@ -8,7 +8,7 @@ internal static class EgressInstruments
     public static readonly Gauge Sessions = Metrics.CreateGauge("angarium_egress_sessions", "Sessions under way, from their order to their end.");
 
     public static readonly Counter Connections = Metrics.CreateCounter(
-        "angarium_egress_connections_total", "Connections tried, by result: opened, unreachable, timeout, refused (by a reply), tls, broken.", "result");
+        "angarium_egress_connections_total", "Connections tried, by result: opened, unreachable, proxy (it cannot be used), timeout, refused (by a reply), tls, broken.", "result");
 
     public static readonly Counter TlsConnections = Metrics.CreateCounter("angarium_egress_tls_connections_total", "Connections opened, by protection: none, unvalidated, validated.", "tls");
 

@@ -2,6 +2,7 @@ using System.Net;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.EgressPools;
 using Angarium.Egress.Pools;
+using Angarium.Egress.Proxies;
 using Angarium.Egress.Routing;
 
 namespace Angarium.Egress;
@@ -31,7 +32,13 @@ public sealed record EgressOptions : IValidates
     [Setting("Egress:Source", "Local IP addresses to send from, used in turn; a family that is not listed is not used.", DefaultText = "system")]
     public IReadOnlyList<string> Source { get; init; } = [];
 
-    [Setting("Egress:Pools:*", "Where mail of the pool of this name goes out from: local addresses, used in turn, each with the name that it greets with, as in `192.0.2.1=mx1.example.org 2001:db8::1=mx1.example.org`; a name alone = the system's choice of address (behind NAT). Names of pools: up to 32 lower-case letters, digits and `-`. `default` needs none: it has `Egress:Source` and `Hostname`.")]
+    [Setting("Egress:Proxy", "SOCKS5 proxy that mail goes out through, as `socks5://host:port`; its address is then the source. Of pools that name no addresses or proxies of their own.", DefaultText = "none")]
+    public string? Proxy { get; init; }
+
+    [Setting("Egress:ProxyPassword", "File with user name and password on two lines, for proxies that ask for them (RFC 1929): this one and those of pools.", DefaultText = "none")]
+    public string? ProxyPassword { get; init; }
+
+    [Setting("Egress:Pools:*", "Where mail of the pool of this name goes out from: local addresses, used in turn, each with the name that it greets with, as in `192.0.2.1=mx1.example.org 2001:db8::1=mx1.example.org`; `socks5://host:port=mx1.example.org` = through that proxy; a name alone = the system's choice of address (behind NAT), or `Egress:Proxy`. Names of pools: up to 32 lower-case letters, digits and `-`. `default` needs none: it has `Egress:Source` and `Hostname`.")]
     public IReadOnlyDictionary<string, string> Pools { get; init; } = new Dictionary<string, string>();
 
     [Setting("Egress:Serves", "Pools whose mail this process carries.", DefaultText = "`default` and those of `Egress:Pools`")]
@@ -109,6 +116,7 @@ public sealed record EgressOptions : IValidates
 
         foreach (var address in Source)
             if (!IPAddress.TryParse(address, out _)) yield return $"Egress:Source: `{address}` is not an IP address; list addresses of this machine.";
+        foreach (var line in ProxyMistakes()) yield return line;
         foreach (var line in PoolMistakes()) yield return line;
         foreach (var network in AllowedNetworks)
             if (!IPNetwork.TryParse(network, out var parsed) || !network.StartsWith(parsed.BaseAddress + "/", StringComparison.OrdinalIgnoreCase)) yield return $"Egress:AllowedNetworks: `{network}` is not a network; write it as 10.0.0.0/8.";
@@ -116,15 +124,33 @@ public sealed record EgressOptions : IValidates
             if (!DnsServer.TryParse(server, out _)) yield return $"Dns:Servers: `{server}` is not an address; write `ip` or `ip:port`, as 127.0.0.1:53.";
     }
 
+    private IEnumerable<string> ProxyMistakes()
+    {
+        if (Proxy is { Length: > 0 } && !SocksProxy.TryParse(Proxy, out _, out var error)) yield return $"Egress:Proxy: {error}.";
+        if (Proxy is { Length: > 0 } && Source.Count > 0) yield return "Egress:Source: is where pool default sends from, and so is Egress:Proxy; leave one of them out.";
+        if (ProxyPassword is not { Length: > 0 } file) yield break;
+        string? mistake = null;
+        try
+        {
+            SocksProxy.ReadLogin(file);
+        }
+        catch (InvalidDataException e)
+        {
+            mistake = e.Message;
+        }
+
+        if (mistake is not null) yield return $"Egress:ProxyPassword: {mistake}.";
+    }
+
     private IEnumerable<string> PoolMistakes()
     {
-        var owners = new Dictionary<IPAddress, string>();
+        var owners = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, text) in Pools.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             if (!PoolName.IsValid(name)) yield return $"Egress:Pools:{name}: cannot name a pool; use up to {PoolName.MaxLength} lower-case letters, digits and `-`, such as `bulk-1`.";
             if (!PoolAddress.TryParse(text, out var addresses, out var error)) yield return $"Egress:Pools:{name}: {error}.";
             // Receivers count connections and judge mail by address: of two pools both would exceed what each may.
-            foreach (var address in addresses.Select(a => a.Address).OfType<IPAddress>())
+            foreach (var address in addresses.Select(a => a.Source).OfType<string>())
                 if (!owners.TryAdd(address, name) && owners[address] != name) yield return $"Egress:Pools:{name}: `{address}` is in pool {owners[address]} too; leave it in one of them.";
         }
 

@@ -16,14 +16,15 @@ internal static class IngressInstruments
     public static readonly Counter AcceptedRecipients = Metrics.CreateCounter("angarium_recipients_accepted_total", "Recipients of messages that were answered 250.");
     public static readonly Counter AcceptedBytes = Metrics.CreateCounter("angarium_accepted_bytes_total", "Octets of content that was answered 250.");
     public static readonly Counter Connections = Metrics.CreateCounter("angarium_ingress_connections_total", "SMTP connections taken in.");
+    public static readonly Counter ProxyHeaders = Metrics.CreateCounter(
+        "angarium_ingress_proxy_headers_total", "Connections from `Ingress:ProxyNetworks`, by what their PROXY header was: relayed, local (the proxy's own), unknown (no address), or closed for it: malformed, late, closed, overload.", "result");
+
     public static readonly Gauge OpenConnections = Metrics.CreateGauge("angarium_ingress_connections", "SMTP connections open.");
     public static readonly Counter TlsHandshakes = Metrics.CreateCounter("angarium_ingress_tls_handshakes_total", "TLS handshakes completed.");
     public static readonly Gauge GatheredMemory = Metrics.CreateGauge("angarium_ingress_gathered_memory_bytes", "Memory taken by content that is arriving.");
     public static readonly Gauge GatheredScratch = Metrics.CreateGauge("angarium_ingress_gathered_scratch_bytes", "Scratch file space taken by content that is arriving.");
     public static readonly Gauge WorkingSet = Metrics.CreateGauge("angarium_ingress_working_set_bytes", "Memory in use as the process's control group counts it, without page cache that the kernel would give up; of its heap, where that is nearer to its limit.");
     public static readonly Gauge WorkingSetLimit = Metrics.CreateGauge("angarium_ingress_working_set_limit_bytes", "Memory in use above which new mail is refused (Ingress:MaxWorkingSet of what the process or its heap may use); 0 = without a limit.");
-    public static readonly Gauge CertificateEnds = Metrics.CreateGauge(
-        "angarium_tls_certificate_not_after_seconds", "Until when the certificate that clients are shown is valid, in seconds since 1970; none without a certificate.", new GaugeConfiguration { SuppressInitialValue = true });
     public static readonly Counter HandedOver = Metrics.CreateCounter("angarium_handover_recipients_total", "Recipients that their queues took right after the commit.");
     public static readonly Counter LeftToSweep = Metrics.CreateCounter("angarium_handover_left_to_sweep_total", "Recipients that no queue took right after the commit: the sweep offers them.");
     public static readonly Gauge Refused = Metrics.CreateGauge("angarium_handover_refused_recipients", "Recipients refused by full queues in the last ten minutes; above 100,000 new mail is answered 451.");

@@ -27,6 +27,10 @@ public sealed record IngressOptions : IValidates
         DefaultText = "none", Reloads = true)]
     public IReadOnlyList<string> TrustedNetworks { get; init; } = [];
 
+    [Setting("Ingress:ProxyNetworks", "CIDRs of load balancers that put a PROXY header (version 1 or 2) before each SMTP connection. From there the header must come, within 5 s, and its client counts in every way; from elsewhere it is never looked for.",
+        DefaultText = "none", Reloads = true)]
+    public IReadOnlyList<string> ProxyNetworks { get; init; } = [];
+
     [Setting("Ingress:Domains:*", "Domains accepted from anyone: file of their recipients (one a line, `#` comments), or `*` for all.", DefaultText = "none", Reloads = true)]
     public IReadOnlyDictionary<string, string> Domains { get; init; } = new Dictionary<string, string>();
 
@@ -101,6 +105,8 @@ public sealed record IngressOptions : IValidates
                 if (!ListenAddress.TryParse(entry, out _)) yield return $"{setting}: '{entry}' is not an address with a port; write it as 0.0.0.0:25 or [::]:25";
         foreach (var entry in TrustedNetworks)
             if (!TrustedNetwork.TryParse(entry, out _, out var error)) yield return $"Ingress:TrustedNetworks: '{entry}' {error}; write it as 10.1.0.0/16 or 10.1.0.0/16=tenant";
+        foreach (var entry in ProxyNetworks)
+            if (!TrustedNetwork.TryParseCidr(entry, out _, out var error)) yield return $"Ingress:ProxyNetworks: '{entry}' {error}; write it as 10.1.0.0/16";
         foreach (var (domain, source) in Domains)
         {
             if (RelayPolicy.Validate(domain, source) is { } error) yield return $"Ingress:Domains:{domain}: {error}";

@@ -43,7 +43,7 @@ public static class IngressServices
         services.AddSingleton(provider =>
         {
             var options = provider.GetRequiredService<ISettings<IngressOptions>>().Current;
-            return new ServerCertificate(options.TlsCertificate, options.TlsKey, provider.GetRequiredService<ILogger<ServerCertificate>>());
+            return new ServerCertificate(options.TlsCertificate, options.TlsKey, provider.GetRequiredService<ILogger<ServerCertificate>>(), provider.GetRequiredService<TimeProvider>());
         });
         services.AddSingleton(provider => new MemoryGuard(
             provider.GetRequiredService<ISettings<IngressOptions>>(), provider.GetRequiredService<GatherBudget>(), new WorkingSet().Read, static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true),

@@ -2,20 +2,22 @@ using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Angarium.Contracts.EgressPools;
+using Angarium.Egress.Proxies;
+using Angarium.Egress.Sessions;
 using Microsoft.Extensions.Logging;
 
 namespace Angarium.Egress.Pools;
 
 /// <summary>
-/// The addresses of one pool, used in turn by its connections. One that cannot be bound on this machine is left out until it can, and without any the process takes no session of the pool: that is our own
-/// trouble, and no site's. One that an operator suspended is left out until the silos say otherwise. Any thread; what is left out is forgotten with the process.
+/// The addresses and proxies of one pool, used in turn by its connections. An address that cannot be bound on this machine, and a proxy that cannot be used, is left out until it can, and without any the process takes no
+/// session of the pool: that is our own trouble, and no site's. One that an operator suspended is left out until the silos say otherwise. Any thread; what is left out is forgotten with the process.
 /// </summary>
 internal sealed partial class PoolSources
 {
     public static readonly TimeSpan TriedAgainAfter = TimeSpan.FromMinutes(1);
 
-    /// <summary>What stands in for no addresses: the system's choice, and `Hostname`.</summary>
-    private static readonly PoolAddress OfSystem = new(null, null);
+    /// <summary>Proxies, which may have been restarted.</summary>
+    public static readonly TimeSpan ProxyTriedAgainAfter = TimeSpan.FromSeconds(10);
 
     private readonly string pool;
     private readonly Source[] sources;
@@ -40,6 +42,9 @@ internal sealed partial class PoolSources
 
     /// <summary>Why an address cannot be bound here; null = it can. A seam for tests.</summary>
     internal Func<IPAddress, string?> Bind { get; init; } = BindNow;
+
+    /// <summary>Why a proxy does not take us; null = it does. A seam for tests.</summary>
+    internal Func<SocksProxy, Task<string?>> Reach { get; init; } = ReachNowAsync;
 
     public string Setting { get; }
 
@@ -77,7 +82,12 @@ internal sealed partial class PoolSources
     public static PoolSources Of(string pool, EgressOptions options, TimeProvider time, ILogger log)
     {
         var isNamed = options.Pools.TryGetValue(pool, out var text);
-        return new PoolSources(pool, isNamed ? $"Egress:Pools:{pool}" : "Egress:Source", isNamed ? Parsed(text!) : pool == PoolName.Default ? [.. options.Source.Select(a => new PoolAddress(IPAddress.Parse(a), null))] : [], time, log);
+        var proxy = options.Proxy is { Length: > 0 } named ? SocksProxy.TryParse(named, out var found, out var wrong) ? found : throw new ArgumentException(wrong, nameof(options)) : null;
+        IReadOnlyList<PoolAddress> addresses = isNamed ? Parsed(text!) : pool == PoolName.Default ? [.. options.Source.Select(a => new PoolAddress(IPAddress.Parse(a), null))] : [];
+        // What leaves the source to the system goes through the proxy of all.
+        if (addresses.Count == 0 && proxy is not null) addresses = [PoolAddress.OfSystem];
+        var setting = isNamed ? $"Egress:Pools:{pool}" : proxy is not null ? "Egress:Proxy" : "Egress:Source";
+        return new PoolSources(pool, setting, [.. addresses.Select(a => (a.Proxy ?? (a.Address is null ? proxy : null)) is { } through ? a with { Proxy = through with { LoginFile = options.ProxyPassword is { Length: > 0 } login ? login : null } } : a)], time, log);
 
         // It was looked at when the process started.
         static IReadOnlyList<PoolAddress> Parsed(string text) => PoolAddress.TryParse(text, out var addresses, out var error) ? addresses : throw new ArgumentException(error, nameof(text));
@@ -89,13 +99,16 @@ internal sealed partial class PoolSources
         EgressInstruments.Sources.WithLabels(pool).Set(Math.Max(1, sources.Length));
         Tell();
         foreach (var source in sources)
-            if (source.Address.Address is { } address && Bind(address) is { } reason) Lose(source.Address, reason);
+        {
+            if (source.Address.Proxy is not null) _ = ReachAsync(source);
+            else if (source.Address.Address is { } address && Bind(address) is { } reason) Lose(source.Address, reason);
+        }
     }
 
     /// <summary>The next for a destination of this family; false = there is none, or none that can be used.</summary>
     public bool TryChoose(AddressFamily family, [NotNullWhen(true)] out PoolAddress? chosen)
     {
-        chosen = OfSystem;
+        chosen = PoolAddress.OfSystem;
         if (sources.Length == 0) return true;
         if (Volatile.Read(ref lost) > 0) lock (gate) TryAgain();
         var of = family == AddressFamily.InterNetworkV6 ? six : four;
@@ -121,16 +134,16 @@ internal sealed partial class PoolSources
         if (Suspended() is var after && after != before) LogSuspended(log, pool, after.Length > 0 ? after : "none");
         return true;
 
-        string Suspended() => string.Join(", ", sources.Where(source => IsSuspended(source.Address)).Select(source => source.Address.Address?.ToString() ?? source.Address.Name));
+        string Suspended() => string.Join(", ", sources.Where(source => IsSuspended(source.Address)).Select(source => source.Address.Source ?? source.Address.Name));
     }
 
     public bool IsSuspended(PoolAddress address)
     {
         var names = suspended;
-        return names.Length > 0 && (address.Address is { } own && Array.IndexOf(names, own.ToString()) >= 0 || address.Name is { } name && Array.IndexOf(names, name) >= 0);
+        return names.Length > 0 && (address.Source is { } own && Array.IndexOf(names, own) >= 0 || address.Name is { } name && Array.IndexOf(names, name) >= 0);
     }
 
-    /// <summary>It could not be bound just now.</summary>
+    /// <summary>It could not be bound, or used, just now.</summary>
     public void Lose(PoolAddress address, string reason)
     {
         lock (gate)
@@ -139,7 +152,8 @@ internal sealed partial class PoolSources
             (source.IsLost, source.TriedAt) = (true, time.GetTimestamp());
             lost++;
             Tell();
-            LogLost(log, pool, address.Address, reason);
+            if (address.Proxy is { } proxy) LogProxyLost(log, pool, proxy, reason);
+            else LogLost(log, pool, address.Address, reason);
             if (lost == sources.Length) LogNone(log, pool, Setting);
         }
     }
@@ -148,14 +162,33 @@ internal sealed partial class PoolSources
     {
         foreach (var source in sources)
         {
-            if (!source.IsLost || time.GetElapsedTime(source.TriedAt) < TriedAgainAfter) continue;
+            if (!source.IsLost || time.GetElapsedTime(source.TriedAt) < (source.Address.Proxy is null ? TriedAgainAfter : ProxyTriedAgainAfter)) continue;
             source.TriedAt = time.GetTimestamp();
-            if (Bind(source.Address.Address!) is not null) continue;
-            source.IsLost = false;
-            lost--;
-            Tell();
-            LogFound(log, pool, source.Address.Address);
+            if (source.Address.Proxy is not null) _ = ReachAsync(source);
+            else if (Bind(source.Address.Address!) is null) Find(source);
         }
+    }
+
+    // Its connection takes time, which nobody waits for: until then it is as it was.
+    private async Task ReachAsync(Source source)
+    {
+        if (source.IsReached) return;
+        source.IsReached = true;
+        var reason = await Reach(source.Address.Proxy!);
+        lock (gate)
+        {
+            source.IsReached = false;
+            if (reason is not null) Lose(source.Address, reason);
+            else if (source.IsLost) Find(source);
+        }
+    }
+
+    private void Find(Source source)
+    {
+        source.IsLost = false;
+        lost--;
+        Tell();
+        LogFound(log, pool, source.Address.Source);
     }
 
     private void Tell() => EgressInstruments.UsableSources.WithLabels(pool).Set(Math.Max(1, sources.Length) - lost);
@@ -176,17 +209,34 @@ internal sealed partial class PoolSources
         }
     }
 
+    private static async Task<string?> ReachNowAsync(SocksProxy proxy)
+    {
+        using var limit = new CancellationTokenSource(ProxyTriedAgainAfter);
+        try
+        {
+            using var socket = await SocksClient.OpenAsync(proxy, limit.Token);
+            return null;
+        }
+        catch (AttemptException e)
+        {
+            return e.Message;
+        }
+    }
+
     [LoggerMessage(4880, LogLevel.Warning, "Pool {Pool}: {Address} cannot be sent from on this machine and is left out until it can: {Reason}")]
     private static partial void LogLost(ILogger logger, string pool, IPAddress? address, string reason);
 
-    [LoggerMessage(4881, LogLevel.Error, "Pool {Pool}: none of the addresses of {Setting} can be sent from on this machine: this process takes none of the pool's mail until one can")]
+    [LoggerMessage(4881, LogLevel.Error, "Pool {Pool}: nothing of {Setting} can be sent from: this process takes none of the pool's mail until something can")]
     private static partial void LogNone(ILogger logger, string pool, string setting);
 
     [LoggerMessage(4889, LogLevel.Warning, "Pool {Pool}: sources that operators have suspended: {Sources}")]
     private static partial void LogSuspended(ILogger logger, string pool, string sources);
 
-    [LoggerMessage(4882, LogLevel.Information, "Pool {Pool}: {Address} can be sent from again")]
-    private static partial void LogFound(ILogger logger, string pool, IPAddress? address);
+    [LoggerMessage(4882, LogLevel.Information, "Pool {Pool}: {Source} can be sent from again")]
+    private static partial void LogFound(ILogger logger, string pool, string? source);
+
+    [LoggerMessage(4884, LogLevel.Warning, "Pool {Pool}: the proxy {Proxy} cannot be used and is left out until it can: {Reason}")]
+    private static partial void LogProxyLost(ILogger logger, string pool, SocksProxy proxy, string reason);
 
     /// <summary>Changed under the lock, read without.</summary>
     private sealed class Source(PoolAddress address)
@@ -202,6 +252,9 @@ internal sealed partial class PoolSources
         }
 
         public long TriedAt { get; set; }
+
+        /// <summary>A proxy: it is being looked at.</summary>
+        public bool IsReached { get; set; }
     }
 
     /// <summary>Those that reach one family, and whose turn it is.</summary>

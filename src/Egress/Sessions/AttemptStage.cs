@@ -30,6 +30,9 @@ internal enum AttemptFault : byte
     /// <summary>The local address that it was to come from cannot be used.</summary>
     NoSource,
 
+    /// <summary>The proxy that it was to go through cannot be used.</summary>
+    NoProxy,
+
     Timeout,
 
     /// <summary>The peer closed or reset the connection.</summary>

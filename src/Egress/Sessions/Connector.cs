@@ -20,7 +20,7 @@ internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble,
 internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOptions> settings, ConnectionWatch watch, ILogger<Connector> logger, PoolSources? pool = null)
 {
     /// <summary>How a target is reached: over TCP, but where a simulation has its own peers.</summary>
-    internal Func<RouteEndPoint, IPAddress?, TimeSpan, ConnectionWatch, CancellationToken, Task<SmtpConnection>> Dial { get; init; } = SmtpConnection.ConnectAsync;
+    internal Func<RouteEndPoint, PoolAddress, TimeSpan, ConnectionWatch, CancellationToken, Task<SmtpConnection>> Dial { get; init; } = SmtpConnection.ConnectAsync;
 
     /// <summary>Connections tried for one session: beyond these the site rests.</summary>
     private const int MostTries = 10;
@@ -84,21 +84,22 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             {
                 if (!sources.TryChoose(target.Address.AddressFamily, out source))
                 {
-                    temporary ??= new Reply(451, new(4, 4, 1), $"{sources.Setting} has no address of the family of {target.Address} that can be used");
+                    temporary ??= new Reply(451, new(4, 4, 1), $"{sources.Setting} has nothing to reach {target.Address} from that can be used");
                     return null;
                 }
 
                 if (tries++ >= MostTries) return null;
                 (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
                 // Nothing was tried: there may be another that can be sent from.
-                if (failure is { Fault: AttemptFault.NoSource }) sources.Lose(source, failure.Verdict.Reply.Text);
+                if (failure is { IsOurs: true }) sources.Lose(source, failure.Reason);
             }
-            while (failure is { Fault: AttemptFault.NoSource });
+            while (failure is { IsOurs: true });
 
             // RFC 7435: TLS that was only hoped for must not cost the delivery. Once more without, on a new connection.
             if (failure is { Fault: AttemptFault.TlsFailed } && (route.Hop is null || route.Hop is { Tls: TlsPolicy.May, ImplicitTls: false }))
             {
                 (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: true, cancellationToken);
+                if (failure is { IsOurs: true }) sources.Lose(source, failure.Reason);
             }
 
             if (session is not null) return new ConnectResult(session, null, session.Connection.Remote, false, source);
@@ -111,7 +112,11 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
     // A 5yz greeting is about this host now, not about any message.
     private static Reply AsTemporary(Reply reply) => reply.IsPermanent ? new Reply(451, new(4, 4, 1), $"the host refused: {reply}") : reply;
 
-    private sealed record Failure(AttemptFault Fault, DeliveryVerdict Verdict);
+    private sealed record Failure(AttemptFault Fault, DeliveryVerdict Verdict, string Reason)
+    {
+        /// <summary>No host of the destination was tried.</summary>
+        public bool IsOurs => Fault is AttemptFault.NoSource or AttemptFault.NoProxy;
+    }
 
     private async Task<(SmtpClientSession? Session, Failure? Failure)> TryAsync(
         RouteEndPoint target, PoolAddress source, NextHop? hop, EgressOptions options, bool withoutTls, CancellationToken cancellationToken)
@@ -120,7 +125,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         SmtpClientSession? session = null;
         try
         {
-            var connection = await Dial(target, source.Address, options.ConnectTimeout, watch, cancellationToken);
+            var connection = await Dial(target, source, options.ConnectTimeout, watch, cancellationToken);
             connection.From = (sources.Pool, source.Label);
             unreachable.Remove(target);
             session = new SmtpClientSession(connection, source.Name is { } name ? options with { Hostname = name } : options, watch.Time);
@@ -136,17 +141,18 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         {
             session?.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            if (stage == AttemptStage.Connect && e.Fault != AttemptFault.NoSource) unreachable.Add(target);
+            if (stage == AttemptStage.Connect && e.Fault is not (AttemptFault.NoSource or AttemptFault.NoProxy)) unreachable.Add(target);
             Count(e.Reply is not null ? "refused" : e.Fault switch
             {
                 AttemptFault.Unreachable => "unreachable",
                 AttemptFault.Timeout => "timeout",
                 AttemptFault.TlsFailed => "tls",
                 AttemptFault.NoSource => "unreachable",
+                AttemptFault.NoProxy => "proxy",
                 _ => "broken",
             }, source);
             NotOpened(target.ToString(), stage, e.Message);
-            return (null, new Failure(e.Fault, e.At(stage)));
+            return (null, new Failure(e.Fault, e.At(stage), e.Message));
         }
         catch
         {

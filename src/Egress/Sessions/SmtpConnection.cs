@@ -6,6 +6,8 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Angarium.Egress.Pools;
+using Angarium.Egress.Proxies;
 using Angarium.Mail;
 using Angarium.Mail.Replies;
 
@@ -77,16 +79,22 @@ internal sealed class SmtpConnection : IDisposable
     /// <summary>The peer has said something that nobody asked for, or closed.</summary>
     public bool HasUnexpectedInput => end > start || (socket is not null && IsReadable(socket));
 
-    public static async Task<SmtpConnection> ConnectAsync(RouteEndPoint target, IPAddress? source, TimeSpan timeout, ConnectionWatch watch, CancellationToken cancellationToken)
+    public static async Task<SmtpConnection> ConnectAsync(RouteEndPoint target, PoolAddress source, TimeSpan timeout, ConnectionWatch watch, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(timeout, watch.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var socket = source.Proxy is { } proxy ? await SocksClient.ConnectAsync(proxy, target, both.Token) : await ConnectAsync(target, source.Address, timeout, both.Token, cancellationToken);
+        return new SmtpConnection(new NetworkStream(socket, ownsSocket: true), socket, target.ToString(), watch);
+    }
+
+    private static async Task<Socket> ConnectAsync(RouteEndPoint target, IPAddress? source, TimeSpan timeout, CancellationToken limit, CancellationToken cancellationToken)
     {
         var socket = new Socket(target.Address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             if (source is not null) Bind(socket, source);
-            using var limit = new CancellationTokenSource(timeout, watch.Time);
-            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            await socket.ConnectAsync(new IPEndPoint(target.Address, target.Port), both.Token);
-            return new SmtpConnection(new NetworkStream(socket, ownsSocket: true), socket, target.ToString(), watch);
+            await socket.ConnectAsync(new IPEndPoint(target.Address, target.Port), limit);
+            return socket;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or AttemptException)
         {

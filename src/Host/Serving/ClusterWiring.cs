@@ -5,6 +5,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Grains;
 using Angarium.Grains.Index;
 using Angarium.Host.Cluster;
+using Angarium.Host.Cluster.Tls;
 using Angarium.Ingress;
 using Angarium.Spool;
 using Angarium.Spool.Ledger;
@@ -25,8 +26,23 @@ internal static class ClusterWiring
         }
 
         var secrets = new RoleSecrets(plan.ProvenRoles, plan.Cluster.Secrets);
-        if (plan.IsSilo) builder.UseOrleans(silo => silo.UseCluster(Address(plan), stores.Documents, secrets));
-        else builder.UseOrleansClient(client => client.UseCluster(plan.Cluster.Id, stores.Documents, secrets));
+        if (plan.IsSilo)
+        {
+            builder.UseOrleans(silo =>
+            {
+                silo.UseCluster(Address(plan), stores.Documents, secrets);
+                if (plan.Cluster.Tls is { } tls) silo.UseTls(tls);
+            });
+        }
+        else
+        {
+            builder.UseOrleansClient(client =>
+            {
+                client.UseCluster(plan.Cluster.Id, stores.Documents, secrets);
+                if (plan.Cluster.Tls is { } tls) client.UseTls(tls);
+            });
+        }
+
         if (!plan.IsSilo) builder.Services.AddSingleton<IQueueDirectory, RemoteQueueDirectory>();
     }
 

@@ -1,7 +1,7 @@
 namespace Angarium.Ingress.Files;
 
 /// <summary>What tells a changed file from an unchanged one. Taken of the opened file, so that a link changed by one rename (as Kubernetes does it) is followed.</summary>
-internal readonly record struct FileStamp(DateTime Written, long Length)
+public readonly record struct FileStamp(DateTime Written, long Length)
 {
     /// <summary>The stamp of a file that is not there or may not be read.</summary>
     public static FileStamp None => default;

@@ -26,7 +26,7 @@ internal readonly record struct RecipientVerdict(Reply? Refusal, string Address,
 }
 
 /// <summary>
-/// Who may relay: trusted networks anywhere; anyone to a recipient of a configured domain, or of one that a tenant takes mail for, which is asked elsewhere; nobody else (never an open relay).
+/// Whose word counts, and who may relay: trusted networks anywhere; anyone to a recipient of a configured domain, or of one that a tenant takes mail for, which is asked elsewhere; nobody else (never an open relay).
 /// Questions may come from any thread and see one consistent set of rules; <see cref="Refresh"/> is called by one timer. A list that cannot be read leaves the old in place.
 /// </summary>
 internal sealed partial class RelayPolicy : IDisposable
@@ -73,6 +73,15 @@ internal sealed partial class RelayPolicy : IDisposable
         foreach (var network in _rules.Networks)
             if (network.Network.Contains(client)) return new ClientStanding(true, network.Tenant);
         return ClientStanding.Outsider;
+    }
+
+    /// <summary>Whether a connection from there begins with a PROXY header, which is believed.</summary>
+    public bool IsProxy(IPAddress peer)
+    {
+        var proxies = _rules.Proxies;
+        if (proxies.Length == 0) return false;
+        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        return Array.Exists(proxies, network => network.Contains(peer));
     }
 
     /// <param name="recipient">Null = `&lt;postmaster&gt;` without a domain.</param>
@@ -135,6 +144,13 @@ internal sealed partial class RelayPolicy : IDisposable
             else throw new FormatException($"Ingress:TrustedNetworks: '{text}' {error}");
         }
 
+        var proxies = new List<IPNetwork>();
+        foreach (var text in options.ProxyNetworks)
+        {
+            if (TrustedNetwork.TryParseCidr(text, out var network, out var error)) proxies.Add(network);
+            else throw new FormatException($"Ingress:ProxyNetworks: '{text}' {error}");
+        }
+
         // The longest prefix decides: a tenant's network within a larger one.
         networks.Sort((a, b) => b.Network.PrefixLength.CompareTo(a.Network.PrefixLength));
         var domains = new Dictionary<string, RecipientList>(StringComparer.Ordinal);
@@ -144,7 +160,7 @@ internal sealed partial class RelayPolicy : IDisposable
             domains[domain.Value] = ListOf(domain.Value, source, old?.Domains.GetValueOrDefault(domain.Value));
         }
 
-        return new Rules([.. networks], domains.ToFrozenDictionary(StringComparer.Ordinal), PostmasterDomain(options.Hostname, domains.Keys));
+        return new Rules([.. networks], [.. proxies], domains.ToFrozenDictionary(StringComparer.Ordinal), PostmasterDomain(options.Hostname, domains.Keys));
     }
 
     private RecipientList ListOf(string domain, string source, RecipientList? old)
@@ -179,5 +195,5 @@ internal sealed partial class RelayPolicy : IDisposable
 
     private static string OneLine(Exception e) => e.Message.ReplaceLineEndings(" ");
 
-    private sealed record Rules(TrustedNetwork[] Networks, FrozenDictionary<string, RecipientList> Domains, string? PostmasterDomain);
+    private sealed record Rules(TrustedNetwork[] Networks, IPNetwork[] Proxies, FrozenDictionary<string, RecipientList> Domains, string? PostmasterDomain);
 }

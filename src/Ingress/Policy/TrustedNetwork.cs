@@ -20,6 +20,16 @@ internal readonly record struct TrustedNetwork(IPNetwork Network, string Tenant)
             return false;
         }
 
+        if (!TryParseCidr(cidr, out var parsed, out error)) return false;
+        network = new TrustedNetwork(parsed, tenant);
+        return true;
+    }
+
+    /// <summary>The network alone.</summary>
+    public static bool TryParseCidr(string cidr, out IPNetwork network, out string error)
+    {
+        network = default;
+        error = "";
         var slash = cidr.IndexOf('/', StringComparison.Ordinal);
         if (!IPAddress.TryParse(slash < 0 ? cidr : cidr[..slash], out var address))
         {
@@ -53,7 +63,7 @@ internal readonly record struct TrustedNetwork(IPNetwork Network, string Tenant)
             return false;
         }
 
-        network = new TrustedNetwork(parsed, tenant);
+        network = parsed;
         return true;
     }
 

@@ -5,7 +5,11 @@ namespace Angarium.Ingress.Sessions;
 /// <summary>What a session needs to know of the connection that it runs on, and cannot ask a pipe.</summary>
 internal sealed record ConnectionFacts
 {
+    /// <summary>The client, as a proxy in front of us named it if there is one.</summary>
     public required IPEndPoint Remote { get; init; }
+
+    /// <summary>A proxy could not say who it is: <see cref="Remote"/> is the proxy's, which is trusted with nothing for that.</summary>
+    public bool IsAnonymous { get; init; }
 
     /// <summary>TLS from the first octet.</summary>
     public bool ImplicitTls { get; init; }

@@ -3,6 +3,7 @@ using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Ingress.Content;
 using Angarium.Ingress.Inbound;
+using Angarium.Ingress.Listening;
 using Angarium.Ingress.Policy;
 using Angarium.Ingress.Submission;
 using Angarium.Ingress.Tls;
@@ -31,6 +32,7 @@ internal sealed class SmtpServer(
     TimeProvider time,
     ILogger<SmtpSession> log)
 {
+    private readonly ProxyEntrance _entrance = new(time, log);
     private volatile Derived? _derived;
 
     public IngressOptions Options => settings.Current;
@@ -78,20 +80,28 @@ internal sealed class SmtpServer(
     /// <summary>Serves one connection to its end. Never throws for what a client does.</summary>
     public async Task RunAsync(IDuplexPipe pipe, ConnectionFacts facts)
     {
-        var standing = policy.Classify(facts.Remote.Address);
-        var watch = registry.TryAdd(facts.Remote.Address, standing.IsTrusted, facts.Abort, out var refusal);
-        if (watch is null)
-        {
-            IngressInstruments.Rejected(Rejection.Overload).Inc();
-            if (facts.ImplicitTls) return;
-            ReplyWriter.Write(pipe.Output, refusal!);
-            await pipe.Output.FlushAsync();
-            return;
-        }
-
-        IngressInstruments.Connections.Inc();
+        ConnectionWatch? watch = null;
         try
         {
+            if (policy.IsProxy(facts.Remote.Address))
+            {
+                if (await _entrance.PassAsync(pipe.Input, facts, Options.MaxConnections) is not { } passed) return;
+                facts = passed;
+            }
+
+            // Were a proxy trusted, everyone whom it cannot name would be.
+            var standing = facts.IsAnonymous ? ClientStanding.Outsider : policy.Classify(facts.Remote.Address);
+            watch = registry.TryAdd(facts.Remote.Address, standing.IsTrusted, facts.Abort, out var refusal);
+            if (watch is null)
+            {
+                IngressInstruments.Rejected(Rejection.Overload).Inc();
+                if (facts.ImplicitTls) return;
+                ReplyWriter.Write(pipe.Output, refusal!);
+                await pipe.Output.FlushAsync();
+                return;
+            }
+
+            IngressInstruments.Connections.Inc();
             await using var session = new SmtpSession(this, watch, standing, facts, pipe);
             await session.RunAsync();
         }
@@ -101,7 +111,7 @@ internal sealed class SmtpServer(
         }
         finally
         {
-            registry.Remove(watch);
+            if (watch is not null) registry.Remove(watch);
         }
     }
 

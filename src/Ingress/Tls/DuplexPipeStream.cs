@@ -3,7 +3,7 @@ using System.IO.Pipelines;
 namespace Angarium.Ingress.Tls;
 
 /// <summary>A pipe pair as the one stream that TLS wants beneath it. Used by one session; owns neither pipe.</summary>
-internal sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream
+public sealed class DuplexPipeStream(IDuplexPipe pipe) : Stream
 {
     private readonly Stream _input = pipe.Input.AsStream(leaveOpen: true);
     private readonly Stream _output = pipe.Output.AsStream(leaveOpen: true);

@@ -15,12 +15,14 @@ internal sealed partial class ServerCertificate
 {
     private readonly string _certificate, _key;
     private readonly ILogger<ServerCertificate> _log;
+    private readonly TimeProvider _time;
     private (FileStamp, FileStamp) _stamp;
+    private DateTime _expires = DateTime.MaxValue;
     private volatile SslServerAuthenticationOptions? _current;
 
-    public ServerCertificate(string certificate, string key, ILogger<ServerCertificate> log)
+    public ServerCertificate(string certificate, string key, ILogger<ServerCertificate> log, TimeProvider? time = null)
     {
-        (_certificate, _key, _log) = (certificate, key, log);
+        (_certificate, _key, _log, _time) = (certificate, key, log, time ?? TimeProvider.System);
         if (certificate.Length > 0) Refresh();
     }
 
@@ -46,6 +48,7 @@ internal sealed partial class ServerCertificate
     public void Refresh()
     {
         if (_certificate.Length == 0) return;
+        WarnIfExpired();
         var stamp = (FileStamp.Of(_certificate), FileStamp.Of(_key));
         if (stamp == _stamp) return;
         _stamp = stamp;
@@ -59,13 +62,23 @@ internal sealed partial class ServerCertificate
                 ClientCertificateRequired = false,
                 AllowRenegotiation = false,
             };
-            IngressInstruments.CertificateEnds.Set(new DateTimeOffset(context.TargetCertificate.NotAfter).ToUnixTimeSeconds());
-            CertificateTaken(context.TargetCertificate.Subject, context.TargetCertificate.NotAfter.ToUniversalTime());
+            _expires = context.TargetCertificate.NotAfter.ToUniversalTime();
+            CertificateInstruments.Expires.WithLabels("smtp").Set(new DateTimeOffset(_expires).ToUnixTimeSeconds());
+            CertificateTaken(context.TargetCertificate.Subject, _expires);
+            WarnIfExpired();
         }
         catch (Exception e) when (IsExpected(e))
         {
             CertificateKept(_certificate, OneLine(e));
         }
+    }
+
+    private void WarnIfExpired()
+    {
+        if (_expires >= _time.GetUtcNow().UtcDateTime) return;
+        CertificateExpired(_certificate, _expires);
+        // Once.
+        _expires = DateTime.MaxValue;
     }
 
     private static SslStreamCertificateContext Load(string certificate, string key, out X509Certificate2Collection chain)

@@ -4,8 +4,8 @@ using System.Security.Authentication;
 
 namespace Angarium.Ingress.Tls;
 
-/// <summary>The two pipes of a connection inside TLS. Owned by its session; disposing it ends the TLS stream and leaves the connection beneath to its owner.</summary>
-internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
+/// <summary>The two pipes of a connection inside TLS. Owned by whoever made it; disposing it ends the TLS stream and leaves the connection beneath to its owner.</summary>
+public sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
 {
     // Idle connections wait with no buffer at all; a busy one reads a whole TLS record (RFC 8446 §5.1) at a time.
     private static readonly StreamPipeReaderOptions Reading = new(bufferSize: 16 << 10, minimumReadSize: 4 << 10, leaveOpen: true, useZeroByteReads: true);
@@ -13,11 +13,13 @@ internal sealed class TlsPipe : IDuplexPipe, IAsyncDisposable
 
     private readonly SslStream _stream;
 
-    private TlsPipe(SslStream stream)
+    /// <param name="stream">After its handshake.</param>
+    /// <param name="writing">How octets gather until they are flushed; null = as suits replies.</param>
+    public TlsPipe(SslStream stream, StreamPipeWriterOptions? writing = null)
     {
         _stream = stream;
         Input = PipeReader.Create(stream, Reading);
-        Output = PipeWriter.Create(stream, Writing);
+        Output = PipeWriter.Create(stream, writing ?? Writing);
         Protocol = stream.SslProtocol switch { SslProtocols.Tls13 => "TLSv1.3", SslProtocols.Tls12 => "TLSv1.2", var other => other.ToString() };
         Cipher = stream.NegotiatedCipherSuite.ToString();
     }

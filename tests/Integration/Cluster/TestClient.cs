@@ -19,7 +19,7 @@ internal sealed class TestClient : IAsyncDisposable
     public static Task<TestClient> StartAsync(IDocumentStore documents, string cluster, string role, ILoggerProvider? log = null) =>
         StartAsync(documents, cluster, TestSecrets.Of(role), null, log);
 
-    public static async Task<TestClient> StartAsync(IDocumentStore documents, string cluster, RoleSecrets secrets, IOutgoingGrainCallFilter? instead, ILoggerProvider? log = null, CancellationToken cancellationToken = default)
+    public static async Task<TestClient> StartAsync(IDocumentStore documents, string cluster, RoleSecrets secrets, IOutgoingGrainCallFilter? instead, ILoggerProvider? log = null, Action<IClientBuilder>? also = null, CancellationToken cancellationToken = default)
     {
         var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         if (log is not null) builder.Logging.SetMinimumLevel(LogLevel.Trace).AddProvider(log);
@@ -27,6 +27,7 @@ internal sealed class TestClient : IAsyncDisposable
         {
             client.UseCluster(cluster, documents, secrets);
             if (instead is not null) client.Services.Replace(ServiceDescriptor.Singleton(instead));
+            also?.Invoke(client);
         });
         var host = builder.Build();
         try

@@ -63,6 +63,9 @@ internal sealed class TestSilo : IAsyncDisposable, IFatalErrorHandler
 
     public string Name => Address.ToParsableString();
 
+    /// <summary>Its connections with other silos and with clients, as they are now.</summary>
+    public string[] Connections => [.. _connections.Keys.Select(connection => connection.ConnectionId)];
+
     /// <summary>The newest membership that it has read.</summary>
     public int Version => Services.GetRequiredService<MembershipStore>().Version;
 

@@ -117,7 +117,7 @@ public sealed class When_a_role_calls_what_it_may_not : IAsyncLifetime
         var log = new AllLines();
         var wrong = new RoleSecrets(["ingress"], new Dictionary<string, string> { ["ingress"] = "not-the-secret-000" });
         using var patience = new CancellationTokenSource();
-        var starting = TestClient.StartAsync(_cluster.Documents, _cluster.Id, wrong, null, log, patience.Token);
+        var starting = TestClient.StartAsync(_cluster.Documents, _cluster.Id, wrong, null, log, cancellationToken: patience.Token);
         await TestCluster.UntilAsync(() => log.All.Any(line => line.StartsWith("Error Angarium.", StringComparison.Ordinal) && line.Contains("may not call", StringComparison.Ordinal)), TimeSpan.FromSeconds(20), "a line that names the trouble");
         Assert.False(starting.IsCompletedSuccessfully);
         await patience.CancelAsync();

@@ -1,5 +1,6 @@
 using System.Net;
 using Angarium.Egress;
+using Angarium.Egress.Pools;
 using Angarium.Egress.Sessions;
 using Angarium.Mail;
 using Angarium.TestKit.Dialogs;
@@ -47,7 +48,7 @@ public sealed class ClientDialogTests
         using var watch = new ConnectionWatch(TimeProvider.System);
         var target = new RouteEndPoint("peer.test", IPAddress.Loopback, peer.EndPoint.Port);
         using var session = new SmtpClientSession(
-            await SmtpConnection.ConnectAsync(target, null, TimeSpan.FromSeconds(10), watch, TestContext.Current.CancellationToken), options, TimeProvider.System);
+            await SmtpConnection.ConnectAsync(target, PoolAddress.OfSystem, TimeSpan.FromSeconds(10), watch, TestContext.Current.CancellationToken), options, TimeProvider.System);
         await session.OpenAsync("localhost", hop, withoutTls, _ => { });
         var ended = await session.CarryAsync(feed).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         if (ended is null) await session.QuitAsync();

@@ -7,7 +7,7 @@ namespace Angarium.Protocol.Server;
 
 /// <summary>
 /// Every dialog of this folder against the real server, with the client's octets whole, by line and by byte. Head of a script: `trusted` (else an outsider), `tls` (there is a certificate),
-/// `smtps` (TLS from the first octet), `submission` (port 587 or, with smtps, 465), `quota` (the tenant's is used up), `revoked` (its credentials are, with its first message), `set NAME VALUE` (a setting), `spool Full|Unavailable`, `queues full`, `together` (the server sees each write group at once
+/// `proxy` (the client is a proxy whose PROXY header is believed), `smtps` (TLS from the first octet), `submission` (port 587 or, with smtps, 465), `quota` (the tenant's is used up), `revoked` (its credentials are, with its first message), `set NAME VALUE` (a setting), `spool Full|Unavailable`, `queues full`, `together` (the server sees each write group at once
 /// however it is sliced), `committed …` (each message that was stored, in order, as <see cref="ServerUnderTest.Committed"/> has it), `trace TEXT` (each message's trace fields contain it).
 /// The steps are those of <see cref="ScriptedClient"/>.
 /// </summary>
@@ -27,8 +27,9 @@ public sealed class ServerDialogTests
     [MemberData(nameof(Dialogs))]
     public async Task Dialog_AsWritten_EndsAsWritten(string name, Slicing slicing)
     {
-        var script = DialogScript.Read(Path.Combine(Folder, name), "trusted", "tls", "smtps", "submission", "quota", "revoked", "set", "spool", "queues", "together", "committed", "trace");
+        var script = DialogScript.Read(Path.Combine(Folder, name), "trusted", "proxy", "tls", "smtps", "submission", "quota", "revoked", "set", "spool", "queues", "together", "committed", "trace");
         var options = ServerUnderTest.Options;
+        if (Has("proxy")) options = options with { ProxyNetworks = [ServerUnderTest.Outsider, ServerUnderTest.Trusted] };
         foreach (var (_, text) in script.Head.Where(line => line.Word == "set")) options = ServerUnderTest.With(options, text.Split(' ')[0], text.Split(' ')[1]);
         using var server = new ServerUnderTest(options, hasTls: Has("tls") || Has("smtps"))
         {

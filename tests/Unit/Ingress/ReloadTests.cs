@@ -7,6 +7,7 @@ using Angarium.Ingress.Policy;
 using Angarium.Ingress.Tls;
 using Angarium.Mail.Addresses;
 using Angarium.TestKit.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Angarium.Unit.Ingress;
 
@@ -88,6 +89,23 @@ public sealed class ReloadTests : IDisposable
         WritePair("second", 3);
         certificate.Refresh();
         Assert.Equal("CN=second", Subject(certificate));
+    }
+
+    [Fact]
+    public void Certificate_Expired_IsSaidOnceAndItsTimeIsMeasured()
+    {
+        var (chain, key) = WritePair("first", 1);
+        var log = new LogLines<ServerCertificate>();
+        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var certificate = new ServerCertificate(chain, key, log, time);
+        Assert.InRange(CertificateInstruments.Expires.WithLabels("smtp").Value, DateTimeOffset.UtcNow.AddDays(29).ToUnixTimeSeconds(), DateTimeOffset.UtcNow.AddDays(31).ToUnixTimeSeconds());
+        time.Advance(TimeSpan.FromDays(29));
+        certificate.Refresh();
+        Assert.Single(log.All);
+        time.Advance(TimeSpan.FromDays(2));
+        certificate.Refresh();
+        certificate.Refresh();
+        Assert.Contains("has expired on", Assert.Single(log.All[1..]), StringComparison.Ordinal);
     }
 
     private static string Subject(ServerCertificate certificate) => certificate.Current!.ServerCertificateContext!.TargetCertificate.Subject;

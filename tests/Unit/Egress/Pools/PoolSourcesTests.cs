@@ -59,7 +59,7 @@ public sealed class PoolSourcesTests : IDisposable
         var sources = Make("192.0.2.1=a.example");
         sources.Probe();
         Assert.False(sources.IsUsable);
-        Assert.Contains(log.All, line => line.StartsWith("Error: Pool bulk: none of the addresses of Egress:Pools:bulk", StringComparison.Ordinal));
+        Assert.Contains(log.All, line => line.StartsWith("Error: Pool bulk: nothing of Egress:Pools:bulk can be sent from", StringComparison.Ordinal));
         time.Advance(PoolSources.TriedAgainAfter);
         Assert.False(sources.IsUsable);
         missing.Clear();
