@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Angarium.Host.Configuration;
 using Angarium.TestKit;
+using Angarium.TestKit.Documents;
 
 namespace Angarium.Unit.Host;
 
@@ -9,8 +10,9 @@ public sealed partial class DocsTests
 {
     private static readonly string s_root = Repository.Root;
 
-    public static TheoryData<string> Pages() => new(Directory.GetFiles(s_root, "*.md").Concat(Directory.GetFiles(Path.Combine(s_root, "docs"), "*.md", SearchOption.AllDirectories))
-        .Select(file => Path.GetRelativePath(s_root, file)).Order(StringComparer.Ordinal));
+    private static readonly HashSet<string> s_groups = [.. SettingCatalog.All.Definitions.Select(d => d.Name.Split(':')[0])];
+
+    public static TheoryData<string> Pages() => [.. Documentation.Pages];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -35,7 +37,7 @@ public sealed partial class DocsTests
         var text = File.ReadAllText(Path.Combine(s_root, page));
         var metrics = File.ReadAllText(Path.Combine(s_root, "docs/operating/metrics.md"));
         Assert.All(Metric().Matches(text), metric => Assert.Contains($"`{metric.Value}`", metrics, StringComparison.Ordinal));
-        Assert.All(Setting().Matches(text).Select(m => m.Groups[1].Value).Where(name => !name.Contains('*')), name =>
+        Assert.All(Setting().Matches(text).Select(m => m.Groups[1].Value).Where(name => !name.Contains('*') && s_groups.Contains(name.Split(':')[0])), name =>
             Assert.True(SettingCatalog.All.Find(name.Replace("<key>", "x").Replace("<name>", "x").Replace("<domain>", "example.org")) is not null || SettingCatalog.All.Definitions.Any(d => d.IsMap && d.Name == name || d.Name.StartsWith(name + ":", StringComparison.Ordinal)), $"{page}: {name}"));
         Assert.All(Source().Matches(text).Select(m => m.Groups[1].Value).Where(path => !path.Contains('*')), path =>
             Assert.True(Path.Exists(Path.Combine(s_root, path)), $"{page}: {path}"));
@@ -52,7 +54,8 @@ public sealed partial class DocsTests
     [GeneratedRegex(@"\bangarium_[a-z_]+[a-z](?=[`{]|\b)")]
     private static partial Regex Metric();
 
-    [GeneratedRegex(@"`((?:Cluster|Ingress|Egress|Spool|Retry|Ledger|Dns|Tls|Http|Admin|Sink|Log|Queue|Shutdown|Notice)(?::[A-Za-z*<>]+)+)`")]
+    /// <summary>Alone, or with a value behind it.</summary>
+    [GeneratedRegex(@"`([A-Z][A-Za-z]+(?::[A-Za-z*<>]+)+)(?:=[^`]*)?`")]
     private static partial Regex Setting();
 
     [GeneratedRegex(@"`((?:src|tests|docs)/[^`\s]+)`")]
