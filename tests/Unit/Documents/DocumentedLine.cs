@@ -48,7 +48,7 @@ internal static class DocumentedLine
         ["exec", _, "/app/angarium", .. var within] => AngariumLine.Mistake(within),
         ["compose", "up" or "exec" or "kill" or "down" or "logs" or "ps", ..] or ["run", ..] => null,
         ["build", ..] or ["buildx", "build", ..] => Files(words, "-f"),
-        _ => $"docker {words.FirstOrDefault()} is not known here",
+        _ => $"docker {string.Join(' ', words.Take(2))} is not known here",
     };
 
     /// <summary>Files that are given by one of these options, but a reader's own copies (`mine`).</summary>
@@ -63,7 +63,9 @@ internal static class DocumentedLine
         foreach (var one in Alternatives(plain))
         {
             if (ShellReader.Read(one) is not [var command]) return $"`{one}` is no command";
-            var words = command.Words.Select(word => word.Length > 1 ? word.TrimEnd('…') : word).ToList();
+            // A number where one is wanted; and an option that ends the mention has its value.
+            var words = command.Words.Select(word => word == "N" ? "1" : word.Length > 1 ? word.TrimEnd('…') : word).ToList();
+            if (words[^1].StartsWith("--", StringComparison.Ordinal) && Mistake(words) is not null) words.Add("VALUE");
             var isOurs = words[0].EndsWith("angarium", StringComparison.Ordinal);
             if (isOurs && AngariumLine.IsCommand([.. words.Skip(1).TakeWhile(w => w != "…")])) continue;
             if (words.Count == 1 || words[^1] == "…" || !isOurs && words.Count == 2) continue;

@@ -16,7 +16,7 @@ internal static class HelmLine
     /// <summary>What is wrong with it; null = nothing.</summary>
     public static string? Mistake(IReadOnlyList<string> arguments)
     {
-        if (arguments.Count == 0 || !s_verbs.TryGetValue(arguments[0], out var bounds)) return $"helm has no command `{arguments.FirstOrDefault()}` here";
+        if (arguments.Count == 0 || !s_verbs.TryGetValue(arguments[0], out var bounds)) return $"helm has no command `{string.Join(' ', arguments.Take(1))}` here";
         var plain = new List<string>();
         for (var i = 1; i < arguments.Count; i++)
         {
