@@ -65,7 +65,7 @@ internal static class DocumentedLine
             if (ShellReader.Read(one) is not [var command]) return $"`{one}` is no command";
             // A number where one is wanted; and an option that ends the mention has its value.
             var words = command.Words.Select(word => word == "N" ? "1" : word.Length > 1 ? word.TrimEnd('…') : word).ToList();
-            if (words[^1].StartsWith("--", StringComparison.Ordinal) && Mistake(words) is not null) words.Add("VALUE");
+            if (words[^1].StartsWith("--", StringComparison.Ordinal) && Mistake(words) is not null) words.AddRange(words.Contains("sendmail") ? ["VALUE", "you@example.net"] : ["VALUE"]);
             var isOurs = words[0].EndsWith("angarium", StringComparison.Ordinal);
             if (isOurs && AngariumLine.IsCommand([.. words.Skip(1).TakeWhile(w => w != "…")])) continue;
             if (words.Count == 1 || words[^1] == "…" || !isOurs && words.Count == 2) continue;
