@@ -154,7 +154,7 @@ internal sealed partial class DomainQueue
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
             var drop = rows.Where(r => which.Has(r.Member.Message, r.Lane.Tenant)).ToList();
             if (drop.Count > 0) await _seams.View.RefreshAsync(CancellationToken.None);
-            drop.RemoveAll(r => _entries.ContainsKey(r.Member.Key) || _leased.ContainsKey(r.Member.Key));
+            drop.RemoveAll(r => _entries.ContainsKey(r.Member.Key) || _leased.ContainsKey(r.Member.Key) || _told.Contains(r.Member.Key));
             // What is decided already is told of by itself.
             if (isTold) drop.RemoveAll(r => _seams.View.Bits(r.Member.Key) == RecipientBits.Decided);
             var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => new Dropped(r.Member.Key, r.Member.Message, r.Lane)).ToArray();
@@ -176,7 +176,8 @@ internal sealed partial class DomainQueue
 
     private async Task<int> DropReadyAsync(QueueSelection which, string reason, bool isTold)
     {
-        bool IsToBeDropped(QueueEntry e) => which.Has(e.Message, e.Lane.Tenant) && MayDecide(e);
+        // What is being recorded as delivered is as what is leased.
+        bool IsToBeDropped(QueueEntry e) => which.Has(e.Message, e.Lane.Tenant) && MayDecide(e) && !_told.Overlaps(e.Keys);
         var drop = _ready.Entries().Where(IsToBeDropped).ToList();
         foreach (var entry in drop) _ready.Leave(entry, EntryState.Deciding);
         drop.AddRange(TakeWithheld(IsToBeDropped));

@@ -152,4 +152,25 @@ public class DomainQueueOrdersTests
         Assert.Subset(q.Records.Select(r => r.Key).ToHashSet(), fresh.ToHashSet());
         Assert.Equal(0, await q.Queue.DropAsync(null, "again", isTold: true));
     }
+
+    /// <summary>It was delivered, as a worker says after its lease: nobody is told that it failed.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Drop_OfWhatIsBeingRecordedAsDelivered_DropsAndTellsOfNothing(bool isTold)
+    {
+        var q = new QueueUnderTest();
+        q.Offer(1);
+        var grant = Assert.Single((await q.Exchange(1)).Grants);
+        await q.After(TimeSpan.FromMinutes(2));
+        var pause = new TaskCompletionSource();
+        q.LedgerPause = pause.Task;
+        var late = q.Exchange(0, outcomes: QueueUnderTest.Outcome(grant, OutcomeKind.Delivered));
+        var drop = q.Queue.DropAsync(null, "we give up", isTold);
+        pause.SetResult();
+        Assert.Equal(0, await drop);
+        Assert.True((await late).Acknowledged);
+        Assert.Equal([LedgerKind.LeaseLost, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
+        Assert.Empty(q.Notices);
+    }
 }
