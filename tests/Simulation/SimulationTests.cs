@@ -37,7 +37,7 @@ public class SimulationTests(ITestOutputHelper output)
             second += world.Account.Second;
             (moved, away) = (moved + world.Blobs.Moved, away + world.Blobs.MovedAway);
             if (world.Account.Wrongs.Count == 0) continue;
-            wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1): {Replay(seed, Breaks.None, plan, isVerbose: true).Account.Wrongs[0]}");
+            wrongs.Add($"seed {seed} (ANGARIUM_FIRST_SEED={seed} ANGARIUM_SEEDS=1)" + WrongOf(world, Replay(seed, Breaks.None, plan, isVerbose: true)));
         }
 
         process.Refresh();
@@ -58,12 +58,16 @@ public class SimulationTests(ITestOutputHelper output)
         {
             var world = Replay(seed, Breaks.None, hasPools: true);
             moves += world.Moves;
-            if (world.Account.Wrongs.Count > 0) wrongs.Add($"seed {seed}: {Replay(seed, Breaks.None, isVerbose: true, hasPools: true).Account.Wrongs[0]}");
+            if (world.Account.Wrongs.Count > 0) wrongs.Add($"seed {seed}" + WrongOf(world, Replay(seed, Breaks.None, isVerbose: true, hasPools: true)));
         }
 
         Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
         Assert.True(moves >= count, $"a tenant moved {moves} times in {count} worlds");
     }
+
+    /// <summary>As the replay tells it, with all that happened. What does not come again was not the seed's work alone, which is wrong too.</summary>
+    private static string WrongOf(SimWorld world, SimWorld again) =>
+        again.Account.Wrongs.Count > 0 ? $": {again.Account.Wrongs[0]}" : $" ({world.Loop.Steps} steps, and {again.Loop.Steps} without it when replayed): {world.Account.Wrongs[0]}";
 
     /// <summary>Every tenth seed lives through the story of some clause.</summary>
     private static Breaks PlanOf(int seed) =>
@@ -74,12 +78,17 @@ public class SimulationTests(ITestOutputHelper output)
     [Fact]
     public void Seed_RunTwice_TakesTheSameSteps()
     {
-        for (var seed = 1; seed <= 40; seed++)
+        var (first, count) = (Number("ANGARIUM_FIRST_SEED", 1), Number("ANGARIUM_SEEDS", 40));
+        var wrongs = new List<string>();
+        for (var seed = first; seed < first + count && wrongs.Count < 5; seed++)
         {
             if (Environment.GetEnvironmentVariable("ANGARIUM_TRACE") is not null) Compare(seed);
-            var (first, again) = (Replay(seed, Breaks.None), Replay(seed, Breaks.None, isVerbose: true));
-            Assert.Equal((first.Loop.Steps, first.Loop.Trail), (again.Loop.Steps, again.Loop.Trail));
+            var (one, other) = (Replay(seed, Breaks.None, PlanOf(seed)), Replay(seed, Breaks.None, PlanOf(seed), isVerbose: true));
+            if ((one.Loop.Steps, one.Loop.Trail) != (other.Loop.Steps, other.Loop.Trail))
+                wrongs.Add($"seed {seed}: {one.Loop.Steps} and {other.Loop.Steps} steps; {one.Account.Wrongs.Concat(other.Account.Wrongs).FirstOrDefault() ?? "nothing wrong"}");
         }
+
+        Assert.True(wrongs.Count == 0, string.Join("\n", wrongs));
     }
 
     private static void Compare(int seed)
@@ -88,7 +97,7 @@ public class SimulationTests(ITestOutputHelper output)
         foreach (var trace in traces)
         {
             Spool.Turns.Captured = true;
-            var world = new SimWorld(seed, Breaks.None);
+            var world = new SimWorld(seed, Breaks.None, PlanOf(seed));
             world.Loop.Trace = trace;
             world.Run();
         }
