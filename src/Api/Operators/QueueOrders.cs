@@ -1,5 +1,6 @@
 using Angarium.Api.Problems;
 using Angarium.Contracts.Admin;
+using Angarium.Contracts.EgressPools;
 using Angarium.Mail;
 using Angarium.Mail.Addresses;
 using Microsoft.AspNetCore.Http;
@@ -61,9 +62,9 @@ internal sealed class QueueOrders(IGrainFactory grains)
                 Interlocked.Add(ref recipients, await CarryOutAsync(queue, which, verb, order));
                 Interlocked.Increment(ref done);
             }
-            catch (Exception e) when (e is IOException or TimeoutException or OrleansException)
+            catch (Exception e) when (e is IOException or TimeoutException or OrleansException or InvalidOperationException or InvalidDataException)
             {
-                // The index or a store is away, or the domain on its way to another silo: the others are ordered all the same.
+                // The index or a store is away, the domain on its way to another silo, or its list of holds full: the others are ordered all the same.
                 Interlocked.Increment(ref failed);
                 trouble = e.Message;
             }
@@ -110,6 +111,7 @@ internal sealed class QueueOrders(IGrainFactory grains)
         if (order.All is not null && verb != "retry") return ApiProblem.Invalid("all", $"Name what to {verb}.");
         if (order.Tenant is { } tenant && !IsName(tenant, 64)) return ApiProblem.Invalid("tenant", "A tenant's id.");
         if (order.Site is { } site && !IsName(site, 600)) return ApiProblem.Invalid("site", "A site, as `angarium explain DOMAIN` names it.");
+        if (order.Site is { } qualified && PoolName.SiteOf(qualified) != qualified) return ApiProblem.Invalid("site", $"Without its pool: {PoolName.SiteOf(qualified)} is meant for the mail of every pool; name a tenant or a domain for less.");
         if (isOfSome && order.Tenant is not null) return ApiProblem.Invalid("tenant", "A domain or a message is held; suspend the tenant instead.");
         if (isOfSome && order.Site is not null) return ApiProblem.Invalid("site", "A domain or a message is held; suspend the site instead.");
         if (order.Message is not null && (order.Domain ?? order.Tenant ?? order.Site) is not null) return ApiProblem.Invalid("message", "It is named alone.");

@@ -65,4 +65,7 @@ public sealed record QueueShape
 
     /// <summary>Silos that did not answer: mail that only they have in memory, of the last seconds, is not counted.</summary>
     [Id(5)] public int SilentSilos { get; init; }
+
+    /// <summary>Of some domains the site was not looked up: there are too many, or DNS was slow.</summary>
+    [Id(6)] public bool LacksSites { get; init; }
 }

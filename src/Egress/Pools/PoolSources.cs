@@ -50,6 +50,9 @@ internal sealed partial class PoolSources
 
     public string Pool => pool;
 
+    /// <summary>What those without a name of their own greet with, as it was at the start.</summary>
+    public string? Hostname { get; init; }
+
     /// <summary>There is one to send from now: on this machine, and not suspended.</summary>
     public bool MaySend
     {
@@ -59,7 +62,7 @@ internal sealed partial class PoolSources
             lock (gate)
             {
                 TryAgain();
-                return sources.Length == 0 || Array.Exists(sources, source => !source.IsLost && !IsSuspended(source.Address));
+                return sources.Length == 0 ? !IsSuspended(PoolAddress.OfSystem) : Array.Exists(sources, source => !source.IsLost && !IsSuspended(source.Address));
             }
         }
     }
@@ -87,7 +90,7 @@ internal sealed partial class PoolSources
         // What leaves the source to the system goes through the proxy of all.
         if (addresses.Count == 0 && proxy is not null) addresses = [PoolAddress.OfSystem];
         var setting = isNamed ? $"Egress:Pools:{pool}" : proxy is not null ? "Egress:Proxy" : "Egress:Source";
-        return new PoolSources(pool, setting, [.. addresses.Select(a => (a.Proxy ?? (a.Address is null ? proxy : null)) is { } through ? a with { Proxy = through with { LoginFile = options.ProxyPassword is { Length: > 0 } login ? login : null } } : a)], time, log);
+        return new PoolSources(pool, setting, [.. addresses.Select(a => (a.Proxy ?? (a.Address is null ? proxy : null)) is { } through ? a with { Proxy = through with { LoginFile = options.ProxyPassword is { Length: > 0 } login ? login : null } } : a)], time, log) { Hostname = options.Hostname };
 
         // It was looked at when the process started.
         static IReadOnlyList<PoolAddress> Parsed(string text) => PoolAddress.TryParse(text, out var addresses, out var error) ? addresses : throw new ArgumentException(error, nameof(text));
@@ -109,7 +112,7 @@ internal sealed partial class PoolSources
     public bool TryChoose(AddressFamily family, [NotNullWhen(true)] out PoolAddress? chosen)
     {
         chosen = PoolAddress.OfSystem;
-        if (sources.Length == 0) return true;
+        if (sources.Length == 0) return !IsSuspended(chosen);
         if (Volatile.Read(ref lost) > 0) lock (gate) TryAgain();
         var of = family == AddressFamily.InterNetworkV6 ? six : four;
         var start = (uint)Interlocked.Increment(ref of.Next);
@@ -124,6 +127,9 @@ internal sealed partial class PoolSources
         chosen = null;
         return false;
     }
+
+    /// <summary>It has some of this family, whether they can be used now or not.</summary>
+    public bool HasOf(AddressFamily family) => sources.Length == 0 || (family == AddressFamily.InterNetworkV6 ? six : four).Sources.Length > 0;
 
     /// <summary>What operators suspended, by address or name; true = that is not what it was.</summary>
     public bool Suspend(string[] names)
@@ -140,7 +146,7 @@ internal sealed partial class PoolSources
     public bool IsSuspended(PoolAddress address)
     {
         var names = suspended;
-        return names.Length > 0 && (address.Source is { } own && Array.IndexOf(names, own) >= 0 || address.Name is { } name && Array.IndexOf(names, name) >= 0);
+        return names.Length > 0 && (address.Source is { } own && Array.IndexOf(names, own) >= 0 || names.Contains(address.Name ?? Hostname, StringComparer.OrdinalIgnoreCase));
     }
 
     /// <summary>It could not be bound, or used, just now.</summary>

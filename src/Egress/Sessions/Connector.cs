@@ -10,7 +10,11 @@ namespace Angarium.Egress.Sessions;
 
 /// <summary>An open session, or why there is none: 5yz = the domain's mail has nowhere to go, else the connection failed and no message is touched.</summary>
 /// <param name="Source">Where the session comes from.</param>
-internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own, PoolAddress? Source = null);
+internal sealed record ConnectResult(SmtpClientSession? Session, Reply? Trouble, string? Remote, bool Own, PoolAddress? Source = null)
+{
+    /// <summary>Nobody was tried, for what reaches them is suspended or cannot be used on this machine just now.</summary>
+    public bool WaitsForSource { get; init; }
+}
 
 /// <summary>
 /// Tries a route's hosts and their addresses in order until one greets us properly (RFC 5321 §5.1). Those that lately could not be connected come last (§4.5.4.1: a list of hosts that cannot be
@@ -45,7 +49,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
         var tries = 0;
         Reply? permanent = null, temporary = null;
         string? remote = null;
-        var own = true;
+        var (own, waits) = (true, false);
         var dead = new List<RouteEndPoint>();
         foreach (var host in route.Hosts)
         {
@@ -73,7 +77,7 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             if (await TryTargetAsync(target) is { } result) return result;
 
         // A host that may answer later outweighs those that never will. Whatever it said, it was no answer to a message.
-        return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote, own);
+        return new ConnectResult(null, temporary is null ? permanent ?? new Reply(451, new(4, 4, 1), "no host to connect to") : AsTemporary(temporary), remote, own) { WaitsForSource = waits && tries == 0 };
 
         async Task<ConnectResult?> TryTargetAsync(RouteEndPoint target)
         {
@@ -82,16 +86,17 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             Failure? failure;
             do
             {
-                if (!sources.TryChoose(target.Address.AddressFamily, out source))
+                if (tries >= MostTries || !sources.TryChoose(target.Address.AddressFamily, out source))
                 {
-                    temporary ??= new Reply(451, new(4, 4, 1), $"{sources.Setting} has nothing to reach {target.Address} from that can be used");
+                    waits |= tries < MostTries && sources.HasOf(target.Address.AddressFamily);
+                    temporary ??= new Reply(451, new(4, 4, 1), tries >= MostTries ? $"{MostTries} connections were tried in vain" : $"{sources.Setting} has nothing to reach {target.Address} from that can be used");
                     return null;
                 }
 
-                if (tries++ >= MostTries) return null;
                 (session, failure) = await TryAsync(target, source, route.Hop, options, withoutTls: false, cancellationToken);
                 // Nothing was tried: there may be another that can be sent from.
                 if (failure is { IsOurs: true }) sources.Lose(source, failure.Reason);
+                else tries++;
             }
             while (failure is { IsOurs: true });
 

@@ -163,6 +163,8 @@ internal sealed class EgressSession(WorkerContext context, SessionOrder order, A
         {
             // Without an address of ours nothing is wrong with the site: the permit is free, and the pool is told that there is no room for another.
             if (result.Trouble!.IsTransient && !context.Connector.MaySend) return Event(SessionEvent.Closed);
+            // Nor with some, of which none reaches these hosts just now: the domain rests there, and others' sessions go on.
+            if (result.WaitsForSource) return Event(SessionEvent.Moved);
             if (result.Trouble.IsTransient) return Event(SessionEvent.ConnectFailed) with { Reply = result.Trouble, Remote = result.Remote, Own = result.Own };
             // There will never be a connection: the messages themselves fail, by our own word.
             var failing = Begin(order.Domain, order.MaxMessages, TimeSpan.Zero);

@@ -1,4 +1,5 @@
 using Angarium.Contracts.Admin;
+using Orleans.Concurrency;
 
 namespace Angarium.Grains.Control;
 
@@ -7,7 +8,7 @@ namespace Angarium.Grains.Control;
 public interface ISiloDesk : IGrainWithStringKey
 {
     /// <summary>Looks now at what operators suspended. False = it is not on that silo: that one is gone.</summary>
-    [Alias("Hear"), ResponseTimeout("00:00:05")]
+    [Alias("Hear"), AlwaysInterleave, ResponseTimeout("00:00:05")]
     Task<bool> Hear();
 
     /// <summary>Sums these partitions of the index, and what that silo has in memory alone; null = it is not on that silo.</summary>
@@ -31,4 +32,7 @@ public sealed record ShapeSums
     [Id(3)] public bool IsSampled { get; init; }
 
     [Id(4)] public bool IndexAway { get; init; }
+
+    /// <summary>Of some domains the site was not looked up.</summary>
+    [Id(5)] public bool LacksSites { get; init; }
 }

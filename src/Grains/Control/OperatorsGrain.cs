@@ -63,8 +63,11 @@ internal sealed class OperatorsGrain(OperatorAudit audit, Suspensions suspension
         switch (kind)
         {
             case SuspensionKind.Site:
-                if (name.Contains(':', StringComparison.Ordinal)) return name;
-                return QueueDomain.TryParse(name, out var domain) ? (await routes.ResolveSiteAsync(domain.Value, CancellationToken.None)).Site : null;
+                if (name.Contains(':', StringComparison.Ordinal)) return AsSitesAreNamed(name);
+                if (!QueueDomain.TryParse(name, out var domain)) return null;
+                var site = (await routes.ResolveSiteAsync(domain.Value, CancellationToken.None)).Site;
+                // What it is called while DNS does not say where its mail goes would mean nothing later.
+                return site.StartsWith("dns:", StringComparison.Ordinal) ? throw new IOException($"DNS does not say now where the mail of {domain.Value} goes; ask again, or name the site") : site;
             case SuspensionKind.Tenant:
                 return name.Length <= MaxTenant && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') ? name : null;
             case SuspensionKind.Source:
@@ -73,6 +76,14 @@ internal sealed class OperatorsGrain(OperatorAudit audit, Suspensions suspension
             default:
                 return null;
         }
+    }
+
+    /// <summary>The hosts of a site in the one order in which they stand in its name, in lower case and without final dots.</summary>
+    private static string AsSitesAreNamed(string name)
+    {
+        var lower = name.ToLowerInvariant();
+        var hosts = lower.IndexOf("mx:", StringComparison.Ordinal) is var at && (at == 0 || at > 0 && lower[at - 1] == '!') ? at + 3 : -1;
+        return hosts < 0 ? name : lower[..hosts] + string.Join(',', lower[hosts..].Split(',', StringSplitOptions.RemoveEmptyEntries).Select(host => host.TrimEnd('.')).Distinct().Order(StringComparer.Ordinal));
     }
 
     private static bool IsSame(Suspension one, Suspension other) => one.Kind == other.Kind && one.Name == other.Name;

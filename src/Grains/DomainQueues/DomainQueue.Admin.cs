@@ -73,7 +73,8 @@ internal sealed partial class DomainQueue
         {
             if (!await ConfirmAsync()) throw new IOException(_deposed ? "the queue is being moved; ask again" : "the queue index cannot be reached; what waits there was not made due");
             var rows = await _seams.Index.ListAsync(_domain, page.From, page.Size, CancellationToken.None);
-            var changes = rows.Where(r => which.Has(r.Member.Message, r.Lane.Tenant) && !_entries.ContainsKey(r.Member.Key))
+            // What was never tried waits for the time that its sender chose, or is held: it is hurried by its own name only.
+            var changes = rows.Where(r => which.Has(r.Member.Message, r.Lane.Tenant) && !_entries.ContainsKey(r.Member.Key) && (which.Message is not null || QueueEntry.OfRow(r.Attempts).Attempts > 0))
                 .Select(r => new IndexChange(r with { Due = now }, Remove: false)).ToList();
             if (changes.Count > 0 && await _seams.Index.WriteAsync(_domain, _owner!.Value, changes, CancellationToken.None) == IndexWriteStatus.Deposed) DeposeByToken();
             count += changes.Count;

@@ -49,7 +49,8 @@ internal sealed partial class DomainQueue
     // At once when demand appears or goes elsewhere, within 100 ms when it grows to double or vanishes; otherwise every 30 s while there is some.
     private void SendDemand(QueuePool pool, StoreTime now)
     {
-        var count = MayGrant && !IsSuspended(pool) ? pool.Ready : 0;
+        var isResting = IsResting(pool, now);
+        var count = MayGrant && !isResting ? pool.Ready : 0;
         if (pool.IsTelling || _deposed || (count == 0 && pool.DemandSent == 0))
         {
             if (count == 0) pool.DemandDue = Never;

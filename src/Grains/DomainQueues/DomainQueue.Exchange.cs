@@ -106,6 +106,8 @@ internal sealed partial class DomainQueue
         // The answer has to be on its way while the request is young: the lease counts from when it was sent.
         var now = Now;
         if (!MayGrant || now - request.SentAt > MaxSkew) return Wait();
+        // It may have been suspended meanwhile.
+        if (IsSuspended(pool, request.Site)) return s_nothing;
         var grants = new List<Grant>();
         while (grants.Count < Math.Min(request.Want, MaxWant) && TryGrant(pool, request, now, out var grant))
         {

@@ -73,18 +73,18 @@ internal sealed partial class DomainQueue
     }
 
     /// <summary>
-    /// Expires what is too old, could be leased now, and whose site has failed a connection since it was taken up (design rule 6). Held mail does not expire.
+    /// Expires what is too old, could be leased now, and whose site has failed a connection since it was taken up (design rule 6) and since an operator resumed it. Held mail does not expire.
     /// </summary>
     private void ExpireReady(StoreTime now)
     {
         if (!MayGrant && !Without(Waived.OwnerDecides)) return;
-        foreach (var pool in _pools.FindAll(p => p.State is not null && !IsSuspended(p))) ExpireReady(pool, pool.State!, now);
+        foreach (var pool in _pools.FindAll(p => !IsResting(p, now) && p.State is not null)) ExpireReady(pool, pool.State!, now);
     }
 
     private void ExpireReady(QueuePool pool, Sites.SiteState state, StoreTime now)
     {
         _expiryDue = false;
-        var old = ReadyLanes.Entries(pool).Where(e => e.Born != default && Retry.IsExpired(e.Born, now) && (state.LastFailure > e.TakenUp || Without(Waived.ExpiryNeedsFailure))
+        var old = pool.Round.SelectMany(t => t.Lanes.SelectMany(l => l).Where(e => Retry.IsExpired(e.Born, now) && (state.LastFailure > StoreTime.Max(e.TakenUp, StoreTime.Max(pool.RestedUntil, t.RestedUntil)) || Without(Waived.ExpiryNeedsFailure)))).Where(e => e.Born != default
             && (e.FreshUntil > now || HasToken || Without(Waived.OwnerDecides)) && !_control!.HeldMessages.Contains(e.Message) && !IsBeingDropped(e) && !_told.Overlaps(e.Keys)).Take(1_000).ToList();
         var expired = new List<QueueEntry>();
         foreach (var entry in old)

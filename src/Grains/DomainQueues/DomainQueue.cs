@@ -303,6 +303,15 @@ internal sealed partial class DomainQueue
     private bool IsSuspended(QueuePool pool, string? site = null) =>
         pool.Name == PoolMap.Parked || (site ?? pool.Site) is { } known && _seams.Suspensions()?.OfSite(known, Now) is not null;
 
+    /// <summary>As <see cref="IsSuspended"/>; notes until when it was.</summary>
+    private bool IsResting(QueuePool pool, StoreTime now)
+    {
+        var rested = pool.Rests;
+        pool.Rests = IsSuspended(pool);
+        if (rested && !pool.Rests) pool.RestedUntil = now;
+        return pool.Rests;
+    }
+
     private QueuePool? FindPool(string name)
     {
         foreach (var pool in _pools) if (pool.Name == name) return pool;
@@ -315,7 +324,7 @@ internal sealed partial class DomainQueue
         var map = _seams.Pools();
         if (ReferenceEquals(map, _map)) return;
         _map = map;
-        _ready.Follow();
+        _ready.Follow(Now);
         foreach (var pool in _pools)
         {
             _nextRead = StoreTime.Min(_nextRead, pool.Unread);

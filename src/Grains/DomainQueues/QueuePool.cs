@@ -40,6 +40,11 @@ internal sealed class QueuePool(string name)
     public SiteRoute? Moved;
 
     public SiteState? State;
+
+    /// <summary>An operator had suspended it when that was last looked at, and until when it was so: its failures meanwhile were nobody's here.</summary>
+    public bool Rests;
+
+    public StoreTime RestedUntil;
     public StoreTime DemandSentAt;
     public StoreTime DemandDue = DomainQueue.Never;
     public int DemandSent;

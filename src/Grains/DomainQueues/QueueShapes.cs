@@ -42,7 +42,7 @@ internal sealed class QueueShapes(IIndexTotals index, ActiveDomains active, IRec
         return new QueueShape
         {
             Rows = [.. all.Take(limit)], Total = Rows.Total(sums.Select(sum => sum.Total)), MoreRows = Math.Max(0, all.Count - limit) + sums.Sum(sum => sum.MoreRows), IsSampled = sums.Exists(sum => sum.IsSampled),
-            IndexAway = sums.Exists(sum => sum.IndexAway), SilentSilos = silent,
+            IndexAway = sums.Exists(sum => sum.IndexAway), SilentSilos = silent, LacksSites = sums.Exists(sum => sum.LacksSites),
         };
     }
 
@@ -51,6 +51,7 @@ internal sealed class QueueShapes(IIndexTotals index, ActiveDomains active, IRec
     {
         var shape = await ShapeAsync(request with { By = ShapeBy.Domain }, cancellationToken);
         if (shape.IndexAway) throw new IOException("the queue index cannot be reached; which domains have such mail is not known");
+        if (shape.LacksSites) throw new IOException("too many domains have mail queued to look up where all of it goes; name domains or a tenant instead");
         return [.. shape.Rows.Select(row => new QueuedDomain(row.Name, row.Queued))];
     }
 
@@ -90,11 +91,12 @@ internal sealed class QueueShapes(IIndexTotals index, ActiveDomains active, IRec
             }
         }
 
-        if (request.Site is not null || request.By == ShapeBy.Site) rows = await OfSitesAsync(rows, request, cancellationToken);
+        var lacksSites = false;
+        if (request.Site is not null || request.By == ShapeBy.Site) (rows, lacksSites) = await OfSitesAsync(rows, request, cancellationToken);
         var all = rows.Ordered();
         return new ShapeSums
         {
-            Rows = [.. all.Take(ShapeSums.MostRows)], Total = Rows.Total(all), MoreRows = Math.Max(0, all.Count - ShapeSums.MostRows), IsSampled = isSampled, IndexAway = isAway,
+            Rows = [.. all.Take(ShapeSums.MostRows)], Total = Rows.Total(all), MoreRows = Math.Max(0, all.Count - ShapeSums.MostRows), IsSampled = isSampled, IndexAway = isAway, LacksSites = lacksSites,
         };
     }
 
@@ -102,7 +104,7 @@ internal sealed class QueueShapes(IIndexTotals index, ActiveDomains active, IRec
         request.Domain is { } domain ? silo == 0 ? [IndexPartition.Of(domain)] : [] : [.. IndexPartition.All.Where(partition => partition % count == silo)];
 
     /// <summary>Rows of domains become rows of their sites, or those of one site stay. The largest are looked up.</summary>
-    private async Task<Rows> OfSitesAsync(Rows domains, ShapeRequest request, CancellationToken cancellationToken)
+    private async Task<(Rows Rows, bool IsPartial)> OfSitesAsync(Rows domains, ShapeRequest request, CancellationToken cancellationToken)
     {
         if (request.By == ShapeBy.Tenant) throw new ArgumentException("Tenants of one site are not summed.", nameof(request));
         var ordered = domains.Ordered();
@@ -127,7 +129,7 @@ internal sealed class QueueShapes(IIndexTotals index, ActiveDomains active, IRec
             rows.Add(request.By == ShapeBy.Site ? site ?? Others : row.Name, row.Queued, row.Ages);
         }
 
-        return rows;
+        return (rows, sites.Count < ordered.Count);
     }
 
     /// <summary>Rows that are being summed, by name.</summary>

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Grains.Index;
 using Angarium.Grains.Sites;
+using Angarium.Grains.Tenants;
 using Angarium.Mail;
 
 namespace Angarium.Grains.DomainQueues;
@@ -95,12 +96,13 @@ internal sealed class ReadyLanes(IReadOnlyList<QueuePool> pools, Func<string, Qu
     public static IEnumerable<QueueEntry> Entries(QueuePool pool) => pool.Round.SelectMany(t => t.Lanes.SelectMany(l => l));
 
     /// <summary>Tenants may be in other pools than they were: their lanes go there, behind those that are there.</summary>
-    public void Follow()
+    public void Follow(StoreTime now)
     {
         foreach (var tenant in _tenants.Values)
         {
             var pool = poolOf(tenant.Name);
             if (pool == tenant.Pool) continue;
+            if (tenant.Pool.Name == PoolMap.Parked) tenant.RestedUntil = now;
             var (node, ready) = (tenant.Node!, tenant.Ready[0] + tenant.Ready[1]);
             tenant.Pool.Round.Remove(node);
             tenant.Pool.Ready -= ready;

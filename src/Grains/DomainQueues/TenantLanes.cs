@@ -12,6 +12,9 @@ internal sealed class TenantLanes(string name, QueuePool pool)
     public int Deficit;
     public LinkedListNode<TenantLanes>? Node;
 
+    /// <summary>Until when an operator had suspended it.</summary>
+    public StoreTime RestedUntil;
+
     /// <summary>Transactional before bulk.</summary>
     public QueueEntry? Peek() => (Lanes[0].First ?? Lanes[1].First)?.Value;
 }

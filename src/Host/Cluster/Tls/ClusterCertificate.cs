@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Angarium.Host.Serving;
 using Angarium.Ingress.Files;
@@ -54,7 +55,9 @@ internal sealed partial class ClusterCertificate : IDisposable
             _stamp = stamp;
             try
             {
-                _current = ClusterIdentity.Load(_files);
+                var next = ClusterIdentity.Load(_files);
+                if (next.Flaw(_time.GetUtcNow()) is { } flaw && _current.Flaw(_time.GetUtcNow()) is null) throw new CryptographicException(flaw);
+                _current = next;
                 Taken();
             }
             catch (Exception e) when (ClusterIdentity.IsExpected(e))

@@ -30,6 +30,13 @@ internal sealed record ClusterIdentity(SslStreamCertificateContext Own, X509Cert
         return new ClusterIdentity(SslStreamCertificateContext.Create(leaf, chain, offline: true), chain, authorities);
     }
 
+    /// <summary>Why the others would not take it now; null = nothing that it says of itself.</summary>
+    public string? Flaw(DateTimeOffset now) =>
+        !HasUsage(Certificate, ClientAuth) ? "it is not for clientAuth"
+        : Certificate.NotBefore.ToUniversalTime() > now.UtcDateTime ? $"it is valid from {Certificate.NotBefore.ToUniversalTime():u}"
+        : Certificate.NotAfter.ToUniversalTime() < now.UtcDateTime ? $"it has expired on {Certificate.NotAfter.ToUniversalTime():u}"
+        : null;
+
     public static bool IsExpected(Exception e) => e is IOException or UnauthorizedAccessException or CryptographicException or ArgumentException or NotSupportedException;
 
     /// <summary>Null, or the line that says what is wrong with the files. That the certificate has expired is no mistake of the settings: the process starts, and says so.</summary>

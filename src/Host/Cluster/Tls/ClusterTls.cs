@@ -11,7 +11,7 @@ namespace Angarium.Host.Cluster.Tls;
 
 /// <summary>
 /// TLS 1.3 (RFC 8446) around every connection between processes, with a certificate on both sides; beneath Orleans, which hears nothing of a peer before it has proved to be a member. Each handshake is bounded in time, and so
-/// is the number of those under way. Any thread; a connection keeps the identity that it was opened with. What was said of refusals is all it holds.
+/// is the number of those under way, apart for those that it accepts and opens: who connects here cannot keep it from the others. Any thread; a connection keeps the identity that it was opened with. What was said of refusals is all it holds.
 /// </summary>
 internal sealed partial class ClusterTls(ClusterCertificate certificate, TimeProvider time, ILogger<ClusterTls> log)
 {
@@ -31,7 +31,7 @@ internal sealed partial class ClusterTls(ClusterCertificate certificate, TimePro
     private static readonly System.IO.Pipelines.StreamPipeWriterOptions Writing = new(minimumBufferSize: 16 << 10, leaveOpen: true);
 
     private readonly ConcurrentDictionary<(IPAddress, bool), long> _said = new();
-    private int _handshakes;
+    private readonly int[] _handshakes = new int[2];
 
     public async Task AcceptAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -78,7 +78,7 @@ internal sealed partial class ClusterTls(ClusterCertificate certificate, TimePro
         using var limit = new CancellationTokenSource(HandshakeLimit, time);
         try
         {
-            if (Interlocked.Increment(ref _handshakes) > MostHandshakes) return await RefuseAsync("too many handshakes are under way");
+            if (Interlocked.Increment(ref _handshakes[accepts ? 1 : 0]) > MostHandshakes) return await RefuseAsync("too many handshakes are under way");
             var identity = certificate.Current;
             if (accepts)
             {
@@ -107,7 +107,7 @@ internal sealed partial class ClusterTls(ClusterCertificate certificate, TimePro
         }
         finally
         {
-            Interlocked.Decrement(ref _handshakes);
+            Interlocked.Decrement(ref _handshakes[accepts ? 1 : 0]);
         }
 
         string Unwelcome() => $"it does not take this process's certificate ({certificate.Current.Certificate.Subject}, valid until {certificate.Current.Certificate.NotAfter.ToUniversalTime():u}); its log says why";

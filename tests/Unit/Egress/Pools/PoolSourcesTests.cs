@@ -126,6 +126,48 @@ public sealed class PoolSourcesTests : IDisposable
         Assert.False(world.Worker.IsReady);
     }
 
+    /// <summary>Another family's can be used: the process goes on, and neither the site nor the mail pays for ours.</summary>
+    [Fact]
+    public async Task Order_NothingOfTheFamilyIsHere_LetsTheDomainRest()
+    {
+        using var peer = new LivePeer();
+        await using var world = new WorkerUnderTest(peer.EndPoint, options => options with { Pools = new Dictionary<string, string> { [PoolName.Default] = "192.0.2.77=a.test ::1=six.test" } });
+        world.Mail("a@example.net");
+        await world.StartAsync();
+        var report = await world.ReportAsync(SessionEvent.Moved, SessionEvent.Closed, SessionEvent.ConnectFailed);
+        Assert.Equal((SessionEvent.Moved, null), (report.Event, report.Route));
+        Assert.Empty(world.Exchanges);
+    }
+
+    /// <summary>However many of ours fail first, they are no tries of the destination, and never make its mail fail.</summary>
+    [Fact]
+    public async Task Connect_ManyAddressesAreNotHere_GoesOutFromTheOneThatIs()
+    {
+        using var peer = new LivePeer();
+        using var routes = Routes();
+        var settings = Settings(string.Join(' ', Enumerable.Range(101, 30).Select(i => $"198.51.100.{i}=a.test")) + " 127.0.0.2=mx2.test");
+        var connector = new Connector(routes, settings, watch, new LogLines<Connector>(), PoolSources.Of("bulk", settings.Current, time, log));
+        var connecting = connector.ConnectAsync(To(peer), TestContext.Current.CancellationToken);
+        using var connection = await peer.AcceptAsync();
+        await connection.SayAsync("220 peer.test");
+        await connection.HearAsync("EHLO mx2.test");
+        await connection.SayAsync("250 peer.test");
+        using var session = (await connecting).Session;
+        Assert.NotNull(session);
+    }
+
+    /// <summary>What has no name of its own greets with the relay's.</summary>
+    [Fact]
+    public void Suspend_TheRelaysOwnName_IsOfAllThatGreetWithIt()
+    {
+        var system = PoolSources.Of(PoolName.Default, new EgressOptions { Hostname = "Relay.test" }, time, log);
+        Assert.True(system.MaySend && system.TryChoose(AddressFamily.InterNetwork, out _));
+        system.Suspend(["relay.test"]);
+        Assert.False(system.MaySend || system.TryChoose(AddressFamily.InterNetwork, out _));
+        system.Suspend([]);
+        Assert.True(system.MaySend);
+    }
+
     /// <summary>A session of a pool goes by the site as its pool names it, and routes know nothing of pools.</summary>
     [Fact]
     public async Task Order_OfAPool_IsCarriedUnderItsSiteAndMovedToWhereRoutesSay()

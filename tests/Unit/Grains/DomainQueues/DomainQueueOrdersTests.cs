@@ -173,4 +173,39 @@ public class DomainQueueOrdersTests
         Assert.Equal([LedgerKind.LeaseLost, LedgerKind.Delivered], q.Records.Select(r => r.Kind));
         Assert.Empty(q.Notices);
     }
+
+    /// <summary>Too old, and its site failed while it was suspended: that was no failure of its own. It is tried, and given up at the next failure only.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Resumed_AfterAFailureOfTheSiteMeanwhile_IsTriedBeforeItIsGivenUp(bool isTenant)
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0, RetryExpire = TimeSpan.FromMinutes(10) });
+        var keys = q.Offer(2, "t");
+        await q.After(TimeSpan.FromSeconds(1));
+        if (isTenant) q.Pools = PoolMap.Empty.Parking(["t"]);
+        else q.Suspensions = s_site;
+        await q.After(TimeSpan.FromMinutes(9));
+        q.SiteFails();
+        await q.After(TimeSpan.FromMinutes(9));
+        q.Pools = PoolMap.Empty;
+        q.Suspensions = SuspensionMap.Empty;
+        await q.After(TimeSpan.FromSeconds(31));
+        Assert.DoesNotContain(q.Records, record => record.Kind == LedgerKind.Expired);
+        Assert.Equal(keys.ToHashSet(), (await q.Exchange(5)).Grants.SelectMany(g => g.Keys).ToHashSet());
+    }
+
+    /// <summary>A sender chose its time; whoever names it hurries it.</summary>
+    [Fact]
+    public async Task Retry_OfADomain_LeavesScheduledMailAlone()
+    {
+        var q = new QueueUnderTest();
+        var keys = q.Offer(1, notBefore: q.Clock.Now + TimeSpan.FromDays(1));
+        Assert.Equal(0, await q.Queue.RetryAsync(new QueueSelection(null, null)));
+        Assert.Equal(0, await q.Queue.RetryAsync(new QueueSelection(null, "t")));
+        Assert.Empty((await q.Exchange(5)).Grants);
+        Assert.Equal(1, await q.Queue.RetryAsync(keys[0]));
+        await q.After(TimeSpan.FromSeconds(1));
+        Assert.Single((await q.Exchange(5)).Grants);
+    }
 }

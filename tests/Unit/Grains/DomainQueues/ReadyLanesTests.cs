@@ -51,7 +51,7 @@ public sealed class ReadyLanesTests
         Assert.True(_ready.TryTake(_default, 100, out var first));
         Assert.Same(entries[0], first);
         _inBulk = "a";
-        _ready.Follow();
+        _ready.Follow(default);
         Assert.Equal((1, 1, 2), (_default.Ready, _bulk.Ready, _ready.Count));
         Assert.Equal("a", Assert.Single(ReadyLanes.Demand(_bulk)).Tenant);
         // Put back, what was taken under the old pool is in the new one, before the rest.

@@ -141,6 +141,22 @@ public sealed class ClusterTlsTests : IDisposable
         Assert.Null((await MeetAsync(silo, Make(new MountedSecret(_authority, "two")))).Thrown);
     }
 
+    /// <summary>One that nobody would take does not replace one that all take; it does when that is worth no more.</summary>
+    [Theory]
+    [InlineData(1, 30, true)]
+    [InlineData(-30, -1, true)]
+    [InlineData(-1, 30, false)]
+    public async Task Refresh_CertificateThatNobodyWouldTake_LeavesTheOldInPlace(double from, double to, bool hasUsages)
+    {
+        var secret = new MountedSecret(_authority, "one");
+        var silo = Make(secret);
+        secret.Write(_authority.Issue("next", from, to, hasUsages ? null : [PrivateAuthority.ServerAuth]), _authority.Pem);
+        _time.Advance(ClusterCertificate.Every);
+        Assert.Equal("CN=one", silo.Certificate.Current.Certificate.Subject);
+        Assert.Single(silo.Files.All, line => line.Contains("the old one stays", StringComparison.Ordinal));
+        Assert.Null((await MeetAsync(silo, Make(new MountedSecret(_authority, "two")))).Thrown);
+    }
+
     [Fact]
     public void Start_CertificateHasExpired_IsSaidOnce()
     {
