@@ -1,4 +1,4 @@
-// Managed Prometheus, which scrapes the pods that the chart's ServiceMonitor names, and Grafana over it. Dashboards and rules are the chart's.
+// Managed Prometheus and Grafana over it. It takes ServiceMonitors of azmonitoring.coreos.com/v1 only, where the chart writes monitoring.coreos.com/v1: docs/how-to/run-on-azure.md says what to do. Dashboards and rules are the chart's files.
 param name string
 param location string
 param tags object

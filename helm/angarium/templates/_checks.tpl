@@ -6,6 +6,9 @@
 {{- $hides := and (ne $v.service.type "ClusterIP") (eq $v.service.externalTrafficPolicy "Cluster") (empty $v.service.proxyNetworks) -}}
 {{- if and $hides $v.trustedNetworks }}{{ fail "service.externalTrafficPolicy: `Cluster` shows clients with addresses of nodes, so trustedNetworks could make an open relay; set `Local`, or service.proxyNetworks, or empty trustedNetworks." }}{{ end -}}
 {{- if and $v.tls.certManager.issuer (not $v.tls.secret) (not $v.tls.certManager.names) (not $v.hostname) }}{{ fail "tls.certManager.names: name what the certificate is for, or set hostname." }}{{ end -}}
+{{- $name := include "angarium.fullname" . -}}
+{{- if and (eq $v.mode "cluster") (lookup "apps/v1" "StatefulSet" .Release.Namespace $name) }}{{ fail (printf "mode: this release is a single pod, whose volume has the queue, and a cluster would begin empty; install the cluster as a release of another name, and remove %s when its queue is empty (docs/operating/upgrade.md)." .Release.Name) }}{{ end -}}
+{{- if and (eq $v.mode "single") (lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-grains" $name)) }}{{ fail (printf "mode: this release is a cluster, which has the queue, and a single pod would begin empty; install the pod as a release of another name, and remove %s when its queue is empty (docs/operating/upgrade.md)." .Release.Name) }}{{ end -}}
 {{- if eq $v.mode "cluster" -}}
   {{- if not $v.cluster.secret }}{{ fail "cluster.secret: name the Secret with the roles' secrets; make it with: kubectl create secret generic angarium-roles --from-literal=ingress=$(openssl rand -hex 16) --from-literal=grains=$(openssl rand -hex 16) --from-literal=egress=$(openssl rand -hex 16) --from-literal=api=$(openssl rand -hex 16)" }}{{ end -}}
   {{- if not $v.redis.secret }}{{ fail "redis.secret: name the Secret whose key `connection` is the address of Redis, or set mode to `single`." }}{{ end -}}

@@ -13,6 +13,8 @@
   "Egress:DrainTimeout" (printf "%ds" (int $v.shutdown.egressDrain))
   "Shutdown:Timeout" (printf "%ds" (int $v.shutdown.timeout)) -}}
 {{- if $v.hostname }}{{ $_ := set $all "Hostname" $v.hostname }}{{ end -}}
+{{- /* As much as the memory of its limits indexes. */ -}}
+{{- if eq $role "single" }}{{ $_ := set $all "Queue:MaxRecipients" "2000000" }}{{ end -}}
 {{- if ne $role "single" -}}
   {{- $_ := set $all "Roles" $role -}}
   {{- $_ := set $all "Cluster:Id" $v.cluster.id -}}

@@ -8,10 +8,10 @@ namespace Angarium.Unit.Documents;
 /// </summary>
 internal static partial class KubectlLine
 {
-    private static readonly HashSet<string> s_flags = ["--current", "--cascade=orphan", "--previous", "--follow"],
+    private static readonly HashSet<string> s_flags = ["--current", "--cascade=orphan", "--previous", "--follow", "--dry-run=client"],
         s_options =
         [
-            "--namespace", "-n", "--selector", "-l", "--output", "-o", "--replicas", "--timeout", "--patch", "--tail", "--container", "--cert", "--key", "--from-literal", "--from-file", "--from-env-file", "--for",
+            "--namespace", "-n", "--selector", "-l", "--output", "-o", "--replicas", "--timeout", "--patch", "--tail", "--container", "--cert", "--key", "--from-literal", "--from-file", "--from-env-file", "--for", "--filename", "-f",
         ];
 
     private static readonly Dictionary<string, string> s_kinds = new()
@@ -55,6 +55,7 @@ internal static partial class KubectlLine
             ["create", "namespace", _] or ["config", "set-context"] or ["get", "events"] => null,
             ["create", "secret", "generic" or "tls", var name] => Created(name, options),
             ["create", "configmap", _] => options.Exists(o => o.Option is "--from-file" or "--from-literal") ? null : "a ConfigMap of nothing",
+            ["apply"] => options.Exists(o => o is { Option: "-f" or "--filename" }) ? null : "nothing is applied",
             ["exec", var target] => Named([target]) ?? (within.Count > 0 ? run(within) : "nothing is run"),
             ["get" or "describe" or "delete", .. var rest] => Named(rest),
             ["logs", "POD"] => null,
