@@ -1,4 +1,4 @@
-// Managed Prometheus and Grafana over it. It takes ServiceMonitors of azmonitoring.coreos.com/v1 only, where the chart writes monitoring.coreos.com/v1: docs/how-to/run-on-azure.md says what to do. Dashboards and rules are the chart's files.
+// Managed Prometheus and Grafana over it. It scrapes the pods that the chart's ServiceMonitor names, with `serviceMonitor.apiVersion: azmonitoring.coreos.com/v1`; rules and dashboards are the chart's files (docs/how-to/run-on-azure.md).
 param name string
 param location string
 param tags object

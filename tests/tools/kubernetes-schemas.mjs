@@ -14,6 +14,8 @@ for (const file of process.argv.slice(2)) {
     for (const error of document.errors) fail(file, "YAML", error.message);
     const manifest = document.toJS();
     if (manifest === null) continue;
+    // Azure's copy of a kind has another group, and the same fields.
+    if (manifest.apiVersion === "azmonitoring.coreos.com/v1") manifest.apiVersion = "monitoring.coreos.com/v1";
     const { apiVersion, kind } = manifest;
     try {
       const model = (await import(`${packages[apiVersion] ?? `kubernetes-models/${apiVersion}`}/${kind}`))[kind];

@@ -23,6 +23,7 @@
   {{- if and $onHost $v.networkPolicy.enabled (empty $v.networkPolicy.nodes) }}{{ fail "networkPolicy.nodes: name the networks of the nodes of the DaemonSet: silos know its pods by these alone." }}{{ end -}}
   {{- if and $v.keda.enabled $onHost }}{{ fail "keda.enabled: a DaemonSet has one pod for each node; set egress.kind to Deployment." }}{{ end -}}
   {{- if and $v.keda.enabled (not $v.keda.serverAddress) }}{{ fail "keda.serverAddress: set the address of Prometheus, such as http://prometheus.monitoring:9090." }}{{ end -}}
+  {{- if and $v.keda.enabled (not (or $v.keda.connections $v.keda.age $v.keda.query)) }}{{ fail "keda.connections: set it, keda.age or keda.query: nothing is left to scale by." }}{{ end -}}
 {{- else if $v.keda.enabled -}}
   {{- fail "keda.enabled: a single pod is not scaled; set mode to `cluster`." -}}
 {{- end -}}

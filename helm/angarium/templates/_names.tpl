@@ -12,6 +12,11 @@
 {{- eq .Values.mode "single" | ternary (list "single") (list "ingress" "grains" "egress" "api") | toJson -}}
 {{- end -}}
 
+{{- /* Whether any pod of this release takes mail: one with egress alone has none. */ -}}
+{{- define "angarium.takesMail" -}}
+{{- if or (eq .Values.mode "single") .Values.ingress.autoscaling.enabled (gt (int .Values.ingress.replicas) 0) -}}true{{- end -}}
+{{- end -}}
+
 {{- /* Who takes SMTP, and who has the API. */ -}}
 {{- define "angarium.front" -}}{{ eq .Values.mode "single" | ternary "single" "ingress" }}{{- end -}}
 {{- define "angarium.back" -}}{{ eq .Values.mode "single" | ternary "single" "api" }}{{- end -}}

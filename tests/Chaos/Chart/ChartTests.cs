@@ -81,6 +81,7 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
     [InlineData("service.type=LoadBalancer,service.externalTrafficPolicy=Cluster,trustedNetworks[0]=192.0.2.0/24", "open relay")]
     [InlineData("tls.certManager.issuer=ca", "tls.certManager.names")]
     [InlineData("keda.enabled=true", "a single pod is not scaled")]
+    [InlineData("serviceMonitor.apiVersion=v2", "apiVersion")]
     [InlineData("mode=cluster", "cluster.secret")]
     [InlineData("mode=cluster,cluster.secret=s", "redis.secret")]
     [InlineData("mode=cluster,cluster.secret=s,redis.secret=s", "storage.secrets.grains")]
@@ -207,6 +208,25 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
                 Assert.Equal(role == "grains" && other == "grains", TakesFrom(other, "silo"));
             }
         }
+    }
+
+    [Fact]
+    public void Keda_OfAPoolRelease_AsksForItsPools()
+    {
+        List<string> Queries(string name) => [.. chart.Texts[name].Split('\n').Where(l => l.StartsWith("        query: ", StringComparison.Ordinal)).Select(l => l["        query: ".Length..].Trim('"').Replace("\\\"", "\"", StringComparison.Ordinal))];
+        Assert.Equal(["sum(angarium_egress_permits{namespace=\"mail\",pool=~\"default\"})"], Queries("keda"));
+        Assert.Equal(["sum(angarium_egress_permits{namespace=\"mail\",pool=~\"bulk|acme\"})"], Queries("production keda.enabled=true,keda.serverAddress=http://p:9090,egress.serves[0]=bulk,egress.serves[1]=acme"));
+        Assert.Equal(
+            ["sum(angarium_egress_permits{namespace=\"mail\",pool=~\"default\"})", "max(angarium_queue_oldest_due_seconds{namespace=\"mail\"})", "max(up)"],
+            Queries("production keda.enabled=true,keda.serverAddress=http://p:9090,keda.age=600,keda.query=max(up)"));
+    }
+
+    [Fact]
+    public void Test_OfAReleaseWithoutIngress_IsNone()
+    {
+        Assert.Empty(chart.Manifests["pool"].Of<V1Pod>());
+        Assert.Single(chart.Manifests["production"].Of<V1Pod>());
+        Assert.Single(chart.Manifests["default"].Of<V1Pod>());
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class Manifests
     };
 
     /// <summary>Of others' operators: known by name here, and judged by their schemas.</summary>
-    private static readonly string[] foreign = ["cert-manager.io/v1 Certificate", "keda.sh/v1alpha1 ScaledObject", "monitoring.coreos.com/v1 ServiceMonitor", "monitoring.coreos.com/v1 PrometheusRule"];
+    private static readonly string[] foreign = ["cert-manager.io/v1 Certificate", "keda.sh/v1alpha1 ScaledObject", "monitoring.coreos.com/v1 ServiceMonitor", "azmonitoring.coreos.com/v1 ServiceMonitor", "monitoring.coreos.com/v1 PrometheusRule"];
 
     private readonly List<IKubernetesObject<V1ObjectMeta>> objects = [];
 

@@ -16,6 +16,7 @@ public sealed partial class RenderedChart : IAsyncLifetime
         "tls.secret=smtp", "tls.certManager.issuer=ca,hostname=mx.example.org", "api.administratorSecret=administrator", "keys.secret=keys", "single.persistence.existingClaim=mail",
         "single.persistence.storageClass=fast", "single.scratchMiB=100", "service.type=LoadBalancer,service.loadBalancerClass=own,service.loadBalancerSourceRanges[0]=192.0.2.0/24", "service.type=NodePort",
         "service.ipFamilyPolicy=PreferDualStack,service.ipFamilies[0]=IPv4,service.ipFamilies[1]=IPv6", "service.proxyNetworks[0]=192.0.2.0/24", "networkPolicy.enabled=false", "priorityClassName=high", "serviceMonitor.enabled=true",
+        "serviceMonitor.enabled=true,serviceMonitor.apiVersion=azmonitoring.coreos.com/v1",
         "prometheusRule.enabled=true", "dashboards.enabled=true", "single.podLabels.a=b,single.podAnnotations.a=b,single.nodeSelector.a=b,single.serviceAccountAnnotations.a=b",
         "single.tolerations[0].operator=Exists,single.extraEnv[0].name=A,single.extraEnv[0].value=b", "single.extraVolumes[0].name=more,single.extraVolumes[0].emptyDir.sizeLimit=1Mi,single.extraVolumeMounts[0].name=more,single.extraVolumeMounts[0].mountPath=/more",
         "networkPolicy.smtpFrom[0].ipBlock.cidr=192.0.2.0/24,networkPolicy.httpFrom[0].namespaceSelector.matchLabels.a=b,networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.a=b",
@@ -26,7 +27,8 @@ public sealed partial class RenderedChart : IAsyncLifetime
     [
         "ingress.autoscaling.enabled=false", "ingress.preStopSeconds=0", "egress.serves[0]=bulk,egress.pools.bulk=bulk.example.org", "podDisruptionBudget.enabled=false", "topologySpread=DoNotSchedule", "topologySpread=",
         "networkPolicy.redisTo[0].ipBlock.cidr=192.0.2.0/24,networkPolicy.storageTo[0].ipBlock.cidr=192.0.2.0/24", "cluster.tls.enabled=false", "keys.secret=", "api.administratorSecret=", "tls.secret=",
-        "grains.nodeSelector.a=b,egress.tolerations[0].operator=Exists", "keda.enabled=true,keda.serverAddress=http://p:9090,keda.query=max(up)",
+        "grains.nodeSelector.a=b,egress.tolerations[0].operator=Exists", "keda.enabled=true,keda.serverAddress=http://p:9090,keda.age=600,keda.query=max(up)",
+        "keda.enabled=true,keda.serverAddress=http://p:9090,egress.serves[0]=bulk,egress.serves[1]=acme", "ingress.replicas=0,ingress.autoscaling.enabled=false",
     ];
 
     private const string Digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
