@@ -62,6 +62,6 @@ public sealed partial class RulesTests
         Assert.True(code == 0, output);
     }
 
-    [GeneratedRegex(@"- alert: (?<name>\w+)\n +expr: (?<series>\S+) [<>] [0-9.]+\n +for: \w+\n +labels:\n +severity: (?:warning|critical)\n +annotations:\n +summary: "".+""\n +runbook_url: (?<runbook>https://\S+)\n")]
+    [GeneratedRegex(@"- alert: (?<name>\w+)\n +expr: (?<series>\S+) [<>] [0-9.]+\n +for: \w+\n +labels:\n +severity: (?:info|warning|critical)\n +annotations:\n +summary: "".+""\n +runbook_url: (?<runbook>https://\S+)\n")]
     private static partial Regex Alert();
 }
