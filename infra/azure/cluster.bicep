@@ -7,6 +7,7 @@ param nodesMin int
 param nodesMax int
 param zones array
 param operatorNetworks array
+param administrators string[]
 param networkName string
 param subnetName string
 
@@ -87,6 +88,18 @@ resource cluster 'Microsoft.ContainerService/managedClusters@2024-09-01' = {
   }
   dependsOn: [joins]
 }
+
+// Azure Kubernetes Service RBAC Cluster Admin. Users and groups alike: Azure finds out which.
+resource administer 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for administrator in administrators: {
+    name: guid(cluster.id, administrator)
+    scope: cluster
+    properties: {
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', 'b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b')
+      principalId: administrator
+    }
+  }
+]
 
 output name string = cluster.name
 output issuer string = cluster.properties.oidcIssuerProfile.issuerURL

@@ -5,6 +5,7 @@ param tags object
 param issuer string
 param namespace string
 param fullname string
+param poolReleases string[]
 
 var roles = ['ingress', 'grains', 'egress', 'api']
 
@@ -16,13 +17,20 @@ resource identities 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31
   }
 ]
 
+// Releases beside the first have egress alone.
+var first = map(range(0, length(roles)), i => { identity: i, name: 'pods', subject: '${fullname}-${roles[i]}' })
+var further = map(poolReleases, release => { identity: 2, name: release, subject: '${release}-egress' })
+var accounts = concat(first, further)
+
+// One after the other: an identity takes one change at a time.
+@batchSize(1)
 resource pods 'Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials@2023-01-31' = [
-  for (role, i) in roles: {
-    parent: identities[i]
-    name: 'pods'
+  for account in accounts: {
+    parent: identities[account.identity]
+    name: account.name
     properties: {
       issuer: issuer
-      subject: 'system:serviceaccount:${namespace}:${fullname}-${role}'
+      subject: 'system:serviceaccount:${namespace}:${account.subject}'
       audiences: ['api://AzureADTokenExchange']
     }
   }

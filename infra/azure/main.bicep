@@ -15,10 +15,14 @@ param location string = resourceGroup().location
 param tags object = {}
 
 @description('Namespace of the chart\'s release.')
-param namespace string = 'angarium'
+param namespace string = 'mail'
 
 @description('What the chart\'s objects are called: its release, when that is called angarium. Service accounts are called so, then `-` and the role.')
 param fullname string = 'angarium'
+
+@description('What further releases of egress alone are called, such as angarium-bulk: their pods take on the identity of egress, too. Fifteen at most, for an identity knows twenty subjects.')
+@maxLength(15)
+param poolReleases string[] = []
 
 @description('How the containers\' names begin (`Spool:Container`).')
 @minLength(1)
@@ -57,6 +61,9 @@ param zones array = ['1', '2', '3']
 @description('Networks (CIDR) that may reach the API server of Kubernetes; empty = any.')
 param operatorNetworks array = []
 
+@description('Object ids of users and groups that may do everything inside the cluster; empty = nobody yet, for being its owner is no right there.')
+param clusterAdministrators string[] = []
+
 @description('Length of the prefix of public addresses that mail goes out from: 31 = two, 28 = sixteen. Each needs a PTR record.')
 @minValue(28)
 @maxValue(31)
@@ -79,13 +86,14 @@ module cluster 'cluster.bicep' = {
     nodesMax: nodesMax
     zones: zones
     operatorNetworks: operatorNetworks
+    administrators: clusterAdministrators
     networkName: network.outputs.name
     subnetName: network.outputs.nodesName
   }
 }
 
 module identities 'identities.bicep' = {
-  params: { name: name, location: location, tags: tags, issuer: cluster.outputs.issuer, namespace: namespace, fullname: fullname }
+  params: { name: name, location: location, tags: tags, issuer: cluster.outputs.issuer, namespace: namespace, fullname: fullname, poolReleases: poolReleases }
 }
 
 module storage 'storage.bicep' = {

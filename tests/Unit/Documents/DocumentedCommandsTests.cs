@@ -62,6 +62,16 @@ public sealed partial class DocumentedCommandsTests
         }
     }
 
+    /// <summary>The chart asks for the tag of its `appVersion`; an image without one would be `latest`.</summary>
+    [Fact]
+    public void Images_ThatPagesBuild_HaveTheTagThatTheChartAsksFor()
+    {
+        var chart = new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(Documentation.Read("helm/angarium/Chart.yaml"));
+        var builds = Documentation.Pages.Append("infra/image/Dockerfile").SelectMany(page => Build().Matches(Documentation.Read(page)).Select(build => (page, Image: build.Groups["image"].Value))).ToList();
+        Assert.True(builds.Count > 2);
+        Assert.All(builds, build => Assert.EndsWith($"angarium:{chart["appVersion"]}", build.Image, StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Index_OfAllPages_LeadsToEach()
     {
@@ -189,6 +199,10 @@ public sealed partial class DocumentedCommandsTests
     /// <summary>What our examples put in place of a name.</summary>
     [GeneratedRegex(@"/[a-z]+\.(?:test|example)\b")]
     private static partial Regex Known();
+
+    /// <summary>What `docker build` calls the image.</summary>
+    [GeneratedRegex(@"docker (?:buildx )?build .*? -t (?<image>\S+)")]
+    private static partial Regex Build();
 
     [GeneratedRegex(@"^(GET|POST|PATCH|PUT|DELETE) (/v1/\S+)$")]
     private static partial Regex Call();

@@ -9,7 +9,7 @@ internal static class DocumentedLine
     /// <summary>What a reader is told to have, or has.</summary>
     private static readonly HashSet<string> s_others =
     [
-        "apt", "azcopy", "base64", "cat", "cp", "curl", "cut", "echo", "export", "jq", "journalctl", "mv", "npx", "openssl", "postconf", "postfix", "postqueue", "printf", "python3", "redis-cli", "rm", "sed", "ss", "sudoedit", "swaks", "systemctl",
+        "apt", "azcopy", "base64", "cat", "cp", "curl", "cut", "echo", "export", "jq", "journalctl", "kubelogin", "mv", "npx", "openssl", "postconf", "postfix", "postqueue", "printf", "python3", "redis-cli", "rm", "sed", "ss", "sudoedit", "swaks", "systemctl",
         "tee", "unbound",
     ];
 

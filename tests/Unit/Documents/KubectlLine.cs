@@ -4,7 +4,7 @@ using Angarium.TestKit;
 namespace Angarium.Unit.Documents;
 
 /// <summary>
-/// A command line of kubectl's, as far as our pages use it: known verbs, options and kinds, workloads and Services that the chart makes, Secrets with the keys that the production example names. Pure but for reading that example.
+/// A command line of kubectl's, as far as our pages use it: known verbs, options and kinds, workloads and Services that the chart makes, Secrets with the keys that the examples name. Pure but for reading these.
 /// </summary>
 internal static partial class KubectlLine
 {
@@ -17,7 +17,7 @@ internal static partial class KubectlLine
     private static readonly Dictionary<string, string> s_kinds = new()
     {
         ["pod"] = "pod", ["pods"] = "pod", ["deployment"] = "deployment", ["deployments"] = "deployment", ["statefulset"] = "statefulset", ["service"] = "service", ["secret"] = "secret", ["pvc"] = "pvc", ["configmap"] = "configmap",
-        ["endpointslices"] = "endpointslice", ["certificate"] = "certificate", ["namespace"] = "namespace",
+        ["endpointslices"] = "endpointslice", ["certificate"] = "certificate", ["namespace"] = "namespace", ["nodes"] = "node",
     };
 
     /// <summary>What the chart makes in a release of the name that our pages give it.</summary>
@@ -26,8 +26,8 @@ internal static partial class KubectlLine
         ["deployment"] = ["angarium-ingress", "angarium-grains", "angarium-egress", "angarium-api"], ["statefulset"] = ["angarium"], ["service"] = ["angarium", "angarium-http", "angarium-api", "angarium-metrics"], ["pvc"] = ["data-angarium-0"],
     };
 
-    /// <summary>Secrets of the production example, each with the keys that the comment beside it names.</summary>
-    private static readonly Dictionary<string, HashSet<string>> s_secrets = Secret().Matches(File.ReadAllText(Repository.Path("helm", "angarium", "examples", "production.yaml")))
+    /// <summary>Secrets of two examples, each with the keys that the comment beside it names.</summary>
+    private static readonly Dictionary<string, HashSet<string>> s_secrets = ((string[])["production.yaml", "proxy.yaml"]).SelectMany(file => Secret().Matches(File.ReadAllText(Repository.Path("helm", "angarium", "examples", file))))
         .ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value.Split(',').Select(key => key.Trim()).ToHashSet());
 
     /// <summary>What is wrong with it, with what a pod is told to run, too; null = nothing.</summary>

@@ -87,7 +87,23 @@ public sealed class AzureTests(AzureTemplate template) : IClassFixture<AzureTemp
     public void Identities_AreTakenOnByTheirOwnRolesPods()
     {
         var pods = template.Resource("identities", "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials").GetProperty("properties");
-        Assert.Equal("[format('system:serviceaccount:{0}:{1}-{2}', parameters('namespace'), parameters('fullname'), variables('roles')[copyIndex()])]", Text(pods, "subject"));
+        Assert.Equal("[format('system:serviceaccount:{0}:{1}', parameters('namespace'), variables('accounts')[copyIndex()].subject)]", Text(pods, "subject"));
+        var variables = template.Module("identities").GetProperty("variables");
+        Assert.Equal(["ingress", "grains", "egress", "api"], variables.GetProperty("roles").EnumerateArray().Select(role => role.GetString()!));
+        Assert.Equal("[concat(variables('first'), variables('further'))]", Text(variables, "accounts"));
+        Assert.Contains("createObject('identity', lambdaVariables('i'), 'name', 'pods', 'subject', format('{0}-{1}', parameters('fullname'), variables('roles')[lambdaVariables('i')]))", Text(variables, "first"), StringComparison.Ordinal);
+        // Further releases are egress: the third identity, and service accounts of this name alone.
+        Assert.Contains("createObject('identity', 2, 'name', lambdaVariables('release'), 'subject', format('{0}-egress', lambdaVariables('release')))", Text(variables, "further"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Administrators_AreThoseNamed_OfThisClusterAlone()
+    {
+        var assignment = template.Module("cluster").GetProperty("resources").EnumerateObject().Select(one => one.Value).Single(one => one.TryGetProperty("copy", out _));
+        Assert.Equal(("Microsoft.Authorization/roleAssignments", "[resourceId('Microsoft.ContainerService/managedClusters', parameters('name'))]"), (Text(assignment, "type"), Text(assignment, "scope")));
+        Assert.Contains("'b1ff04bb-8a4e-4dc4-8eb5-8693973ce19b'", Text(assignment.GetProperty("properties"), "roleDefinitionId"), StringComparison.Ordinal);
+        Assert.Equal("[parameters('administrators')[copyIndex()]]", Text(assignment.GetProperty("properties"), "principalId"));
+        Assert.Empty(template.Root.GetProperty("parameters").GetProperty("clusterAdministrators").GetProperty("defaultValue").EnumerateArray());
     }
 
     private List<string> Definition(string right, string kind) => [.. Storage.GetProperty("variables").GetProperty("definitions").EnumerateArray().Single(one => Text(one, "right") == right).GetProperty(kind).EnumerateArray().Select(action => template.Unfold(action.GetString()!, Storage))];
