@@ -19,7 +19,7 @@ public sealed partial class RenderedChart : IAsyncLifetime
         "serviceMonitor.enabled=true,serviceMonitor.apiVersion=azmonitoring.coreos.com/v1",
         "prometheusRule.enabled=true", "dashboards.enabled=true", "single.podLabels.a=b,single.podAnnotations.a=b,single.nodeSelector.a=b,single.serviceAccountAnnotations.a=b",
         "single.tolerations[0].operator=Exists,single.extraEnv[0].name=A,single.extraEnv[0].value=b", "single.extraVolumes[0].name=more,single.extraVolumes[0].emptyDir.sizeLimit=1Mi,single.extraVolumeMounts[0].name=more,single.extraVolumeMounts[0].mountPath=/more",
-        "networkPolicy.smtpFrom[0].ipBlock.cidr=192.0.2.0/24,networkPolicy.httpFrom[0].namespaceSelector.matchLabels.a=b,networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.a=b",
+        "networkPolicy.extraEgress[0].ports[0].port=4318", "networkPolicy.smtpFrom[0].ipBlock.cidr=192.0.2.0/24,networkPolicy.httpFrom[0].namespaceSelector.matchLabels.a=b,networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.a=b",
     ];
 
     /// <summary>Laid over the production example, one by one.</summary>
