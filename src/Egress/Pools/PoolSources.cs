@@ -140,7 +140,7 @@ internal sealed partial class PoolSources
         if (Suspended() is var after && after != before) LogSuspended(log, pool, after.Length > 0 ? after : "none");
         return true;
 
-        string Suspended() => string.Join(", ", sources.Where(source => IsSuspended(source.Address)).Select(source => source.Address.Source ?? source.Address.Name));
+        string Suspended() => string.Join(", ", (sources.Length == 0 ? [PoolAddress.OfSystem] : sources.Select(source => source.Address)).Where(IsSuspended).Select(address => address.Source ?? address.Name ?? Hostname));
     }
 
     public bool IsSuspended(PoolAddress address)

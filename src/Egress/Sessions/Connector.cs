@@ -86,10 +86,11 @@ internal sealed partial class Connector(RouteResolver routes, ISettings<EgressOp
             Failure? failure;
             do
             {
-                if (tries >= MostTries || !sources.TryChoose(target.Address.AddressFamily, out source))
+                if (tries >= MostTries) return null;
+                if (!sources.TryChoose(target.Address.AddressFamily, out source))
                 {
-                    waits |= tries < MostTries && sources.HasOf(target.Address.AddressFamily);
-                    temporary ??= new Reply(451, new(4, 4, 1), tries >= MostTries ? $"{MostTries} connections were tried in vain" : $"{sources.Setting} has nothing to reach {target.Address} from that can be used");
+                    waits |= sources.HasOf(target.Address.AddressFamily);
+                    temporary ??= new Reply(451, new(4, 4, 1), $"{sources.Setting} has nothing to reach {target.Address} from that can be used");
                     return null;
                 }
 

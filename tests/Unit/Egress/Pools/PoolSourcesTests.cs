@@ -164,6 +164,7 @@ public sealed class PoolSourcesTests : IDisposable
         Assert.True(system.MaySend && system.TryChoose(AddressFamily.InterNetwork, out _));
         system.Suspend(["relay.test"]);
         Assert.False(system.MaySend || system.TryChoose(AddressFamily.InterNetwork, out _));
+        Assert.Contains("Warning: Pool default: sources that operators have suspended: Relay.test", log.All);
         system.Suspend([]);
         Assert.True(system.MaySend);
     }
