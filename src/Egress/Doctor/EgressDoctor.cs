@@ -6,7 +6,9 @@ using System.Runtime.CompilerServices;
 using Angarium.Contracts.Doctor;
 using Angarium.Contracts.EgressPools;
 using Angarium.Egress.Pools;
+using Angarium.Egress.Proxies;
 using Angarium.Egress.Routing;
+using Angarium.Egress.Sessions;
 using DnsClient;
 using DnsClient.Protocol;
 
@@ -35,11 +37,12 @@ public static class EgressDoctor
         if (addresses.Count == 0) yield return Finding.Failed("port 25", $"{host} has no address now", "Look at the DNS above, or name another host with --target.");
         foreach (var source in Sources(options))
         {
+            if (source.Proxy is { } proxy) yield return Finding.Warning($"name of {proxy}", "receivers see its address, which is not known here", $"See to it that the reverse DNS of that address is {source.Name ?? options.Hostname}, and that this name has it.");
             var families = source.Address is { } own ? [own.AddressFamily] : addresses.Select(a => a.AddressFamily).Distinct().ToArray();
             foreach (var family in families)
             {
                 var remote = addresses.Find(a => a.AddressFamily == family);
-                var local = source.Address ?? (remote is null ? null : LocalTo(remote));
+                var local = source.Proxy is not null ? null : source.Address ?? (remote is null ? null : LocalTo(remote));
                 if (local is not null) await foreach (var finding in NamedAsync(dns, source, local, options.Hostname, cancellationToken)) yield return finding;
                 if (remote is not null) yield return await ConnectAsync(source, host, new IPEndPoint(remote, port), cancellationToken);
             }
@@ -54,24 +57,8 @@ public static class EgressDoctor
         return new LookupClient(lookup);
     }
 
-    private static IEnumerable<PoolAddress> Sources(EgressOptions options)
-    {
-        foreach (var pool in options.ServedPools)
-        {
-            if (options.Pools.TryGetValue(pool, out var text))
-            {
-                if (PoolAddress.TryParse(text, out var addresses, out _)) foreach (var address in addresses) yield return address;
-            }
-            else if (pool == PoolName.Default && options.Source.Count > 0)
-            {
-                foreach (var address in options.Source) yield return new PoolAddress(IPAddress.Parse(address), null);
-            }
-            else
-            {
-                yield return new PoolAddress(null, null);
-            }
-        }
-    }
+    /// <summary>Of all pools that this process serves; the system's choice where a pool has none.</summary>
+    private static IEnumerable<PoolAddress> Sources(EgressOptions options) => options.ServedPools.SelectMany(pool => PoolSources.AddressesOf(pool, options) is { Count: > 0 } own ? own : [PoolAddress.OfSystem]);
 
     private static (string Host, int Port) TargetOf(EgressOptions options, string? target)
     {
@@ -176,15 +163,19 @@ public static class EgressDoctor
     private static async Task<Finding> ConnectAsync(PoolAddress source, string host, IPEndPoint remote, CancellationToken cancellationToken)
     {
         const string Fix = "Providers close port 25 outwards until they are asked to open it; look at their rules, at the firewall, and at routing. Else send through a smart host: Egress:NextHop.";
-        var check = source.Address is { } own ? $"port {remote.Port} from {own}" : $"port {remote.Port}";
+        var check = source.Source is { } own ? $"port {remote.Port} from {own}" : $"port {remote.Port}";
         var began = Stopwatch.GetTimestamp();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(s_patience);
-        using var socket = new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            if (source.Address is { } local) socket.Bind(new IPEndPoint(local, 0));
-            await socket.ConnectAsync(remote, limit.Token);
+            using var socket = source.Proxy is { } proxy ? await SocksClient.ConnectAsync(proxy, new RouteEndPoint(host, remote.Address, remote.Port), limit.Token) : new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            if (source.Proxy is null)
+            {
+                if (source.Address is { } local) socket.Bind(new IPEndPoint(local, 0));
+                await socket.ConnectAsync(remote, limit.Token);
+            }
+
             await using var stream = new NetworkStream(socket);
             using var reader = new StreamReader(stream, System.Text.Encoding.Latin1);
             var greeting = await reader.ReadLineAsync(limit.Token) ?? "";
@@ -193,7 +184,7 @@ public static class EgressDoctor
             await stream.WriteAsync("QUIT\r\n"u8.ToArray(), limit.Token);
             return Finding.Ok(check, $"{host} [{remote.Address}] greeted in {took}: {Printable(greeting)}");
         }
-        catch (Exception e) when (e is SocketException or IOException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (e is SocketException or IOException or AttemptException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
         {
             return Finding.Failed(check, $"{host} [{remote.Address}] cannot be reached: {(e is OperationCanceledException ? "no answer in 10 s" : e.Message)}", Fix);
         }

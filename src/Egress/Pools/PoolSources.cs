@@ -84,16 +84,19 @@ internal sealed partial class PoolSources
     /// <summary>Those of a pool that this process serves.</summary>
     public static PoolSources Of(string pool, EgressOptions options, TimeProvider time, ILogger log)
     {
-        var isNamed = options.Pools.TryGetValue(pool, out var text);
+        var setting = options.Pools.ContainsKey(pool) ? $"Egress:Pools:{pool}" : options.Proxy is { Length: > 0 } ? "Egress:Proxy" : "Egress:Source";
+        return new PoolSources(pool, setting, AddressesOf(pool, options), time, log) { Hostname = options.Hostname };
+    }
+
+    /// <summary>Of a pool, as the settings have them, which were looked at when the process started; none = the system's choice.</summary>
+    public static IReadOnlyList<PoolAddress> AddressesOf(string pool, EgressOptions options)
+    {
         var proxy = options.Proxy is { Length: > 0 } named ? SocksProxy.TryParse(named, out var found, out var wrong) ? found : throw new ArgumentException(wrong, nameof(options)) : null;
-        IReadOnlyList<PoolAddress> addresses = isNamed ? Parsed(text!) : pool == PoolName.Default ? [.. options.Source.Select(a => new PoolAddress(IPAddress.Parse(a), null))] : [];
+        IReadOnlyList<PoolAddress> addresses = options.Pools.TryGetValue(pool, out var text) ? PoolAddress.TryParse(text, out var parsed, out var error) ? parsed : throw new ArgumentException(error, nameof(options))
+            : pool == PoolName.Default ? [.. options.Source.Select(a => new PoolAddress(IPAddress.Parse(a), null))] : [];
         // What leaves the source to the system goes through the proxy of all.
         if (addresses.Count == 0 && proxy is not null) addresses = [PoolAddress.OfSystem];
-        var setting = isNamed ? $"Egress:Pools:{pool}" : proxy is not null ? "Egress:Proxy" : "Egress:Source";
-        return new PoolSources(pool, setting, [.. addresses.Select(a => (a.Proxy ?? (a.Address is null ? proxy : null)) is { } through ? a with { Proxy = through with { LoginFile = options.ProxyPassword is { Length: > 0 } login ? login : null } } : a)], time, log) { Hostname = options.Hostname };
-
-        // It was looked at when the process started.
-        static IReadOnlyList<PoolAddress> Parsed(string text) => PoolAddress.TryParse(text, out var addresses, out var error) ? addresses : throw new ArgumentException(error, nameof(text));
+        return [.. addresses.Select(a => (a.Proxy ?? (a.Address is null ? proxy : null)) is { } through ? a with { Proxy = through with { LoginFile = options.ProxyPassword is { Length: > 0 } login ? login : null } } : a)];
     }
 
     /// <summary>Tries all of them, so that who has started the process reads at once what is wrong.</summary>
