@@ -10,8 +10,9 @@ namespace Angarium.Spool;
 /// <param name="Container">Its name without the prefix.</param>
 /// <param name="Latency">Of one small request.</param>
 /// <param name="ClockOff">How far this machine's clock is ahead of the store's, which tells whole seconds; null = it told no time.</param>
+/// <param name="KeyEnds">When the key ends that opens it; null = there is none that says so.</param>
 /// <param name="Trouble">Why it cannot be used, in one line without secrets; null = it can, as far as reading tells.</param>
-public sealed record AzureProbe(string Container, TimeSpan Latency, TimeSpan? ClockOff, string? Trouble)
+public sealed record AzureProbe(string Container, TimeSpan Latency, TimeSpan? ClockOff, DateTimeOffset? KeyEnds, string? Trouble)
 {
     /// <summary>Asks each container that processes with these rights use for a blob, which need not be there. Nothing is written.</summary>
     public static async Task<IReadOnlyList<AzureProbe>> AskAsync(AzureStoreOptions options, StoreRights rights, TimeProvider time, CancellationToken cancellationToken)
@@ -21,12 +22,12 @@ public sealed record AzureProbe(string Container, TimeSpan Latency, TimeSpan? Cl
             using var containers = new AzureContainers(options);
             var answers = new List<AzureProbe>();
             foreach (var name in AzureStores.Wanted(rights))
-                answers.Add(containers[name] is { } container ? await AskAsync(container, rights, time, cancellationToken).ConfigureAwait(false) : new AzureProbe(name, default, null, $"Spool:Containers:{name}: must be given, or Spool:Azure."));
+                answers.Add(containers[name] is { } container ? await AskAsync(container, rights, time, cancellationToken).ConfigureAwait(false) : new AzureProbe(name, default, null, null, $"Spool:Containers:{name}: must be given, or Spool:Azure."));
             return answers;
         }
         catch (StoreUnavailableException wrong)
         {
-            return [new AzureProbe("", default, null, wrong.Message)];
+            return [new AzureProbe("", default, null, null, wrong.Message)];
         }
     }
 
@@ -40,7 +41,7 @@ public sealed record AzureProbe(string Container, TimeSpan Latency, TimeSpan? Cl
         if (trouble is RequestFailedException refused && !AzureStores.IsRefused(refused, container, rights)) trouble = null;
         // The second that it told began up to a second before, and it told it on the way.
         var off = date is { } told ? time.GetUtcNow() - took / 2 - told - TimeSpan.FromSeconds(0.5) : (TimeSpan?)null;
-        return new AzureProbe(container.Name, took, off, trouble is null ? null : $"{container.Setting}: {AzureErrors.Describe(trouble)}");
+        return new AzureProbe(container.Name, took, off, container.Ends, trouble is null ? null : $"{container.Setting}: {AzureErrors.Describe(trouble)}");
     }
 
     private static async Task<(DateTimeOffset? Date, Exception? Trouble)> ProbeAsync(AzureContainer container, CancellationToken cancellationToken)

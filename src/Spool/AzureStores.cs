@@ -52,6 +52,8 @@ public sealed partial class AzureStores : RelayStores
         {
             containers = new AzureContainers(azure, new DatePolicy(clock, time));
             var wanted = Wanted(rights).Select(name => containers[name] ?? throw new StoreUnavailableException($"Spool:Containers:{name}: must be given, or Spool:Azure.")).ToList();
+            foreach (var container in wanted)
+                if (container.Ends is { } end) SpoolInstruments.StorageKeyEnds.WithLabels(container.Name).Set(end.ToUnixTimeSeconds());
             await ReachAsync(containers, wanted, rights, loggers.CreateLogger<AzureStores>(), time, cancellationToken).ConfigureAwait(false);
             var scratch = rights.HasFlag(StoreRights.Create) ? OpenScratch(dataFolder, options, loggers, time) : null;
             var opened = new AzureStores(containers, clock, rights, scratch, options, time, loggers);

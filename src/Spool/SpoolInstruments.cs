@@ -23,6 +23,8 @@ internal static class SpoolInstruments
     public static readonly Histogram StorageSeconds = Metrics.CreateHistogram(
         "angarium_storage_seconds", "Time from a request to blob storage to its answer, by operation.",
         new HistogramConfiguration { LabelNames = ["operation"], Buckets = Histogram.ExponentialBuckets(0.002, 2, 14) });
+    public static readonly Gauge StorageKeyEnds = Metrics.CreateGauge(
+        "angarium_storage_key_expires_seconds", "When the key ends by which this process reaches a container (`Spool:Containers:<container>`), in seconds of Unix time; none for an account or an identity.", "container");
     public static readonly Gauge FreeBytes = Metrics.CreateGauge("angarium_spool_free_bytes", "Free octets of the file system under Data; none where the process keeps nothing there.", s_ofSome);
     public static readonly Gauge LeastBytes = Metrics.CreateGauge("angarium_spool_min_free_bytes", "Free octets under Data below which new mail is answered 452 (Spool:MinFree).", s_ofSome);
     public static readonly Gauge Packs = Metrics.CreateGauge("angarium_spool_packs", "Packs that exist.");

@@ -26,10 +26,10 @@ internal static class SocksClient
         catch (Exception e) when (e is SocketException or EndOfStreamException or OperationCanceledException)
         {
             socket.Dispose();
-            // It was asked, so it lives; and it is the way from there on that takes its time, or ends.
-            throw e is OperationCanceledException
-                ? new AttemptException(AttemptFault.Timeout, $"{target}: no connection through {proxy} in time", e)
-                : new AttemptException(AttemptFault.Unreachable, $"{target}: {proxy} ended the connection without an answer", e);
+            // It was asked, so it lives; and it is the way from there on that takes its time, or ends. Unless it has died of something else meanwhile, which no host is to blame for.
+            if (e is OperationCanceledException) throw new AttemptException(AttemptFault.Timeout, $"{target}: no connection through {proxy} in time", e);
+            (await OpenAsync(proxy, limit)).Dispose();
+            throw new AttemptException(AttemptFault.Unreachable, $"{target}: {proxy} ended the connection without an answer", e);
         }
         catch
         {

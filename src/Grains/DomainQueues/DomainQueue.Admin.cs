@@ -160,6 +160,8 @@ internal sealed partial class DomainQueue
             if (isTold) drop.RemoveAll(r => _seams.View.Bits(r.Member.Key) == RecipientBits.Decided);
             var open = drop.Where(r => !IsFinished(r.Member.Key)).Select(r => new Dropped(r.Member.Key, r.Member.Message, r.Lane)).ToArray();
             if (!HasToken) throw new IOException("the queue is being moved; ask again");
+            // Beyond what is kept of them senders would be told of a failure without the operator's words.
+            if (isTold && open.Length > 0 && _seams.View.IsFullOfDecisions) throw new IOException($"{count} recipients of {_domain} were dropped, and so many senders are being told now that the others have to wait; ask again in a minute");
             if (open.Length > 0) await RecordDropAsync(open, reason, isTold);
             // Decided, it is read back as what owes a notice: due at once, and before all that this order has not come to yet.
             var before = isTold && drop.Count > 0 ? StoreTime.Min(Floor(Now), rows[0].Due - TimeSpan.FromSeconds(1)) : default;

@@ -32,4 +32,7 @@ public interface IRecordView
 
     /// <summary>The record that decided a recipient which is not finished yet, so that its notice can be written again; null = not known.</summary>
     LedgerRecord? Decision(RecipientKey key);
+
+    /// <summary>So many notices are owed that what decides more of them by choice had better wait: half of those whose records are kept for <see cref="Decision"/>.</summary>
+    bool IsFullOfDecisions { get; }
 }

@@ -50,7 +50,17 @@ internal sealed partial class RecordView
         if (own.Writer != 0 && !_writers.ContainsKey(own.Writer)) _writers.Add(own.Writer, new Followed(own.Writer, silos.Own, FirstUnread(own.Writer, 1)));
         var open = _writers.Values.Where(w => !w.IsDone).ToList();
         _following = open.Count;
-        await Task.WhenAll(open.Select(w => FollowAsync(w, cancellationToken)).ToList());
+        try
+        {
+            await Task.WhenAll(open.Select(w => FollowAsync(w, cancellationToken)).ToList());
+            _readBytes = Math.Min(MostReadBytes, _readBytes * 2);
+        }
+        catch (IOException)
+        {
+            _readBytes = Math.Max(LeastReadBytes, _readBytes / 4);
+            throw;
+        }
+
         foreach (var gone in _writers.Values.Where(w => w.IsDone && !w.IsListed).ToList()) _writers.Remove(gone.Writer);
     }
 
@@ -156,7 +166,7 @@ internal sealed partial class RecordView
         lock (_gate) position = _positions.GetValueOrDefault(stream);
         for (var end = long.MaxValue; !position.Sealed;)
         {
-            var read = await ledger.ReadAsync(stream, position.Offset, ReadBytes, cancellationToken);
+            var read = await ledger.ReadAsync(stream, position.Offset, _readBytes, cancellationToken);
             TakeAll(stream, read.Data);
             end = Math.Min(end, read.End);
             var isEnd = read.Data.IsEmpty || read.Next == position.Offset || read.Next >= end;

@@ -22,7 +22,7 @@ internal sealed partial class RecordView(
     /// <summary>Least time between the starts of two refreshes: five a second, whatever number of domains ask; more where more than 16 writers are followed.</summary>
     public static readonly TimeSpan Spacing = TimeSpan.FromMilliseconds(200);
 
-    private const int ReadBytes = 1 << 20;
+    private const int MostReadBytes = 1 << 20, LeastReadBytes = 1 << 14;
 
     /// <summary>Beyond it a notice of failure goes out without the receiver's words. One of success never becomes one of failure.</summary>
     private const int MaxDecisions = 100_000;
@@ -33,6 +33,9 @@ internal sealed partial class RecordView(
     private readonly Dictionary<PackName, List<MovedPack>> _bySource = [];
     private readonly Lock _gate = new();
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Asked of a stream at once: less after a refresh that the store was too slow for. What it sent stays read, so that however slow it is, reading comes to an end.</summary>
+    private int _readBytes = MostReadBytes;
+
     private Task _current = Task.CompletedTask;
     private Task? _next;
     private long _begunAt;
@@ -55,6 +58,8 @@ internal sealed partial class RecordView(
     public StoreTime? Born(RecipientKey key) => _packs.TryGetValue(key.PackId, out var pack) && pack.Created != default ? pack.Created : null;
 
     public LedgerRecord? Decision(RecipientKey key) => _decisions.GetValueOrDefault(key);
+
+    public bool IsFullOfDecisions => _decisions.Count >= MaxDecisions / 2;
 
     public EntryPlace? Locate(RecipientKey key, EntryPlace birth)
     {
@@ -163,7 +168,7 @@ internal sealed partial class RecordView(
             if (listing.Sealed && !from.ContainsKey(listing.Stream) && listing.Modified < toc.Created - ForgetAfter) continue;
             for (long offset = from.GetValueOrDefault(listing.Stream), end = long.MaxValue; ;)
             {
-                var read = await ledger.ReadAsync(listing.Stream, offset, ReadBytes, cancellationToken);
+                var read = await ledger.ReadAsync(listing.Stream, offset, _readBytes, cancellationToken);
                 TakeAll(listing.Stream, read.Data);
                 end = Math.Min(end, read.End);
                 if (read.Data.IsEmpty || read.Next == offset || read.Next >= end) break;

@@ -9,6 +9,7 @@ using Angarium.Egress;
 using Angarium.Egress.Doctor;
 using Angarium.Grains.Doctor;
 using Angarium.Grains.Index;
+using Angarium.Host.Cluster.Tls;
 using Angarium.Host.Configuration;
 using Angarium.Host.Logging;
 using Angarium.Host.Serving;
@@ -52,6 +53,7 @@ internal static class DoctorCommand
         if (plan.IsAlone) yield return Disk(plan.Options.Data);
         else await foreach (var finding in StoresAsync(bound.Get<StoreSettings>(), plan.Rights, cancellationToken)) yield return finding;
         if (plan is { IsAlone: false, IsSilo: true }) await foreach (var finding in RedisDoctor.ExamineAsync(bound.Get<RedisOptions>(), cancellationToken)) yield return finding;
+        if (bound.Get<ClusterSettings>().Tls is { } files) yield return ClusterCertificate(files, plan.IsSilo);
         if (plan.RunsIngress) yield return Certificate(bound.Get<IngressOptions>(), plan.Options.Hostname);
         if (plan.RunsEgress) await foreach (var finding in EgressDoctor.ExamineAsync(bound.Get<EgressOptions>(), target, cancellationToken)) yield return finding;
     }
@@ -65,6 +67,7 @@ internal static class DoctorCommand
             if (probe.ClockOff is { } time) off.Add(time);
             var text = Text($"answers in {probe.Latency.TotalMilliseconds:f0} ms");
             yield return probe.Trouble is { } trouble ? Finding.Failed(check, trouble, "Make keys with `angarium storage keys`, and look whether this machine reaches the account.")
+                : probe.KeyEnds - DateTimeOffset.UtcNow < s_expiresSoon ? Finding.Warning(check, Text($"{text}; its key ends on {probe.KeyEnds:yyyy-MM-dd HH:mm} UTC"), "Make another with `angarium storage keys`, and start the process anew with it.")
                 : probe.Latency < s_slowStore ? Finding.Ok(check, text) : Finding.Warning(check, text, "Put the processes into the region of the account: each 250 waits for it.");
         }
 
@@ -101,6 +104,18 @@ internal static class DoctorCommand
         {
             return Finding.Failed("disk", $"{data} cannot be written: {e.Message}", "Run this as the user of the relay, or set Data to a folder of its own.");
         }
+    }
+
+    private static Finding ClusterCertificate(ClusterTlsFiles files, bool accepts)
+    {
+        const string Check = "cluster certificate";
+        if (ClusterIdentity.Mistake(files, accepts) is { } mistake) return Finding.Failed(Check, mistake, "No other process of the cluster believes this one.");
+        var identity = ClusterIdentity.Load(files);
+        var (until, now) = (identity.Certificate.NotAfter.ToUniversalTime(), DateTimeOffset.UtcNow);
+        var text = Text($"{identity.Certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false)}, good until {until:yyyy-MM-dd HH:mm} UTC");
+        return identity.Flaw(now) is { } flaw ? Finding.Failed(Check, $"{text}: {flaw}", "Renew it; the files are read again by themselves.")
+            : until - now.UtcDateTime < s_expiresSoon ? Finding.Warning(Check, text, "Renew it within days; the files are read again by themselves.")
+            : Finding.Ok(Check, text);
     }
 
     private static Finding Certificate(IngressOptions ingress, string hostname)

@@ -8,4 +8,5 @@ namespace Angarium.Spool.Azure;
 /// <param name="Writes">Never repeats: an unknown result is its caller's to judge.</param>
 /// <param name="MayOnlyCreate">The signed permissions of a service SAS hold `c` and not `w`: refused for its permission, a creation has met a blob that exists.</param>
 /// <param name="IsOwn">Addressed by a SAS of its own: such a container is made by who made the SAS.</param>
-internal sealed record AzureContainer(string Name, string Setting, BlobContainerClient Reads, BlobContainerClient Writes, bool MayOnlyCreate, bool IsOwn);
+/// <param name="Ends">When that SAS ends; null = it does not say so, or there is none.</param>
+internal sealed record AzureContainer(string Name, string Setting, BlobContainerClient Reads, BlobContainerClient Writes, bool MayOnlyCreate, bool IsOwn, DateTimeOffset? Ends = null);

@@ -1,4 +1,5 @@
 using System.Collections.Specialized;
+using System.Globalization;
 using System.Web;
 using Azure;
 using Azure.Core;
@@ -101,8 +102,12 @@ internal sealed class AzureContainers : IDisposable
         var signed = HttpUtility.ParseQueryString(uri.Query);
         return new AzureContainer(
             name, $"Spool:Containers:{name}", new BlobContainerClient(Bare(uri), credential, Options(name, retries: 2)), new BlobContainerClient(Bare(uri), credential, Options(name, retries: 0)),
-            MayOnlyCreate(signed), IsOwn: true);
+            MayOnlyCreate(signed), IsOwn: true, Ends(signed));
     }
+
+    /// <summary>`se`, a time of ISO 8601 that is UTC. One by a stored policy may have its end there.</summary>
+    private static DateTimeOffset? Ends(NameValueCollection signed) =>
+        DateTimeOffset.TryParse(signed["se"], CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out var end) ? end : null;
 
     /// <summary>Only a SAS signed with the account's key holds its permissions in itself: a delegated one (`skoid`) or one by a stored policy (`si`) may have lost them since.</summary>
     private static bool MayOnlyCreate(NameValueCollection signed) =>

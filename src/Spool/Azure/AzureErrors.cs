@@ -40,7 +40,7 @@ internal static class AzureErrors
         RequestFailedException { Status: > 0 } answer => $"the store answers {answer.Status} {answer.ErrorCode} (request {RequestId(answer)})",
         OperationCanceledException or TimeoutException => "the store does not answer in time",
         AggregateException several when several.InnerExceptions.Count > 0 => Describe(several.InnerExceptions[^1]),
-        AuthenticationFailedException => "no token for the store could be had: " + FirstLine(failure.Message),
+        AuthenticationFailedException => "no token for the store could be had: " + FirstLine(Cause(failure).Message),
         SocketException socket => "the store cannot be reached: " + socket.SocketErrorCode,
         { InnerException: { } inner } => Describe(inner),
         IOException or HttpRequestException or RequestFailedException => "the store cannot be reached: " + FirstLine(failure.Message),
@@ -67,6 +67,13 @@ internal static class AzureErrors
 
             foreach (var item in pages.Current.Values) yield return item;
         }
+    }
+
+    /// <summary>What began it: around it is told only how often it was tried, and by what.</summary>
+    private static Exception Cause(Exception failure)
+    {
+        while (((failure as AggregateException)?.InnerExceptions.LastOrDefault() ?? failure.InnerException) is { } inner) failure = inner;
+        return failure;
     }
 
     private static string RequestId(RequestFailedException failure) => failure.GetRawResponse()?.Headers.RequestId ?? "unknown";

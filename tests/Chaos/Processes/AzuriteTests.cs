@@ -7,7 +7,7 @@ namespace Angarium.Chaos.Processes;
 public sealed class AzuriteTests
 {
     [Fact]
-    public async Task Read_OfManyAppends_OpensFewFilesAtOnce()
+    public async Task Read_OfManyAppends_OpensAFileOnceForWhatFollows()
     {
         var (code, output) = await Child.RunAsync("node", [Repository.Path("tests", "tools", "azurite-lazy.test.cjs")], TimeSpan.FromSeconds(60));
         Assert.True(code == 0, output);

@@ -2,6 +2,7 @@ using System.Globalization;
 using Angarium.Contracts.Admin;
 using Angarium.Host.Cluster.Tls;
 using Angarium.Integration.Harness;
+using Angarium.Spool.Azure;
 using Angarium.TestKit.Servers;
 using Angarium.TestKit.Tls;
 using Microsoft.Extensions.DependencyInjection;
@@ -65,7 +66,10 @@ public sealed class When_processes_speak_TLS : IAsyncLifetime
         foreach (var (name, value) in new Dictionary<string, string> { ["Redis"] = redis.Address, ["Cluster:Advertise"] = "127.0.0.1", ["Cluster:SiloPort"] = Text(silo), ["Cluster:GatewayPort"] = Text(gateway) }) grains.Set(name, value);
         await grains.StartAsync();
         await using var egress = await Process("egress", azurite, sink, Secret(_authority, "egress")).StartAsync();
-        await using var ingress = await Process("ingress", azurite, sink, Secret(_authority, "ingress")).StartAsync();
+        await using var ingress = Process("ingress", azurite, sink, Secret(_authority, "ingress"));
+        var end = DateTimeOffset.UtcNow.AddDays(5);
+        foreach (var (container, key) in AzureRoleKeys.Make(azurite.ConnectionString, "angarium", ["ingress"], end)) ingress.Set($"Spool:Containers:{container}", key);
+        await ingress.StartAsync();
 
         using (var client = await Client.ConnectAsync(ingress.SmtpPort))
         {
@@ -76,6 +80,12 @@ public sealed class When_processes_speak_TLS : IAsyncLifetime
 
         await sink.CountAsync(1);
         Assert.InRange(await ingress.MetricAsync("angarium_certificate_expires_seconds", "use=\"cluster\""), DateTimeOffset.UtcNow.AddDays(29).ToUnixTimeSeconds(), DateTimeOffset.UtcNow.AddDays(31).ToUnixTimeSeconds());
+
+        Assert.Equal(end.ToUnixTimeSeconds(), await ingress.MetricAsync("angarium_storage_key_expires_seconds", "container=\"spool\""));
+        var (code, found) = await ingress.CommandAsync("doctor");
+        Assert.True(code == 0, found);
+        Assert.Matches(@"(?m)^ok +cluster certificate: ingress, good until ", found);
+        Assert.Matches($@"(?m)^warning +storage spool: .*; its key ends on {end:yyyy-MM-dd HH:mm} UTC$", found);
 
         // Nothing of the gateway's port is plain.
         using (var plain = await Client.ConnectAsync(gateway))

@@ -20,4 +20,6 @@ internal sealed class StaleView(IRecordView view) : IRecordView
     public StoreTime? Born(RecipientKey key) => view.Born(key);
 
     public LedgerRecord? Decision(RecipientKey key) => view.Decision(key);
+
+    public bool IsFullOfDecisions => view.IsFullOfDecisions;
 }

@@ -144,7 +144,7 @@ public sealed class EgressWorkerTests
     public async Task Lease_EndsBeforeTheDot_NoDotIsSent(string stage)
     {
         using var peer = new LivePeer();
-        await using var world = new WorkerUnderTest(peer.EndPoint) { Lease = TimeSpan.FromMilliseconds(500) };
+        await using var world = new WorkerUnderTest(peer.EndPoint) { Lease = TimeSpan.FromSeconds(2) };
         world.Mail("a@example.net", "Subject: large\r\n\r\n" + string.Concat(Enumerable.Repeat(new string('x', 78) + "\r\n", 500_000)));
         await world.StartAsync();
         using var connection = await peer.GreetAsync();

@@ -142,6 +142,17 @@ public sealed class SocksTests : IDisposable
         Assert.Contains(text, refused.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>A proxy that is not there any more has said nothing of the target.</summary>
+    [Fact]
+    public async Task Connect_ProxyDiesWhenAsked_IsItsOwnFault()
+    {
+        await using var raw = new RawProxy { Dies = true };
+        raw.Says([5, 0], []);
+        var refused = await FailsAsync(raw.Port);
+        Assert.Equal(AttemptFault.NoProxy, refused.Fault);
+        Assert.Contains("connection refused", refused.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Connect_ReplyOctetByOctet_IsTaken()
     {
@@ -237,6 +248,9 @@ public sealed class SocksTests : IDisposable
 
         public bool Stays { get; init; }
 
+        /// <summary>Nobody listens once its first connection ends.</summary>
+        public bool Dies { get; init; }
+
         public string Heard
         {
             get { lock (heard) return heard.ToString(); }
@@ -268,11 +282,17 @@ public sealed class SocksTests : IDisposable
         {
             try
             {
-                using var client = await listener.AcceptTcpClientAsync(stop.Token);
-                client.NoDelay = true;
-                await TurnAsync(client.GetStream(), 3, greeting);
-                if (greeting is [5, 0]) await TurnAsync(client.GetStream(), 10, reply);
-                if (Stays || reply.Length > 13) await Task.Delay(Timeout.Infinite, stop.Token);
+                while (true)
+                {
+                    using var client = await listener.AcceptTcpClientAsync(stop.Token);
+                    client.NoDelay = true;
+                    await TurnAsync(client.GetStream(), 3, greeting);
+                    if (greeting is [5, 0]) await TurnAsync(client.GetStream(), 10, reply);
+                    if (Stays || reply.Length > 13) await Task.Delay(Timeout.Infinite, stop.Token);
+                    if (!Dies) continue;
+                    listener.Stop();
+                    return;
+                }
             }
             catch (Exception e) when (e is OperationCanceledException or IOException)
             {

@@ -154,6 +154,26 @@ public class DomainQueueOrdersTests
         Assert.Equal(0, await q.Queue.DropAsync(null, "again", isTold: true));
     }
 
+    /// <summary>More of them would be told without the operator's words: they stay until some were told, and what tells nobody goes on.</summary>
+    [Fact]
+    public async Task Drop_ToldWhileTooManyAreBeingTold_LeavesTheOthersQueued()
+    {
+        var q = new QueueUnderTest(new GrainsOptions { RetryJitter = 0 });
+        q.Offer(3);
+        var grants = (await q.Exchange(100)).Grants;
+        await q.Exchange(0, outcomes: [.. grants.Select(g => Outcome(g, OutcomeKind.Deferred))]);
+        await q.After(TimeSpan.FromSeconds(40));
+        q.IsFullOfDecisions = true;
+        Assert.Contains("ask again in a minute", (await Assert.ThrowsAsync<IOException>(() => q.Queue.DropAsync(null, "we give up", isTold: true))).Message, StringComparison.Ordinal);
+        Assert.Equal(3, q.Index.Count);
+        q.IsFullOfDecisions = false;
+        Assert.Equal(3, await q.Queue.DropAsync(null, "we give up", isTold: true));
+
+        q.Offer(1);
+        q.IsFullOfDecisions = true;
+        Assert.Equal(1, await q.Queue.DropAsync(null, "unwanted"));
+    }
+
     /// <summary>It was delivered, as a worker says after its lease: nobody is told that it failed.</summary>
     [Theory]
     [InlineData(false)]

@@ -200,6 +200,8 @@ internal sealed class QueueUnderTest : ILedger, IRecordView, INoticeWriter, ICon
 
     public LedgerRecord? Decision(RecipientKey key) => Records.FindLast(r => r.Key == key && r.Decides);
 
+    public bool IsFullOfDecisions { get; set; }
+
     public Task<bool> WriteAsync(NoticeKind kind, EntryPlace place, IReadOnlyList<LedgerRecord> outcomes, CancellationToken cancellationToken)
     {
         if (NoticeTrouble is { } trouble) return Task.FromException<bool>(trouble);

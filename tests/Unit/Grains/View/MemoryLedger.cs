@@ -15,6 +15,12 @@ internal sealed class MemoryLedger(IStoreClock clock) : ILedgerStore
 
     public bool IsAway { get; set; }
 
+    /// <summary>It is too slow for a reading of more at once.</summary>
+    public int MostBytes { get; set; } = int.MaxValue;
+
+    /// <summary>What the last reading asked for.</summary>
+    public int Asked { get; private set; }
+
     /// <summary>Called before an append is judged: another's turn.</summary>
     public Func<Task>? BeforeAppend { get; set; }
 
@@ -44,6 +50,7 @@ internal sealed class MemoryLedger(IStoreClock clock) : ILedgerStore
     {
         Answer();
         Reads.Add(stream);
+        if ((Asked = maxBytes) > MostBytes) throw new IOException("the store does not answer in time");
         var read = _streams.TryGetValue(stream, out var stored)
             ? new LedgerRead(stored.Bytes.AsMemory((int)offset), stored.Bytes.Length, stored.IsSealed, stored.Bytes.Length)
             : new LedgerRead(default, offset, false, offset);

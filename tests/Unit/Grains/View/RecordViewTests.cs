@@ -183,6 +183,25 @@ public sealed class RecordViewTests
         Assert.Equal(RecipientBits.Finished, b.View.Bits(Key(1)));
     }
 
+    /// <summary>Else a silo that starts with a long ledger over a slow store would read it for ever.</summary>
+    [Fact]
+    public async Task Refresh_OfAStoreThatIsSlow_AsksForLessUntilItAnswersAndForMoreAgain()
+    {
+        var (a, b) = await Two();
+        await a.Record(Key(1));
+        _all.Ledger.MostBytes = 70_000;
+        for (var tries = 0; tries < 2; tries++) await Assert.ThrowsAsync<IOException>(b.Refresh);
+        await b.Refresh();
+        Assert.Equal(RecipientBits.Finished, b.View.Bits(Key(1)));
+        Assert.Equal(1 << 16, _all.Ledger.Asked);
+        _all.Ledger.MostBytes = 1;
+        for (var tries = 0; tries < 5; tries++) await Assert.ThrowsAsync<IOException>(b.Refresh);
+        Assert.Equal(1 << 14, _all.Ledger.Asked);
+        _all.Ledger.MostBytes = int.MaxValue;
+        for (var tries = 0; tries < 8; tries++) await b.Refresh();
+        Assert.Equal(1 << 20, _all.Ledger.Asked);
+    }
+
     [Fact]
     public async Task Refresh_AfterALineWasRemovedUnseen_ListsAndMissesNothing()
     {
