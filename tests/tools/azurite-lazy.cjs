@@ -3,12 +3,9 @@
 // Here pieces are read one after the other, and a file is opened once for those of it that follow each other.
 // And it writes all that it knows of its blobs into one file, every five seconds, while nobody is answered: with hundreds of thousands of blobs for seconds. Where nobody kills it, it need not
 // do so that often: `AZURITE_SAVE_SECONDS` says how often.
-// With `AZURITE_PLAIN` = `PORT TLSPORT` it serves plain HTTP on the first beside HTTPS on the second: one or the other is all that it does by itself.
 "use strict";
 const { open } = require("fs/promises");
-const net = require("net");
 const { Readable } = require("stream");
-const tls = require("tls");
 const Loki = require("./node_modules/lokijs");
 const { ZERO_EXTENT_ID } = require("./node_modules/azurite/dist/src/blob/persistence/IBlobMetadataStore.js");
 const { default: FSExtentStore } = require("./node_modules/azurite/dist/src/common/persistence/FSExtentStore.js");
@@ -20,14 +17,6 @@ if (saveEvery > 0) {
     this.autosaveInterval = saveEvery * 1000;
     return enable.apply(this, given);
   };
-}
-
-if (process.env.AZURITE_PLAIN) {
-  const [plain, secure] = process.env.AZURITE_PLAIN.split(" ").map(Number);
-  net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    const server = tls.connect({ host: "127.0.0.1", port: secure, rejectUnauthorized: false });
-    for (const [from, to] of [[client, server], [server, client]]) from.on("error", () => to.destroy()).on("close", () => to.end()).pipe(to);
-  }).listen(plain, "0.0.0.0");
 }
 
 const readAll = FSExtentStore.prototype.readExtents;
