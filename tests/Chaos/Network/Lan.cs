@@ -14,7 +14,7 @@ internal sealed class Lan
 
     public const string Harness = "10.99.0.1";
 
-    private const string Bridge = "lan", Nowhere = "02:00:00:00:00:01";
+    private const string Bridge = "lan", Nowhere = "02:00:00:00:00:01", Own = "02:00:00:00:00:02";
     private readonly Dictionary<string, string> addresses = new() { [""] = Harness };
 
     private Lan()
@@ -27,7 +27,8 @@ internal sealed class Lan
         Directory.CreateDirectory("/run/netns");
         await CommandAsync("mount", "-t", "tmpfs", "tmpfs", "/run/netns");
         await IpAsync("link", "set", "lo", "up");
-        await IpAsync("link", "add", Bridge, "type", "bridge");
+        // An address of its own: else it has the lowest of its ports', another one when a host joins, and whoever knows the old one talks to nobody for up to a minute.
+        await IpAsync("link", "add", Bridge, "address", Own, "type", "bridge");
         foreach (var address in ownAddresses.Prepend(Harness)) await IpAsync("addr", "add", address + "/16", "dev", Bridge);
         await IpAsync("link", "set", Bridge, "up");
         return new Lan();
