@@ -3,8 +3,11 @@
 // Here pieces are read one after the other, and a file is opened once for those of it that follow each other.
 // And it writes all that it knows of its blobs into one file, every five seconds, while nobody is answered: with hundreds of thousands of blobs for seconds. Where nobody kills it, it need not
 // do so that often: `AZURITE_SAVE_SECONDS` says how often.
+// With a certificate, without which it takes no tokens, it serves over TLS alone: `AZURITE_PLAIN` is a further port, without.
 "use strict";
 const { open } = require("fs/promises");
+const http = require("http");
+const https = require("https");
 const { Readable } = require("stream");
 const Loki = require("./node_modules/lokijs");
 const { ZERO_EXTENT_ID } = require("./node_modules/azurite/dist/src/blob/persistence/IBlobMetadataStore.js");
@@ -16,6 +19,20 @@ if (saveEvery > 0) {
   Loki.prototype.autosaveEnable = function (...given) {
     this.autosaveInterval = saveEvery * 1000;
     return enable.apply(this, given);
+  };
+}
+
+const plain = Number(process.env.AZURITE_PLAIN);
+const create = https.createServer;
+if (plain > 0) {
+  https.createServer = (...given) => {
+    const server = create(...given);
+    const beside = http.createServer((request, response) => server.emit("request", request, response));
+    server.once("listening", () => {
+      beside.keepAliveTimeout = server.keepAliveTimeout;
+      beside.listen(plain, server.address().address);
+    });
+    return server;
   };
 }
 

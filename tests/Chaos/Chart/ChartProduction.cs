@@ -10,8 +10,11 @@ using Azure.Storage.Blobs;
 
 namespace Angarium.Chaos.Chart;
 
-/// <summary>The production example, with fewer pods: Redis and Azurite stand for those that it names, the harness for the load balancer.</summary>
-public sealed class ChartProduction : ChartRuns
+/// <summary>
+/// The production example with fewer pods, and one after the other those that are laid over it (keda.yaml changes none of its pods): Redis and Azurite stand for those that they name, the harness for the load
+/// balancer, the proxy and the directory of identities.
+/// </summary>
+public sealed partial class ChartProduction : ChartRuns
 {
     internal override IReadOnlyList<string> Values => [HelmChart.Example("production")];
 
@@ -30,12 +33,13 @@ public sealed class ChartProduction : ChartRuns
     {
         await stage.StepAsync("Should_know_clients_behind_the_load_balancer", () => BalanceAsync(stage));
         await stage.StepAsync("Should_keep_what_silos_hold_from_ingress_and_egress", KeepAsync);
+        await RunExamplesAsync(stage);
     }
 
     /// <summary>PROXY protocol, version 2: a client that may relay, one that may not, and one that says of itself that it may.</summary>
     private async Task<string> BalanceAsync(Stage stage)
     {
-        var ingress = Pods.First(p => p.Node.Role == "ingress").Node;
+        var ingress = Pods.Pods.First(p => p.Node.Role == "ingress").Node;
         var trusted = await RecipientAsync(ingress, Balancer, stage.World.Tenants[0].Address);
         var stranger = await RecipientAsync(ingress, Balancer, "203.0.113.9");
         var liar = await RecipientAsync(ingress, ServiceProxy.AddressOf(0), stage.World.Tenants[0].Address);
@@ -71,7 +75,7 @@ public sealed class ChartProduction : ChartRuns
     {
         string[] secrets = [ChartSecrets.MasterKey, ChartSecrets.Administrator, "AccountKey=", RedisPair.FloatingAddress];
         var (looked, refused) = (0, 0);
-        foreach (var (node, _) in Pods)
+        foreach (var (node, _, _) in Pods.Pods)
         {
             var environment = await File.ReadAllTextAsync($"/proc/{node.Id}/environ");
             var files = Directory.GetFiles($"/proc/{node.Id}/root/etc/angarium", "*", SearchOption.AllDirectories);

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Angarium.Host.Configuration;
 using Angarium.Integration.Harness;
 using Angarium.TestKit;
+using k8s;
 using k8s.Models;
 
 namespace Angarium.Chaos.Chart;
@@ -221,6 +222,16 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
             Queries("production keda.enabled=true,keda.serverAddress=http://p:9090,keda.age=600,keda.query=max(up)"));
     }
 
+    /// <summary>By the scenarios of the chart: which of them runs what is written there.</summary>
+    [Fact]
+    public void Examples_AllOfThem_AreRun()
+    {
+        Assert.Equal(["daemonset", "identity", "keda", "pool", "production", "proxy", "single"], HelmChart.Examples.Keys.Order(StringComparer.Ordinal));
+        // Pods that follow a load are the same pods.
+        Assert.Equal(chart.Manifests["production"].Workloads.Select(w => (w.Kind, w.Name, KubernetesJson.Serialize(w.Template))), chart.Manifests["keda"].Workloads.Select(w => (w.Kind, w.Name, KubernetesJson.Serialize(w.Template))));
+        Assert.Contains("keda.sh/v1alpha1 ScaledObject", chart.Manifests["keda"].Kinds);
+    }
+
     [Fact]
     public void Test_OfAReleaseWithoutIngress_IsNone()
     {
@@ -256,11 +267,7 @@ public sealed class ChartTests(RenderedChart chart) : IClassFixture<RenderedChar
     private IEnumerable<(string Name, IReadOnlyDictionary<string, string> Files, IReadOnlyDictionary<string, string> Environment)> PodsOf(string example)
     {
         var manifests = chart.Manifests[example];
-        var known = new Dictionary<string, IReadOnlyDictionary<string, string>>(secrets);
-        // What cert-manager would make.
-        foreach (var made in manifests.Workloads.SelectMany(w => w.Template.Spec.Volumes ?? []).Where(v => v.Secret is not null).Select(v => v.Secret.SecretName))
-            if (made.EndsWith("-tls", StringComparison.Ordinal)) known.TryAdd(made, secrets["angarium-smtp-tls"]);
-        var kubelet = new Pod(manifests, known, "192.0.2.53");
+        var kubelet = new Pod(manifests, secrets, "192.0.2.53");
         foreach (var workload in manifests.Workloads)
         {
             var (spec, container) = (workload.Template.Spec, workload.Template.Spec.Containers[0]);

@@ -23,12 +23,18 @@ internal static class HelmChart
     /// <param name="values">Files, the later over the earlier.</param>
     /// <param name="set">`--set` and `--set-json` with their values.</param>
     /// <exception cref="InvalidOperationException">Helm refuses; the message is its own.</exception>
-    public static async Task<string> RenderAsync(IEnumerable<string> values, params string[] set)
+    public static Task<string> RenderAsync(IEnumerable<string> values, params string[] set) => RenderAsync(Release, values, set);
+
+    /// <inheritdoc cref="RenderAsync(IEnumerable{string}, string[])"/>
+    /// <param name="release">Its name, where it is not the usual one.</param>
+    public static async Task<string> RenderAsync(string release, IEnumerable<string> values, string[] set)
     {
-        var (code, output) = await TryAsync("template", values, set);
+        var (code, output) = await RunAsync("template", release, values, set);
         return code == 0 ? output : throw new InvalidOperationException(output);
     }
 
-    public static Task<(int Code, string Output)> TryAsync(string verb, IEnumerable<string> values, params string[] set) => Child.RunAsync(Repository.Path("tests", "helm"),
-        [.. verb == "lint" ? (string[])["lint", Folder, "--strict"] : [verb, Release, Folder, "--namespace", Namespace, "--kube-version", "1.33.0"], .. values.SelectMany(file => (string[])["--values", file]), .. set], TimeSpan.FromMinutes(1));
+    public static Task<(int Code, string Output)> TryAsync(string verb, IEnumerable<string> values, params string[] set) => RunAsync(verb, Release, values, set);
+
+    private static Task<(int Code, string Output)> RunAsync(string verb, string release, IEnumerable<string> values, string[] set) => Child.RunAsync(Repository.Path("tests", "helm"),
+        [.. verb == "lint" ? (string[])["lint", Folder, "--strict"] : [verb, release, Folder, "--namespace", Namespace, "--kube-version", "1.33.0"], .. values.SelectMany(file => (string[])["--values", file]), .. set], TimeSpan.FromMinutes(1));
 }

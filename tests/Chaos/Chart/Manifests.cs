@@ -1,10 +1,15 @@
+using System.Text.Json;
 using k8s;
 using k8s.Models;
 
 namespace Angarium.Chaos.Chart;
 
 /// <summary>A workload of the chart: what makes its pods, and how many. Immutable.</summary>
-internal sealed record Workload(string Role, string Kind, string Name, int Replicas, V1PodTemplateSpec Template, IReadOnlyList<string> Claims);
+/// <param name="Nodes">One where it does not matter on which; for a DaemonSet those that it names, on each of which it has its pods.</param>
+internal sealed record Workload(string Role, string Kind, string Name, int Replicas, V1PodTemplateSpec Template, IReadOnlyList<string> Claims)
+{
+    public IReadOnlyList<string> Nodes { get; init; } = ["node-1"];
+}
 
 /// <summary>What Helm rendered, each document read by Kubernetes' own types without a field that these do not know. Immutable.</summary>
 internal sealed class Manifests
@@ -49,7 +54,7 @@ internal sealed class Manifests
     [
         .. Of<V1StatefulSet>().Select(s => new Workload(Role(s.Spec.Template), s.Kind, s.Metadata.Name, s.Spec.Replicas ?? 1, s.Spec.Template, [.. (s.Spec.VolumeClaimTemplates ?? []).Select(c => c.Metadata.Name)])),
         .. Of<V1Deployment>().Select(d => new Workload(Role(d.Spec.Template), d.Kind, d.Metadata.Name, d.Spec.Replicas ?? Scaled(d.Metadata.Name), d.Spec.Template, [])),
-        .. Of<V1DaemonSet>().Select(d => new Workload(Role(d.Spec.Template), d.Kind, d.Metadata.Name, 1, d.Spec.Template, [])),
+        .. Of<V1DaemonSet>().Select(d => new Workload(Role(d.Spec.Template), d.Kind, d.Metadata.Name, 1, d.Spec.Template, []) { Nodes = [.. NodesOf(d.Spec.Template)] }),
     ];
 
     /// <summary>Whether a pod is one of a Service's.</summary>
@@ -58,6 +63,16 @@ internal sealed class Manifests
     /// <summary>The port of a container that a Service's port or a probe means; 0 = it has none of that name.</summary>
     public static int Port(V1Container container, IntOrString port) =>
         int.TryParse(port.Value, out var number) ? number : (container.Ports ?? []).FirstOrDefault(p => p.Name == port.Value)?.ContainerPort ?? 0;
+
+    /// <summary>The addresses that pools of the settings for a node send from.</summary>
+    public static IReadOnlyList<string> SourcesOn(V1ConfigMap settings, string node)
+    {
+        using var json = JsonDocument.Parse(settings.Data[node + ".json"]);
+        return [.. json.RootElement.EnumerateObject().Where(p => p.Name.StartsWith("Egress:Pools:", StringComparison.Ordinal)).SelectMany(p => p.Value.GetString()!.Split(' ')).Select(one => one[..one.IndexOf('=', StringComparison.Ordinal)])];
+    }
+
+    private static IEnumerable<string> NodesOf(V1PodTemplateSpec template) =>
+        template.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms.SelectMany(t => t.MatchFields).SelectMany(f => f.Values);
 
     private static string Role(V1PodTemplateSpec template) => template.Metadata.Labels["app.kubernetes.io/component"];
 

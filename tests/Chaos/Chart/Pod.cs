@@ -9,12 +9,13 @@ namespace Angarium.Chaos.Chart;
 /// <summary>
 /// What a kubelet makes of a pod template, as a script for a host of the <see cref="Lan"/>: a root that holds the image and the declared volumes and nothing else, read-only where the manifest says so, the
 /// declared user without any capability, and the declared environment alone. The executable stands for the image, whose entry point it is. Limits of memory and seccomp are not played. Written before the first
-/// start; the volumes outlive each.
+/// start; the volumes outlive each, and the claimed ones the pod.
 /// </summary>
 /// <param name="Manifests">Where ConfigMaps and Services are.</param>
 /// <param name="Secrets">By name; those that the manifests do not hold.</param>
 /// <param name="Resolver">The address of the DNS.</param>
-internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Secrets, string Resolver)
+/// <param name="Authorities">Whom the image trusts beyond its own secrets, as PEM; empty = nobody.</param>
+internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IReadOnlyDictionary<string, string>> Secrets, string Resolver, string Authorities = "")
 {
     /// <summary>Where the executable is in the image; its own environment names `Data`.</summary>
     private const string Image = "/app";
@@ -28,15 +29,17 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
         var (spec, container) = (template.Spec, template.Spec.Containers.Single());
         var security = spec.SecurityContext;
         var (user, group, files) = (security.RunAsUser ?? 0, security.RunAsGroup ?? 0, security.FsGroup ?? 0);
-        Directory.CreateDirectory(Path.Combine(folder, "volumes"));
-        await Lan.CommandAsync("mount", "-t", "tmpfs", "-o", "size=2g,mode=0755", "tmpfs", Path.Combine(folder, "volumes"));
-        foreach (var volume in (spec.Volumes ?? []).Select(v => v.Name).Concat(claims)) await FillAsync(folder, (spec.Volumes ?? []).FirstOrDefault(v => v.Name == volume), volume, files);
+        var volumes = Path.Combine(folder, "volumes");
+        if (!Directory.Exists(volumes)) await Lan.CommandAsync("mount", "-t", "tmpfs", "-o", "size=2g,mode=0755", "tmpfs", Directory.CreateDirectory(volumes).FullName);
+        foreach (var volume in (spec.Volumes ?? []).Select(v => v.Name).Where(v => Directory.Exists(VolumeOf(folder, v)))) Directory.Delete(VolumeOf(folder, volume), recursive: true);
+        foreach (var volume in (spec.Volumes ?? []).Select(v => v.Name).Concat(claims.Where(c => !Directory.Exists(VolumeOf(folder, c))))) await FillAsync(folder, (spec.Volumes ?? []).FirstOrDefault(v => v.Name == volume), volume, files);
         var root = Directory.CreateDirectory(Path.Combine(folder, "root")).FullName;
         var etc = Directory.CreateDirectory(Path.Combine(folder, "etc")).FullName;
         // As kubelet and runtime write them.
         await File.WriteAllTextAsync(Path.Combine(etc, "resolv.conf"), $"nameserver {Resolver}\nsearch {HelmChart.Namespace}.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n");
         await File.WriteAllTextAsync(Path.Combine(etc, "hosts"), $"127.0.0.1 localhost\n{address} {name}\n");
         await File.WriteAllTextAsync(Path.Combine(etc, "nsswitch.conf"), "hosts: files dns\n");
+        if (Authorities.Length > 0) await File.WriteAllTextAsync(Path.Combine(Directory.CreateDirectory(Path.Combine(etc, "ssl", "certs")).FullName, "authorities.pem"), Authorities);
         var script = new StringBuilder().AppendLine(CultureInfo.InvariantCulture, $$"""
             set -e
             echo {{name}} >/proc/sys/kernel/hostname
@@ -54,10 +57,18 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
         // A mount point below /etc is made in what will be read-only.
         foreach (var mount in container.VolumeMounts ?? [])
             script.AppendLine(CultureInfo.InvariantCulture, $"bind {Quoted(VolumeOf(folder, mount.Name))} {Quoted(mount.MountPath)} {(mount.ReadOnlyProperty == true ? "ro" : "rw")}");
+        var identity = IdentityOf(template);
+        if (identity.Count > 0)
+        {
+            var token = Directory.CreateDirectory(Path.Combine(folder, "token")).FullName;
+            await File.WriteAllTextAsync(Path.Combine(token, Path.GetFileName(IdentityProvider.TokenFile)), IdentityProvider.TokenOf(spec.ServiceAccountName));
+            script.AppendLine(CultureInfo.InvariantCulture, $"bind {Quoted(token)} {Path.GetDirectoryName(IdentityProvider.TokenFile)}");
+        }
+
         if (container.SecurityContext?.ReadOnlyRootFilesystem == true) script.AppendLine("mount -o remount,bind,ro ./etc").AppendLine("mount -o remount,ro .");
         string[] capabilities = container.SecurityContext?.Capabilities?.Drop?.Contains("ALL") == true ? ["--bounding-set=-all", "--inh-caps=-all"] : [];
         string[] privileges = container.SecurityContext?.AllowPrivilegeEscalation == false ? ["--no-new-privs"] : [];
-        string[] environment = ["PATH=/usr/sbin:/usr/bin", $"HOSTNAME={name}", "HOME=/", "ANGARIUM_Data=/var/lib/angarium", .. Environment(name, address, node, spec, container).Select(v => $"{v.Key}={v.Value}")];
+        string[] environment = ["PATH=/usr/sbin:/usr/bin", $"HOSTNAME={name}", "HOME=/", "ANGARIUM_Data=/var/lib/angarium", .. Environment(name, address, node, spec, container).Concat(identity).Select(v => $"{v.Key}={v.Value}")];
         string[] command =
         [
             "env", "-i", .. environment, "chroot", ".", "setpriv", $"--reuid={user}", $"--regid={group}", $"--groups={files}", .. capabilities, .. privileges, "--",
@@ -100,6 +111,12 @@ internal sealed record Pod(Manifests Manifests, IReadOnlyDictionary<string, IRea
 
         return all;
     }
+
+    /// <summary>What the webhook of workload identities adds to the environment of pods with its label: whom the account of the service is in the directory.</summary>
+    public IReadOnlyDictionary<string, string> IdentityOf(V1PodTemplateSpec template) =>
+        template.Metadata.Labels?.TryGetValue("azure.workload.identity/use", out var use) == true && use == "true"
+            ? IdentityProvider.Environment(Manifests.Of<V1ServiceAccount>(template.Spec.ServiceAccountName).Metadata.Annotations["azure.workload.identity/client-id"])
+            : new Dictionary<string, string>();
 
     /// <summary>The files of a volume; null = it is written to.</summary>
     public IReadOnlyDictionary<string, string>? FilesOf(V1Volume? volume) => volume switch

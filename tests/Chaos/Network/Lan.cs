@@ -45,6 +45,10 @@ internal sealed class Lan
         await IpAsync("-n", host, "link", "set", "eth0", "up");
     }
 
+    /// <summary>One more address of a host.</summary>
+    public Task HoldAsync(string host, string address) =>
+        IpAsync(["-n", host, "addr", "add", .. address.Contains(':', StringComparison.Ordinal) ? (string[])[address + "/64", "dev", "eth0", "nodad"] : [address + "/16", "dev", "eth0"]]);
+
     /// <summary>What to put before a command so that it runs on this host.</summary>
     public static string[] On(string host) => ["ip", "netns", "exec", host];
 

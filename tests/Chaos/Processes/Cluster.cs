@@ -26,19 +26,23 @@ internal sealed record Shape(int Ingresses, int Silos, int Egresses)
 /// </summary>
 internal sealed partial class Cluster
 {
-    public const string Account = "devstoreaccount1";
+    public const string Account = "example";
+
+    /// <summary>Under which its own certificate has the account.</summary>
+    public const string StorageName = Account + ".blob.core.windows.net";
 
     /// <summary>The emulator's published key.</summary>
     private const string AccountKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
     public const string DnsAddress = "10.99.4.1";
-    private const string AzuriteAddress = "10.99.3.1";
+    public const string AzuriteAddress = "10.99.3.1";
     public static string Executable => TestKit.Executable.Path;
 
     private readonly string folder;
     private readonly World world;
     private readonly List<Node> relays = [];
     private string? clockRole;
+    private string[] zone = [];
     private Tuning tuning = new();
 
     private Cluster(Lan lan, string folder, World world)
@@ -89,7 +93,7 @@ internal sealed partial class Cluster
     public static async Task<Cluster> StartAsync(Shape shape, World world, string folder, IReadOnlyDictionary<string, string> settings, string? clockRole, Tuning? tuning = null)
     {
         var cluster = new Cluster(await Lan.CreateAsync(world.OwnAddresses), folder, world) { clockRole = clockRole, tuning = tuning ?? new() };
-        await cluster.StartDnsAsync([]);
+        await cluster.StartDnsAsync();
         if (shape.IsAlone) await cluster.AddRelayAsync("relay1", "all", "10.99.5.1", settings, clock: clockRole is not null);
         else await cluster.StartRolesAsync(shape, settings);
         // In the order in which a cluster is replaced: silos first.
@@ -103,14 +107,14 @@ internal sealed partial class Cluster
     /// <param name="folder">For all that they write.</param>
     /// <param name="addresses">Of the harness, beside the world's.</param>
     /// <param name="records">Lines of the zone file, beside the world's.</param>
-    /// <param name="hasStores">Redis and blob storage are there.</param>
-    public static async Task<Cluster> StartAroundAsync(World world, string folder, IEnumerable<string> addresses, IEnumerable<string> records, bool hasStores)
+    /// <param name="storage">Certificate and key of blob storage, which takes tokens with them; null = neither it nor Redis is there.</param>
+    public static async Task<Cluster> StartAroundAsync(World world, string folder, IEnumerable<string> addresses, IEnumerable<string> records, (string Certificate, string Key)? storage)
     {
-        var cluster = new Cluster(await Lan.CreateAsync([.. world.OwnAddresses, .. addresses]), folder, world);
-        await cluster.StartDnsAsync(records);
-        if (!hasStores) return cluster;
+        var cluster = new Cluster(await Lan.CreateAsync([.. world.OwnAddresses, .. addresses]), folder, world) { zone = [.. records] };
+        await cluster.StartDnsAsync();
+        if (storage is null) return cluster;
         var redis = RedisPair.StartAsync(cluster.Lan, folder);
-        await cluster.StartAzuriteAsync();
+        await cluster.StartAzuriteAsync(storage);
         cluster.Redis = await redis;
         return cluster;
     }
@@ -276,7 +280,7 @@ internal sealed partial class Cluster
         await node.StartAsync();
     }
 
-    /// <summary>Puts lines of a zone file into the DNS, which is started anew with them.</summary>
+    /// <summary>Puts lines of a zone file into the DNS, beside those of the start; it is started anew with them.</summary>
     public async Task PublishAsync(IEnumerable<string> lines)
     {
         await Dns.KillAsync();
@@ -299,28 +303,39 @@ internal sealed partial class Cluster
               logfile: ""
               module-config: "iterator"
               local-zone: "." static
-            {string.Join('\n', world.Records().Concat(lines).Select(r => $"  local-data: '{r}'"))}
+            {string.Join('\n', world.Records().Concat(zone).Concat(lines).Select(r => $"  local-data: '{r}'"))}
             remote-control:
               control-enable: no
             """);
     }
 
-    private async Task StartDnsAsync(IEnumerable<string> records)
+    private async Task StartDnsAsync()
     {
-        await WriteZoneAsync(records);
+        await WriteZoneAsync([]);
         var own = Path.Combine(folder, "dns");
         Dns = new Node("dns", "dns", DnsAddress, own, ["nice", "-n", "-5", "/usr/sbin/unbound", "-d", "-p", "-c", Path.Combine(own, "unbound.conf")], new Dictionary<string, string>(), stop => Probes.DnsAsync(DnsAddress, stop));
         await Lan.AddAsync("dns", DnsAddress);
         await Dns.StartAsync();
     }
 
-    private async Task StartAzuriteAsync()
+    private async Task StartAzuriteAsync((string Certificate, string Key)? tls = null)
     {
         var own = Directory.CreateDirectory(Path.Combine(folder, "azurite")).FullName;
+        var environment = new Dictionary<string, string> { ["AZURITE_SAVE_SECONDS"] = tuning.StorageSavesEvery.TotalSeconds.ToString(CultureInfo.InvariantCulture), ["AZURITE_ACCOUNTS"] = $"{Account}:{AccountKey}" };
+        string[] port = ["--blobPort", "10000"];
+        if (tls is { } given)
+        {
+            var (certificate, key) = (Path.Combine(own, "tls.crt"), Path.Combine(own, "tls.key"));
+            await File.WriteAllTextAsync(certificate, given.Certificate);
+            await File.WriteAllTextAsync(key, given.Key);
+            port = ["--blobPort", "443", "--cert", certificate, "--key", key, "--oauth", "basic"];
+            environment["AZURITE_PLAIN"] = "10000";
+        }
+
         Azurite = new Node("azurite", "azurite", AzuriteAddress, own,
-            ["nice", "-n", "-5", "node", "--require", Repository.Path("tests", "tools", "azurite-lazy.cjs"), Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", "--blobPort", "10000", "--location", Path.Combine(own, "data"),
+            ["nice", "-n", "-5", "node", "--require", Repository.Path("tests", "tools", "azurite-lazy.cjs"), Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js"), "--blobHost", "0.0.0.0", .. port, "--location", Path.Combine(own, "data"),
                 "--skipApiVersionCheck", "--disableTelemetry", .. tuning.LogsStorage ? (string[])[] : ["--silent"]],
-            new Dictionary<string, string> { ["AZURITE_SAVE_SECONDS"] = tuning.StorageSavesEvery.TotalSeconds.ToString(CultureInfo.InvariantCulture) }, stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
+            environment, stop => Probes.HttpAsync(AzuriteAddress, 10000, "/", stop, anyStatus: true));
         await Lan.AddAsync("azurite", AzuriteAddress);
         await Azurite.StartAsync();
     }

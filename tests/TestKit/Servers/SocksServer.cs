@@ -6,7 +6,7 @@ using System.Text;
 
 namespace Angarium.TestKit.Servers;
 
-/// <summary>A SOCKS5 proxy on loopback (RFC 1928, RFC 1929) that connects to what it is asked for, or answers as the test wants. Only addresses: a name is a failure of the test.</summary>
+/// <summary>A SOCKS5 proxy (RFC 1928, RFC 1929) that connects to what it is asked for, or answers as the test wants. Only addresses: a name is a failure of the test.</summary>
 public sealed class SocksServer : IDisposable
 {
     private readonly TcpListener listener;
@@ -17,10 +17,11 @@ public sealed class SocksServer : IDisposable
 
     /// <param name="port">0 = any.</param>
     /// <param name="from">Where it connects from: its address is the source.</param>
-    public SocksServer(int port = 0, IPAddress? from = null)
+    /// <param name="at">Where it listens; null = on loopback.</param>
+    public SocksServer(int port = 0, IPAddress? from = null, IPAddress? at = null)
     {
         From = from;
-        listener = new TcpListener(IPAddress.Loopback, port);
+        listener = new TcpListener(at ?? IPAddress.Loopback, port);
         listener.Start();
         Port = ((IPEndPoint)listener.LocalEndpoint).Port;
         loop = ServeAsync();
@@ -28,7 +29,7 @@ public sealed class SocksServer : IDisposable
 
     public int Port { get; }
 
-    public string Address => $"socks5://127.0.0.1:{Port}";
+    public string Address => $"socks5://{listener.LocalEndpoint}";
 
     public IPAddress? From { get; }
 
