@@ -299,7 +299,8 @@ internal static class FaultKinds
         var failures = new List<string>();
         foreach (var node in arena.Cluster.Relays)
         {
-            if (!await node.Gate.WaitAsync(TimeSpan.FromMinutes(2))) throw new TimeoutException($"rolling restart: {node.Name} is still another fault's");
+            // Whose fault it is now gives it back once it is ready again, or fails by itself: after the time that a start has, and its own.
+            if (!await node.Gate.WaitAsync(TimeSpan.FromMinutes(5))) throw new TimeoutException($"rolling restart: {node.Name} is still another fault's");
             try
             {
                 var code = await node.StopAsync();
