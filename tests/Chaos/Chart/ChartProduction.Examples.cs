@@ -1,7 +1,5 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text.Json.Nodes;
 using Angarium.Chaos.Processes;
 using Angarium.Chaos.Scenarios;
 using Angarium.TestKit.Servers;
@@ -32,13 +30,10 @@ public sealed partial class ChartProduction
         var sender = Running("egress").Single(p => p.Workload.Name == "angarium-bulk-egress").Node;
         Stage.Require(release.Manifests.Workloads.Where(w => w.Role != "egress").All(w => w.Replicas == 0), "the release has other pods than egress");
 
-        using var administrator = Http("api", ChartSecrets.Administrator);
-        var made = await AnswerAsync(await administrator.PostAsJsonAsync(At("/v1/tenants"), new { name = "Acme", domain = Domain }), HttpStatusCode.Created);
-        var id = made["tenant"]!["id"]!.GetValue<string>();
-        await stage.Cluster.PublishAsync(made["records"]!.AsArray().Select(r => r!.GetValue<string>()));
-        await AnswerAsync(await administrator.PostAsync(At($"/v1/tenants/{id}/domains/{Domain}/verify"), null), HttpStatusCode.OK);
-        await AnswerAsync(await administrator.PatchAsJsonAsync(At($"/v1/tenants/{id}"), new { pool = Pool }), HttpStatusCode.OK);
-        tenant = Http("ingress", made["apiKey"]!.GetValue<string>());
+        using var administrator = ApiCalls.Client(Running("api").First().Node, ChartSecrets.Administrator);
+        var (id, key) = await ApiCalls.OnboardAsync(stage, administrator, Domain);
+        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{id}"), new { pool = Pool }), HttpStatusCode.OK);
+        tenant = ApiCalls.Client(Running("ingress").First().Node, key);
         // Silos hear of it one by one; each message has a domain, and so a silo, of its own.
         var count = 0;
         await Stage.UntilAsync(async () => (await SendAsync(stage, tenant, count += 10, 10)).All(peer => peer == sender.Name), Stage.Patience, () => $"of {count} messages the last ten did not all come from {sender.Name}");
@@ -102,13 +97,6 @@ public sealed partial class ChartProduction
 
     private IEnumerable<(Node Node, Workload Workload, string Machine)> Running(string role) => Pods.Pods.Where(p => p.Node.Role == role && p.Node.IsRunning);
 
-    private HttpClient Http(string role, string key)
-    {
-        var (node, workload, _) = Running(role).First();
-        var port = workload.Template.Spec.Containers[0].Ports.Single(p => p.Name == "http").ContainerPort;
-        return new HttpClient { BaseAddress = new Uri($"http://{node.Address}:{port}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) }, Timeout = TimeSpan.FromSeconds(60) };
-    }
-
     /// <summary>Sends so many messages by SMTP; where they came from.</summary>
     private static async Task<IReadOnlyList<string>> SendAsync(Stage stage, string sender, int count) => await ArrivedAsync(stage, await stage.Post.BulkAsync(sender, count, DomainOf));
 
@@ -117,7 +105,7 @@ public sealed partial class ChartProduction
     {
         var recipients = Enumerable.Range(first, count).Select(i => $"t{i}@{DomainOf(i)}").ToList();
         foreach (var recipient in recipients)
-            await AnswerAsync(await client.PostAsJsonAsync(At("/v1/messages"), new { from = new { email = "me@" + Domain }, to = new[] { new { email = recipient } }, subject = "x", text = "hello" }), HttpStatusCode.Accepted);
+            await ApiCalls.AnswerAsync(await client.PostAsJsonAsync(ApiCalls.At("/v1/messages"), ApiCalls.Letter(Domain, recipient)), HttpStatusCode.Accepted);
         return await ArrivedAsync(stage, recipients);
     }
 
@@ -128,17 +116,5 @@ public sealed partial class ChartProduction
         return [.. stage.Arrivals().Where(a => all.Contains(a.Recipient)).Select(a => a.Peer)];
     }
 
-    private static Uri At(string path) => new(path, UriKind.Relative);
-
     private static string DomainOf(int i) => Post.Domain(1 + (i % 9), i / 9 % 20);
-
-    private static async Task<JsonNode> AnswerAsync(HttpResponseMessage response, HttpStatusCode status)
-    {
-        using (response)
-        {
-            var text = await response.Content.ReadAsStringAsync();
-            Stage.Require(response.StatusCode == status, $"{(int)response.StatusCode} {text}");
-            return JsonNode.Parse(text)!;
-        }
-    }
 }

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text.Json.Nodes;
 using Angarium.Chaos.Monitoring;
 using Angarium.Chaos.Processes;
 using Angarium.Integration.Harness;
@@ -17,7 +15,7 @@ public sealed class MonitoringAnswers : Scenario
 {
     internal const string Flows = "flows", RedisHangs = "redis-hangs", SiloKilled = "silo-killed";
 
-    private const int Port = 8080, PerSecond = 20;
+    private const int PerSecond = 20;
     private const string Domain = "tenant.test";
 
     private static readonly TimeSpan s_within = TimeSpan.FromSeconds(75);
@@ -30,8 +28,8 @@ public sealed class MonitoringAnswers : Scenario
     {
         Settings = role => role switch
         {
-            "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}", ["Tls:Certificate"] = Path.Combine(s_secrets, "cert.pem"), ["Tls:Key"] = Path.Combine(s_secrets, "key.pem") },
-            "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator) },
+            "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{ApiCalls.Port}", ["Tls:Certificate"] = Path.Combine(s_secrets, "cert.pem"), ["Tls:Key"] = Path.Combine(s_secrets, "key.pem") },
+            "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{ApiCalls.Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator) },
             "grains" => new Dictionary<string, string>
             {
                 ["Keys:Master"] = Secret("master", Convert.ToBase64String(new byte[31].Append((byte)1).ToArray())), ["Egress:Webhooks:AllowPrivate"] = "true", ["Webhooks:Retry"] = "5s",
@@ -96,43 +94,26 @@ public sealed class MonitoringAnswers : Scenario
     /// <summary>A tenant with a verified domain and a webhook that nobody answers sends, also to recipients that are refused for good; and somebody logs in with a wrong password.</summary>
     private static async Task<Task> SendAsTenantAsync(Stage stage, CancellationToken stop)
     {
-        using var administrator = Client(stage.Cluster.With("api")[0], s_administrator);
-        var made = await AnswerAsync(await administrator.PostAsJsonAsync(new Uri("/v1/tenants", UriKind.Relative), new { name = "Acme", domain = Domain }, stop), HttpStatusCode.Created);
-        var (tenant, key) = (made["tenant"]!["id"]!.GetValue<string>(), made["apiKey"]!.GetValue<string>());
-        await stage.Cluster.PublishAsync(made["records"]!.AsArray().Select(r => r!.GetValue<string>()));
-        await AnswerAsync(await administrator.PostAsync(new Uri($"/v1/tenants/{tenant}/domains/{Domain}/verify", UriKind.Relative), null, stop), HttpStatusCode.OK);
-        await AnswerAsync(await administrator.PostAsJsonAsync(new Uri($"/v1/tenants/{tenant}/webhooks", UriKind.Relative), new { url = $"http://{stage.World.Tenants[^1].Address}:8099/" }, stop), HttpStatusCode.Created);
+        using var administrator = ApiCalls.Client(stage.Cluster.With("api")[0], s_administrator);
+        var (tenant, key) = await ApiCalls.OnboardAsync(stage, administrator, Domain);
+        await ApiCalls.AnswerAsync(await administrator.PostAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}/webhooks"), new { url = $"http://{stage.World.Tenants[^1].Address}:8099/" }, stop), HttpStatusCode.Created);
         return SendAsync();
 
         async Task SendAsync()
         {
-            using var client = Client(stage.Cluster.With("ingress")[0], key);
+            using var client = ApiCalls.Client(stage.Cluster.With("ingress")[0], key);
             using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
             try
             {
                 for (var i = 0; await timer.WaitForNextTickAsync(stop); i++)
                 {
-                    var letter = new { from = new { email = "me@" + Domain }, to = new[] { new { email = $"{(i % 5 == 0 ? "x" : "q")}{i}-0@{Post.Domain(3 + (i % 6), i % 20)}" } }, subject = "x", text = "hello" };
-                    using var sent = await client.PostAsJsonAsync(new Uri("/v1/messages", UriKind.Relative), letter, stop);
+                    using var sent = await client.PostAsJsonAsync(ApiCalls.At("/v1/messages"), ApiCalls.Letter(Domain, $"{(i % 5 == 0 ? "x" : "q")}{i}-0@{Post.Domain(3 + (i % 6), i % 20)}"), stop);
                 }
             }
             catch (Exception e) when (e is OperationCanceledException or HttpRequestException)
             {
                 // The scenario is over, or this ingress is.
             }
-        }
-    }
-
-    private static HttpClient Client(Node node, string key) =>
-        new() { BaseAddress = new Uri($"http://{node.Address}:{Port}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) }, Timeout = TimeSpan.FromSeconds(60) };
-
-    private static async Task<JsonNode> AnswerAsync(HttpResponseMessage response, HttpStatusCode status)
-    {
-        using (response)
-        {
-            var text = await response.Content.ReadAsStringAsync();
-            Stage.Require(response.StatusCode == status, $"{(int)response.StatusCode} {text}");
-            return JsonNode.Parse(text)!;
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Angarium.Chaos.Processes;
@@ -11,7 +10,7 @@ namespace Angarium.Chaos.Scenarios;
 /// <summary>A tenant is onboarded by the API of a cluster with three ingress processes; its quota holds over all of them, and its events are told whatever is killed.</summary>
 public sealed class TenantsSend : Scenario
 {
-    private const int Port = 8080, Senders = 40, PerSecond = 100, BoundSeconds = 15;
+    private const int Senders = 40, PerSecond = 100, BoundSeconds = 15;
     private const string Domain = "tenant.test";
 
     private static readonly string s_secrets = Directory.CreateTempSubdirectory("angarium-tenants-").FullName;
@@ -23,8 +22,8 @@ public sealed class TenantsSend : Scenario
     {
         Settings = role => role switch
         {
-            "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}" },
-            "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator), ["Api:RequestsPerSecond"] = "1000" },
+            "ingress" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{ApiCalls.Port}" },
+            "api" => new Dictionary<string, string> { ["Http:Listen"] = $"0.0.0.0:{ApiCalls.Port}", ["Api:AdministratorKey"] = Secret("administrator", s_administrator), ["Api:RequestsPerSecond"] = "1000" },
             "grains" => new Dictionary<string, string>
             {
                 ["Keys:Master"] = Secret("master", Convert.ToBase64String(new byte[31].Append((byte)1).ToArray())), ["Egress:Webhooks:AllowPrivate"] = "true", ["Webhooks:Retry"] = "5s",
@@ -42,11 +41,7 @@ public sealed class TenantsSend : Scenario
         var (tenant, key) = ("", "");
         await stage.StepAsync("Should_onboard_with_one_call_and_the_records_of_its_answer", async () =>
         {
-            var made = await AnswerAsync(await administrator.PostAsJsonAsync(new Uri("/v1/tenants", UriKind.Relative), new { name = "Acme", domain = Domain }), HttpStatusCode.Created);
-            (tenant, key) = (made["tenant"]!["id"]!.GetValue<string>(), made["apiKey"]!.GetValue<string>());
-            await stage.Cluster.PublishAsync(made["records"]!.AsArray().Select(r => r!.GetValue<string>()));
-            var verified = await AnswerAsync(await administrator.PostAsync(new Uri($"/v1/tenants/{tenant}/domains/{Domain}/verify", UriKind.Relative), null), HttpStatusCode.OK);
-            Stage.Require(verified["status"]!.GetValue<string>() == "verified", verified.ToJsonString());
+            (tenant, key) = await ApiCalls.OnboardAsync(stage, administrator, Domain);
             return $"{tenant} may send as {Domain}";
         });
         await stage.StepAsync("Should_hold_the_quota_over_all_ingress_processes", () => QuotaAsync(stage, administrator, tenant, key));
@@ -55,7 +50,7 @@ public sealed class TenantsSend : Scenario
 
     private static async Task<string> QuotaAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
-        await AnswerAsync(await administrator.PatchAsJsonAsync(new Uri($"/v1/tenants/{tenant}", UriKind.Relative), new { quota = new { perSecond = PerSecond } }), HttpStatusCode.OK);
+        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}"), new { quota = new { perSecond = PerSecond } }), HttpStatusCode.OK);
         var taken = new ConcurrentQueue<DateTimeOffset>();
         var refused = 0;
         // Each ingress hears of the quota with its next heartbeat at the latest.
@@ -66,11 +61,11 @@ public sealed class TenantsSend : Scenario
         var ingresses = stage.Cluster.With("ingress");
         await Task.WhenAll(Enumerable.Range(0, Senders).Select(async sender =>
         {
-            using var client = Client(ingresses[sender % ingresses.Count], key);
+            using var client = ApiCalls.Client(ingresses[sender % ingresses.Count], key);
             var random = new Random(sender);
             for (var i = 0; !over.IsCancellationRequested; i++)
             {
-                using var sent = await client.PostAsJsonAsync(new Uri("/v1/messages", UriKind.Relative), Letter($"q{sender}-{i}@{Post.Domain(1 + (i % 9), i % 20)}"));
+                using var sent = await client.PostAsJsonAsync(ApiCalls.At("/v1/messages"), Letter($"q{sender}-{i}@{Post.Domain(1 + (i % 9), i % 20)}"));
                 if (sent.StatusCode == HttpStatusCode.Accepted)
                 {
                     taken.Enqueue(DateTimeOffset.UtcNow);
@@ -102,7 +97,7 @@ public sealed class TenantsSend : Scenario
             $"{settled.Count} taken at {rate:f1}/s of {PerSecond}/s, {boundRate:f1}/s in {whole.Count} s of {Second(times[^1]) - 10} with refusals, at most {most} in any 10 s, {refused} refused with 429, {Senders} senders over {ingresses.Count} ingress");
         Stage.Require(most <= PerSecond * 10 + PerSecond, figures);
         Stage.Require((stage.IsFull ? rate : boundRate) >= 0.95 * PerSecond && whole.Count >= BoundSeconds, figures);
-        await AnswerAsync(await administrator.PatchAsJsonAsync(new Uri($"/v1/tenants/{tenant}", UriKind.Relative), new { quota = new { perSecond = 0 } }), HttpStatusCode.OK);
+        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}"), new { quota = new { perSecond = 0 } }), HttpStatusCode.OK);
         return figures;
 
         int Second(DateTimeOffset time) => (int)(time - begin).TotalSeconds;
@@ -111,7 +106,7 @@ public sealed class TenantsSend : Scenario
     private static async Task<string> EventsAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
         using var receiver = new Receiver($"http://{stage.World.Tenants[^1].Address}:8099/");
-        await AnswerAsync(await administrator.PostAsJsonAsync(new Uri($"/v1/tenants/{tenant}/webhooks", UriKind.Relative), new { url = receiver.Address }), HttpStatusCode.Created);
+        await ApiCalls.AnswerAsync(await administrator.PostAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}/webhooks"), new { url = receiver.Address }), HttpStatusCode.Created);
         var sent = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
         var told = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var ids = new HashSet<string>(StringComparer.Ordinal);
@@ -122,13 +117,13 @@ public sealed class TenantsSend : Scenario
         stage.Sink.Behave("site2", s => s with { Deferred = 0.5 });
         var senders = Enumerable.Range(0, 8).Select(async sender =>
         {
-            using var client = Client(ingresses[sender % ingresses.Count], key);
+            using var client = ApiCalls.Client(ingresses[sender % ingresses.Count], key);
             for (var i = 0; !over.IsCancellationRequested; i++)
             {
                 var recipient = $"e{sender}-{i}@{Post.Domain(1 + (i % 9), i % 20)}";
                 try
                 {
-                    using var response = await client.PostAsJsonAsync(new Uri("/v1/messages", UriKind.Relative), Letter(recipient));
+                    using var response = await client.PostAsJsonAsync(ApiCalls.At("/v1/messages"), Letter(recipient));
                     if (response.StatusCode == HttpStatusCode.Accepted) sent[JsonNode.Parse(await response.Content.ReadAsStringAsync())!["recipients"]![0]!["id"]!.GetValue<string>()] = recipient;
                 }
                 catch (HttpRequestException)
@@ -208,22 +203,9 @@ public sealed class TenantsSend : Scenario
         return string.Create(CultureInfo.InvariantCulture, $"{sent.Count} messages, {ids.Count} events, each message accepted to delivered in order, none twice, the last {took.TotalSeconds:f0} s after the end; the webhook got {receiver.Events} in {receiver.Posts} posts");
     }
 
-    private static object Letter(string recipient) => new { from = new { email = "me@" + Domain }, to = new[] { new { email = recipient } }, subject = "x", text = "hello" };
+    private static object Letter(string recipient) => ApiCalls.Letter(Domain, recipient);
 
-    private static HttpClient Client(Stage stage, string key) => Client(stage.Cluster.With("api")[0], key);
-
-    private static HttpClient Client(Node node, string key) =>
-        new() { BaseAddress = new Uri($"http://{node.Address}:{Port}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) }, Timeout = TimeSpan.FromSeconds(60) };
-
-    private static async Task<JsonNode> AnswerAsync(HttpResponseMessage response, HttpStatusCode status)
-    {
-        using (response)
-        {
-            var text = await response.Content.ReadAsStringAsync();
-            Stage.Require(response.StatusCode == status, $"{(int)response.StatusCode} {text}");
-            return JsonNode.Parse(text)!;
-        }
-    }
+    private static HttpClient Client(Stage stage, string key) => ApiCalls.Client(stage.Cluster.With("api")[0], key);
 
     /// <summary>A webhook's receiver: notes what is posted, and takes it. A task a post.</summary>
     private sealed class Receiver : IDisposable
