@@ -24,12 +24,14 @@ public sealed class SocksServer : IDisposable
         listener = new TcpListener(at ?? IPAddress.Loopback, port);
         listener.Start();
         Port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        Address = $"socks5://{listener.LocalEndpoint}";
         loop = ServeAsync();
     }
 
     public int Port { get; }
 
-    public string Address => $"socks5://{listener.LocalEndpoint}";
+    /// <summary>Also once it is gone.</summary>
+    public string Address { get; }
 
     public IPAddress? From { get; }
 
