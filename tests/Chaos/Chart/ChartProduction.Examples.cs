@@ -113,7 +113,10 @@ public sealed partial class ChartProduction
     {
         await Stage.UntilAsync(() => Task.FromResult(recipients.All(stage.Sink.IsSettled)), Stage.Patience, () => $"{recipients.Count(r => !stage.Sink.IsSettled(r))} of {recipients.Count} did not arrive");
         var all = recipients.ToHashSet(StringComparer.Ordinal);
-        return [.. stage.Arrivals().Where(a => all.Contains(a.Recipient)).Select(a => a.Peer)];
+        var arrivals = stage.Arrivals().Where(a => all.Contains(a.Recipient)).ToList();
+        // What was given up is settled, too.
+        Stage.Require(all.SetEquals(arrivals.Select(a => a.Recipient)), $"{arrivals.Count} arrived of {all.Count}");
+        return [.. arrivals.Select(a => a.Peer)];
     }
 
     private static string DomainOf(int i) => Post.Domain(1 + (i % 9), i / 9 % 20);

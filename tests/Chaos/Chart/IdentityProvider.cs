@@ -18,7 +18,7 @@ internal sealed class IdentityProvider
     public const string Name = "login.microsoftonline.com", TokenFile = "/var/run/secrets/azure/tokens/azure-identity-token";
     private const string Tenant = "11111111-2222-3333-4444-555555555555";
 
-    private readonly ConcurrentDictionary<(string Client, string Address), int> given = new();
+    private readonly ConcurrentDictionary<(string Client, string Address), bool> given = new();
     private readonly ConcurrentQueue<string> refused = new();
     private readonly IReadOnlyDictionary<string, string> accounts;
 
@@ -84,7 +84,7 @@ internal sealed class IdentityProvider
             return;
         }
 
-        given.AddOrUpdate((client, context.Connection.RemoteIpAddress!.ToString()), 1, (_, times) => times + 1);
+        given.TryAdd((client, context.Connection.RemoteIpAddress!.ToString()), true);
         await AnswerAsync(context, 200, new { token_type = "Bearer", expires_in = 3600, ext_expires_in = 3600, access_token = Token(client) });
     }
 
