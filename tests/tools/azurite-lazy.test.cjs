@@ -1,10 +1,12 @@
-// Reads what three thousand appends made through the emulator's own code: exit code 0 = every octet is right, and no file was opened more often than needed or stays open.
+// Reads what three thousand appends made through the emulator's own code, and lists what two thousand blobs are named: exit code 0 = every octet and every name is right, no file was opened more
+// often than needed or stays open, and a page of a listing looks at no blob that is not of it.
 "use strict";
 require("./azurite-lazy.cjs");
 const assert = require("node:assert");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
+const { default: LokiBlobMetadataStore } = require("./node_modules/azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js");
 const { default: FSExtentStore } = require("./node_modules/azurite/dist/src/common/persistence/FSExtentStore.js");
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "azurite-lazy-"));
@@ -26,7 +28,71 @@ const all = async (stream) => {
   return text;
 };
 
+const listing = async () => {
+  const store = new LokiBlobMetadataStore("", true);
+  await store.init();
+  const blobs = store.db.getCollection("$BLOBS_COLLECTION$");
+  const all = new Map();
+  const put = (container, name, isCommitted = true) => {
+    all.set(`${container} ${name}`, { container, name, isCommitted });
+    blobs.insert({ accountName: "a", containerName: container, name, snapshot: "", isCommitted, properties: {} });
+  };
+  const drop = (container, name) => {
+    all.delete(`${container} ${name}`);
+    blobs.findAndRemove({ accountName: "a", containerName: container, name, snapshot: "" });
+  };
+  const pages = async (container, delimiter, prefix, size, includeUncommitted) => {
+    const names = [];
+    let marker = "", looked = 0;
+    const get = blobs.get;
+    blobs.get = function (...given) { looked++; return get.apply(this, given); };
+    do {
+      looked = 0;
+      const [items, prefixes, next] = await store.listBlobs({ startTime: new Date() }, "a", container, delimiter, undefined, prefix, size, marker, false, includeUncommitted);
+      assert.ok(items.length + prefixes.length <= size);
+      assert.ok(delimiter !== undefined || looked <= 4 * size, `${looked} looked at for a page of ${size}`);
+      names.push(...items.map((i) => i.name), ...prefixes.map((p) => p.name));
+      marker = next;
+    } while (marker !== "");
+    delete blobs.get;
+    return names.sort();
+  };
+  const check = async () => {
+    for (const container of ["one", "two", "none"]) {
+      for (const prefix of ["", "s/", "s/01", "t", "zz", "7"]) {
+        for (const includeUncommitted of [false, true]) {
+          const expected = [...all.values()].filter((b) => b.container === container && b.name.startsWith(prefix) && (includeUncommitted || b.isCommitted)).map((b) => b.name).sort();
+          assert.deepEqual(await pages(container, undefined, prefix, 90, includeUncommitted), expected);
+          const parts = expected.map((n) => (n.includes("/", prefix.length) ? n.slice(0, n.indexOf("/", prefix.length) + 1) : n));
+          assert.deepEqual(await pages(container, "/", prefix, 90, includeUncommitted), [...new Set(parts)].sort());
+        }
+      }
+    }
+  };
+  // Names that are there before the first listing, and after; numbers are names like others.
+  for (let i = 0; i < 1800; i++) put(i % 3 === 0 ? "two" : "one", `${"tsr"[i % 5] ?? "q"}/${String((i * 377) % 2000).padStart(4, "0")}/x`, i % 7 !== 0);
+  for (const name of ["7", "07", "7.0", "1e3", "1000"]) put("one", name);
+  await check();
+  const [most] = await store.listBlobs({ startTime: new Date() }, "a", "one", undefined, undefined, "", 5000, "", false, true);
+  assert.ok(most.length <= 1000);
+  for (let i = 0; i < 1000; i++) put(i % 4 === 0 ? "two" : "one", `s/${String((i * 611) % 1000).padStart(4, "0")}/y`);
+  for (let i = 0; i < 1800; i += 3) drop(i % 3 === 0 ? "two" : "one", `${"tsr"[i % 5] ?? "q"}/${String((i * 377) % 2000).padStart(4, "0")}/x`);
+  drop("one", "07");
+  await check();
+  for (const { container, name } of all.values()) {
+    const found = blobs.find({ accountName: "a", containerName: container, name, snapshot: "" });
+    assert.equal(found.length, 1);
+    assert.equal(found[0].name, name);
+  }
+  // A container with all that is in it.
+  blobs.findAndRemove({ accountName: "a", containerName: "one" });
+  for (const [key, b] of all) if (b.container === "one") all.delete(key);
+  await check();
+  await store.close();
+};
+
 (async () => {
+  await listing();
   const of = (name) => Array.from({ length: 1500 }, (_, i) => ({ id: name, offset: i % 9, count: 7 }));
   const chunks = [...of("one"), ...of("two")];
   const whole = chunks.map((c) => text.slice(c.offset, c.offset + c.count)).join("");

@@ -32,7 +32,7 @@ public sealed partial class ChartProduction
 
         using var administrator = ApiCalls.Client(Running("api").First().Node, ChartSecrets.Administrator);
         var (id, key) = await ApiCalls.OnboardAsync(stage, administrator, Domain);
-        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{id}"), new { pool = Pool }), HttpStatusCode.OK);
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{id}", new { pool = Pool }, HttpStatusCode.OK);
         tenant = ApiCalls.Client(Running("ingress").First().Node, key);
         // Silos hear of it one by one; each message has a domain, and so a silo, of its own.
         var count = 0;

@@ -11,6 +11,8 @@ internal static class ApiCalls
 {
     public const int Port = 8080;
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     public static HttpClient Client(Node node, string key) =>
         new() { BaseAddress = new Uri($"http://{node.Address}:{Port}"), DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) }, Timeout = TimeSpan.FromSeconds(60) };
 
@@ -27,13 +29,30 @@ internal static class ApiCalls
         }
     }
 
+    /// <summary>The body of an answer to an administrator. What the relay could not do just now (503, 409 while it is being done) is asked again under the same name, as it says.</summary>
+    public static async Task<JsonNode> OrderAsync(HttpClient client, HttpMethod method, string path, object? body, HttpStatusCode status)
+    {
+        var name = Guid.NewGuid().ToString("n");
+        using var patience = new CancellationTokenSource(s_patience);
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
+        while (true)
+        {
+            using var request = new HttpRequestMessage(method, At(path)) { Content = body is null ? null : JsonContent.Create(body) };
+            request.Headers.Add("Idempotency-Key", name);
+            var response = await client.SendAsync(request, patience.Token);
+            if (response.StatusCode is not (HttpStatusCode.ServiceUnavailable or HttpStatusCode.Conflict)) return await AnswerAsync(response, status);
+            response.Dispose();
+            await timer.WaitForNextTickAsync(patience.Token);
+        }
+    }
+
     /// <summary>A new tenant whose domain is verified by the records that the answer asks for; its id and the key of its API.</summary>
     public static async Task<(string Tenant, string Key)> OnboardAsync(Stage stage, HttpClient administrator, string domain)
     {
-        var made = await AnswerAsync(await administrator.PostAsJsonAsync(At("/v1/tenants"), new { name = "Acme", domain }), HttpStatusCode.Created);
+        var made = await OrderAsync(administrator, HttpMethod.Post, "/v1/tenants", new { name = "Acme", domain }, HttpStatusCode.Created);
         var tenant = made["tenant"]!["id"]!.GetValue<string>();
         await stage.Cluster.PublishAsync(made["records"]!.AsArray().Select(r => r!.GetValue<string>()));
-        var verified = await AnswerAsync(await administrator.PostAsync(At($"/v1/tenants/{tenant}/domains/{domain}/verify"), null), HttpStatusCode.OK);
+        var verified = await OrderAsync(administrator, HttpMethod.Post, $"/v1/tenants/{tenant}/domains/{domain}/verify", null, HttpStatusCode.OK);
         Stage.Require(verified["status"]!.GetValue<string>() == "verified", verified.ToJsonString());
         return (tenant, made["apiKey"]!.GetValue<string>());
     }

@@ -96,7 +96,7 @@ public sealed class MonitoringAnswers : Scenario
     {
         using var administrator = ApiCalls.Client(stage.Cluster.With("api")[0], s_administrator);
         var (tenant, key) = await ApiCalls.OnboardAsync(stage, administrator, Domain);
-        await ApiCalls.AnswerAsync(await administrator.PostAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}/webhooks"), new { url = $"http://{stage.World.Tenants[^1].Address}:8099/" }, stop), HttpStatusCode.Created);
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Post, $"/v1/tenants/{tenant}/webhooks", new { url = $"http://{stage.World.Tenants[^1].Address}:8099/" }, HttpStatusCode.Created);
         return SendAsync();
 
         async Task SendAsync()

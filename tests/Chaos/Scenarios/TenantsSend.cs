@@ -50,7 +50,7 @@ public sealed class TenantsSend : Scenario
 
     private static async Task<string> QuotaAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
-        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}"), new { quota = new { perSecond = PerSecond } }), HttpStatusCode.OK);
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{tenant}", new { quota = new { perSecond = PerSecond } }, HttpStatusCode.OK);
         var taken = new ConcurrentQueue<DateTimeOffset>();
         var refused = 0;
         // Each ingress hears of the quota with its next heartbeat at the latest.
@@ -97,7 +97,7 @@ public sealed class TenantsSend : Scenario
             $"{settled.Count} taken at {rate:f1}/s of {PerSecond}/s, {boundRate:f1}/s in {whole.Count} s of {Second(times[^1]) - 10} with refusals, at most {most} in any 10 s, {refused} refused with 429, {Senders} senders over {ingresses.Count} ingress");
         Stage.Require(most <= PerSecond * 10 + PerSecond, figures);
         Stage.Require((stage.IsFull ? rate : boundRate) >= 0.95 * PerSecond && whole.Count >= BoundSeconds, figures);
-        await ApiCalls.AnswerAsync(await administrator.PatchAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}"), new { quota = new { perSecond = 0 } }), HttpStatusCode.OK);
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{tenant}", new { quota = new { perSecond = 0 } }, HttpStatusCode.OK);
         return figures;
 
         int Second(DateTimeOffset time) => (int)(time - begin).TotalSeconds;
@@ -106,7 +106,7 @@ public sealed class TenantsSend : Scenario
     private static async Task<string> EventsAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
         using var receiver = new Receiver($"http://{stage.World.Tenants[^1].Address}:8099/");
-        await ApiCalls.AnswerAsync(await administrator.PostAsJsonAsync(ApiCalls.At($"/v1/tenants/{tenant}/webhooks"), new { url = receiver.Address }), HttpStatusCode.Created);
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Post, $"/v1/tenants/{tenant}/webhooks", new { url = receiver.Address }, HttpStatusCode.Created);
         var sent = new ConcurrentDictionary<string, string>(StringComparer.Ordinal);
         var told = new Dictionary<string, List<string>>(StringComparer.Ordinal);
         var ids = new HashSet<string>(StringComparer.Ordinal);
