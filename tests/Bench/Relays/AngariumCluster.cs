@@ -24,7 +24,7 @@ internal sealed class AngariumCluster(int silos, int egresses, string? executabl
 
     public async Task StartAsync(int sinkPort, string folder)
     {
-        (redis, storage) = (await RedisServer.StartAsync(), await Azurite.StartAsync());
+        (redis, storage) = (await RedisServer.StartAsync(), await Azurite.StartAsync(isQuick: true));
         var secrets = s_roles.ToDictionary(r => r, r => $"secret-of-{r}-{Guid.NewGuid():N}");
         Dictionary<string, string> Own(string role) => new() { ["Roles"] = role, ["Cluster:Id"] = "bench", [$"Cluster:Secret:{role}"] = secrets[role], ["Egress:NextHop"] = $"127.0.0.1:{sinkPort}" };
         for (var i = 1; i <= silos; i++)

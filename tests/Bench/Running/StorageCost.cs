@@ -42,7 +42,9 @@ internal sealed class StorageCost(BenchOptions options)
         using var sink = new SmtpSink(comparison.SinkPort, folder);
         await Ready.ListensAsync(comparison.SinkPort);
         using var stop = new CancellationTokenSource();
-        var load = new Loader(rate).RunAsync(relay.Port, Shape.All[0], int.MaxValue, stop.Token);
+        // Twenty sessions that wait for their 250 send no more than 800 messages a second into packs that begin 25 ms apart.
+        var shape = Shape.All.First(s => s.Name == (rate > 500 ? "reuse-100" : "reuse-20"));
+        var load = new Loader(rate).RunAsync(relay.Port, shape, int.MaxValue, stop.Token);
         await Task.WhenAny(load, Task.Delay(s_before));
         var (began, before, first) = (Stopwatch.GetTimestamp(), await relay.CountersAsync(), sink.Count());
         await Task.WhenAny(load, Task.Delay(TimeSpan.FromSeconds(options.Seconds)));

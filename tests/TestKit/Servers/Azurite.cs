@@ -37,10 +37,11 @@ public sealed class Azurite : IDisposable
     /// <summary>That of all tests of this process.</summary>
     public static Task<Azurite> SharedAsync() => Shared.Value;
 
-    public static async Task<Azurite> StartAsync()
+    /// <param name="isQuick">Its slow places are mended, as `tests/tools/azurite-lazy.cjs` says: for measuring who uses it.</param>
+    public static async Task<Azurite> StartAsync(bool isQuick = false)
     {
         var azurite = new Azurite();
-        await azurite.RunAsync();
+        await azurite.RunAsync(isQuick);
         return azurite;
     }
 
@@ -74,12 +75,13 @@ public sealed class Azurite : IDisposable
         }
     }
 
-    private async Task RunAsync()
+    private async Task RunAsync(bool isQuick)
     {
         var main = Repository.Path("tests", "tools", "node_modules", "azurite", "dist", "src", "blob", "main.js");
         if (!File.Exists(main)) throw new InvalidOperationException($"Azurite is not installed ({main} is missing): run tests/run, which installs what the tests need");
         var start = new ProcessStartInfo("sh") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])["-c", Guard, "azurite", "node", main, "--blobHost", "127.0.0.1", "--blobPort", $"{Port}", "--location", _folder, "--skipApiVersionCheck", "--disableTelemetry", "--silent"])
+        string[] mended = isQuick ? ["--require", Repository.Path("tests", "tools", "azurite-lazy.cjs")] : [];
+        foreach (var argument in (string[])["-c", Guard, "azurite", "node", .. mended, main, "--blobHost", "127.0.0.1", "--blobPort", $"{Port}", "--location", _folder, "--skipApiVersionCheck", "--disableTelemetry", "--silent"])
             start.ArgumentList.Add(argument);
         _guard = Process.Start(start)!;
         _guard.ErrorDataReceived += (_, line) => Keep(line.Data);
