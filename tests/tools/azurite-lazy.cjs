@@ -61,6 +61,7 @@ Loki.Resultset.prototype.find = function (query, ...given) {
 const findAndRemove = Loki.Collection.prototype.findAndRemove;
 Loki.Collection.prototype.findAndRemove = function (query) {
   const found = this.find(query);
+  // Many at once: one sort of all is less.
   if (found.length > 100) return findAndRemove.call(this, query);
   for (const doc of found) this.remove(doc);
 };
@@ -118,7 +119,6 @@ class Listing {
     Object.assign(this, { collection, account, container, prefix, after });
   }
 
-  chain() { return new Listing(this.collection, this.account, this.container, this.prefix, this.after); }
   find() { return this; }
   sort() { return this; }
   where(wanted) { this.#wanted.push(wanted); return this; }
@@ -142,8 +142,8 @@ const listBlobs = LokiBlobMetadataStore.prototype.listBlobs;
 LokiBlobMetadataStore.prototype.listBlobs = function (context, account, container, delimiter, blob, prefix = "", maxResults = page, marker = "", ...given) {
   const all = [context, account, container, delimiter, blob, prefix, Math.min(maxResults, page), marker, ...given];
   if (blob !== undefined || account === undefined || container === undefined) return listBlobs.apply(this, all);
-  const listing = new Listing(this.db.getCollection(this.BLOBS_COLLECTION), account, container, prefix, marker);
-  return listBlobs.apply(Object.create(this, { db: { value: { getCollection: () => listing } } }), all);
+  const chain = () => new Listing(this.db.getCollection(this.BLOBS_COLLECTION), account, container, prefix, marker);
+  return listBlobs.apply(Object.create(this, { db: { value: { getCollection: () => ({ chain }) } } }), all);
 };
 
 const readAll = FSExtentStore.prototype.readExtents;

@@ -6,6 +6,7 @@ const assert = require("node:assert");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
+const { default: ExpressRequestAdapter } = require("./node_modules/azurite/dist/src/blob/generated/ExpressRequestAdapter.js");
 const { default: LokiBlobMetadataStore } = require("./node_modules/azurite/dist/src/blob/persistence/LokiBlobMetadataStore.js");
 const { default: FSExtentStore } = require("./node_modules/azurite/dist/src/common/persistence/FSExtentStore.js");
 
@@ -39,7 +40,9 @@ const listing = async () => {
   };
   const drop = (container, name) => {
     all.delete(`${container} ${name}`);
+    blobs.ensureAllIndexes = () => assert.fail("all are sorted anew for one");
     blobs.findAndRemove({ accountName: "a", containerName: container, name, snapshot: "" });
+    delete blobs.ensureAllIndexes;
   };
   const pages = async (container, delimiter, prefix, size, includeUncommitted) => {
     const names = [];
@@ -91,7 +94,17 @@ const listing = async () => {
   await store.close();
 };
 
+const query = () => {
+  let parsed = 0;
+  const adapter = new ExpressRequestAdapter({ url: "/a?comp=list", get query() { parsed++; return { comp: this.url.slice(-4), twice: ["1", "2"] }; } });
+  assert.deepEqual([adapter.getQuery("comp"), adapter.getQuery("twice"), adapter.getQuery("none")], ["list", undefined, undefined]);
+  assert.equal(parsed, 1);
+  adapter.req.url = "/a?comp=tags";
+  assert.equal(adapter.getQuery("comp"), "tags");
+};
+
 (async () => {
+  query();
   await listing();
   const of = (name) => Array.from({ length: 1500 }, (_, i) => ({ id: name, offset: i % 9, count: 7 }));
   const chunks = [...of("one"), ...of("two")];

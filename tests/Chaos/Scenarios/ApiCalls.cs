@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
@@ -29,22 +30,24 @@ internal static class ApiCalls
         }
     }
 
-    /// <summary>The body of an answer to an administrator. What the relay could not do just now (503, 409 while it is being done) is asked again under the same name, as it says.</summary>
+    /// <summary>The body of an answer to an administrator. What the relay could not do just now is asked again under the same name, as it says; after a minute its last answer counts.</summary>
     public static async Task<JsonNode> OrderAsync(HttpClient client, HttpMethod method, string path, object? body, HttpStatusCode status)
     {
         var name = Guid.NewGuid().ToString("n");
-        using var patience = new CancellationTokenSource(s_patience);
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1));
-        while (true)
+        for (var began = Stopwatch.GetTimestamp(); ; await timer.WaitForNextTickAsync())
         {
             using var request = new HttpRequestMessage(method, At(path)) { Content = body is null ? null : JsonContent.Create(body) };
             request.Headers.Add("Idempotency-Key", name);
-            var response = await client.SendAsync(request, patience.Token);
-            if (response.StatusCode is not (HttpStatusCode.ServiceUnavailable or HttpStatusCode.Conflict)) return await AnswerAsync(response, status);
+            var response = await client.SendAsync(request);
+            if (!await IsForLaterAsync(response) || Stopwatch.GetElapsedTime(began) > s_patience) return await AnswerAsync(response, status);
             response.Dispose();
-            await timer.WaitForNextTickAsync(patience.Token);
         }
     }
+
+    /// <summary>Not now; or what was asked before under this name is still being done.</summary>
+    private static async Task<bool> IsForLaterAsync(HttpResponseMessage response) => response.StatusCode == HttpStatusCode.ServiceUnavailable
+        || (response.StatusCode == HttpStatusCode.Conflict && (await response.Content.ReadAsStringAsync()).Contains("problem-running", StringComparison.Ordinal));
 
     /// <summary>A new tenant whose domain is verified by the records that the answer asks for; its id and the key of its API.</summary>
     public static async Task<(string Tenant, string Key)> OnboardAsync(Stage stage, HttpClient administrator, string domain)
