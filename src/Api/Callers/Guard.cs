@@ -21,7 +21,7 @@ internal sealed class Guard(Callers callers, Strangers strangers, ISettings<ApiO
 {
     private const int Burst = 3;
 
-    private readonly PartitionedRateLimiter<Caller> _limits = PartitionedRateLimiter.Create<Caller, string>(caller => RateLimitPartition.GetTokenBucketLimiter(caller.Key, _ => new TokenBucketRateLimiterOptions
+    private readonly Allowances<Caller, string> _limits = new(caller => RateLimitPartition.GetTokenBucketLimiter(caller.Key, _ => new TokenBucketRateLimiterOptions
     {
         TokensPerPeriod = settings.Current.RequestsPerSecond, TokenLimit = settings.Current.RequestsPerSecond * Burst, ReplenishmentPeriod = TimeSpan.FromSeconds(1), AutoReplenishment = true,
     }));
@@ -37,8 +37,7 @@ internal sealed class Guard(Callers callers, Strangers strangers, ISettings<ApiO
             return ApiProblem.Of(StatusCodes.Status401Unauthorized, "unauthorized", "Send `Authorization: Bearer` with an API key.");
         }
 
-        using var lease = _limits.AttemptAcquire(caller);
-        if (!lease.IsAcquired)
+        if (!_limits.TryTake(caller))
         {
             http.Response.Headers.RetryAfter = "1";
             return ApiProblem.Of(StatusCodes.Status429TooManyRequests, "too-many-requests", $"A key has {settings.Current.RequestsPerSecond} requests a second.");

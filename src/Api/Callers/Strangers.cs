@@ -13,18 +13,14 @@ internal sealed class Strangers : IDisposable
     /// <summary>Of one network; so many more may come at once.</summary>
     public const int PerSecond = 20, AtOnce = 200;
 
-    private readonly PartitionedRateLimiter<IPAddress> _limits = PartitionedRateLimiter.Create<IPAddress, IPAddress>(client => RateLimitPartition.GetTokenBucketLimiter(Network(client), _ => new TokenBucketRateLimiterOptions
+    private readonly Allowances<IPAddress, IPAddress> _limits = new(client => RateLimitPartition.GetTokenBucketLimiter(Network(client), _ => new TokenBucketRateLimiterOptions
     {
         TokensPerPeriod = PerSecond, TokenLimit = AtOnce, ReplenishmentPeriod = TimeSpan.FromSeconds(1), AutoReplenishment = true,
     }));
 
-    public bool MayTry(IPAddress? client)
-    {
-        using var lease = _limits.AttemptAcquire(client ?? IPAddress.None, permitCount: 0);
-        return lease.IsAcquired;
-    }
+    public bool MayTry(IPAddress? client) => _limits.TryTake(client ?? IPAddress.None, permits: 0);
 
-    public void Failed(IPAddress? client) => _limits.AttemptAcquire(client ?? IPAddress.None).Dispose();
+    public void Failed(IPAddress? client) => _limits.TryTake(client ?? IPAddress.None);
 
     public void Dispose() => _limits.Dispose();
 

@@ -135,8 +135,23 @@ internal sealed partial class Node
     /// <summary>Processor time of the process that runs now.</summary>
     public TimeSpan Cpu => IsRunning ? life!.Process.TotalProcessorTime : TimeSpan.Zero;
 
-    public string Tail(int lines = 15) =>
-        File.Exists(Log) ? string.Join('\n', File.ReadLines(Log).TakeLast(lines).Select(l => $"  {Name}: {(l.Length > 300 ? l[..300] : l)}")) : "";
+    /// <summary>The end of its log, behind the last errors before that.</summary>
+    public string Tail(int lines = 15)
+    {
+        if (!File.Exists(Log)) return "";
+        var (end, errors) = (new Queue<string>(), new Queue<string>());
+        foreach (var line in File.ReadLines(Log))
+        {
+            end.Enqueue(line);
+            if (end.Count <= lines) continue;
+            var before = end.Dequeue();
+            if (!before.Contains(" fail: ", StringComparison.Ordinal) && !before.Contains(" crit: ", StringComparison.Ordinal)) continue;
+            errors.Enqueue(before);
+            if (errors.Count > lines) errors.Dequeue();
+        }
+
+        return string.Join('\n', errors.Concat(end).Select(l => $"  {Name}: {(l.Length > 600 ? l[..600] : l)}"));
+    }
 
     private void Launch()
     {
