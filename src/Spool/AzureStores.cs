@@ -26,13 +26,16 @@ public sealed partial class AzureStores : RelayStores
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Octets of what lies beside what was read, to one of the packs that are kept for their first attempts: commits of several ingress in about a second.</summary>
+    private const long NearbyCaches = 4;
+
     private readonly AzureContainers _containers;
     private readonly MeasuredStoreClock _clock;
 
     private AzureStores(
         AzureContainers containers, MeasuredStoreClock clock, StoreRights rights, ScratchFolder? scratch, SpoolOptions options, TimeProvider time, ILoggerFactory loggers)
         : base(
-            rights, Nearby(new AzurePackStore(containers["spool"], containers["moved"], time, loggers.CreateLogger<AzurePackStore>()), options.Cache, time),
+            rights, Nearby(new AzurePackStore(containers["spool"], containers["moved"], time, loggers.CreateLogger<AzurePackStore>()), NearbyCaches * options.Cache, time),
             containers["ledger"] is { } ledger ? new AzureLedgerStore(ledger, loggers.CreateLogger<AzureLedgerStore>()) : null, new AzureDocumentStore(containers["ledger"], containers["cluster"], containers["private"]),
             clock, scratch, options, options.Spacing ?? DefaultSpacing, time, loggers) =>
         (_containers, _clock) = (containers, clock);

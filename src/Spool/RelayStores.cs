@@ -30,7 +30,8 @@ public abstract class RelayStores : IAsyncDisposable
         ILoggerFactory loggers)
     {
         (_rights, _packs, _ledger, _documents, Clock, _scratch, _spacing, _time, _loggers) = (rights, packs, ledger, documents, clock, scratch, spacing, time, loggers);
-        var cache = new PackCache(options.Cache);
+        // A process that reads none keeps none.
+        var cache = new PackCache(Has(StoreRights.ReadPacks) ? options.Cache : 0);
         _reader = new SpoolReader(packs, cache, loggers.CreateLogger<SpoolReader>());
         if (Has(StoreRights.Create)) _writer = new PackWriter(packs, cache, clock, time, spacing, loggers.CreateLogger<PackWriter>());
         if (Has(StoreRights.All)) _mover = new PackMover(packs, _reader, scratch!, clock, time, loggers.CreateLogger<PackMover>());

@@ -8,8 +8,8 @@ public sealed record SpoolOptions
     /// <summary>`Spool:Spacing`: least time between the starts of a writer's commits under load, of packs and (a second at most) of the ledger; null = what suits the store.</summary>
     public TimeSpan? Spacing { get; init; }
 
-    /// <summary>`Spool:Cache`: octets of just-committed packs kept for their first attempts, and on a remote store as many of what lies beside what was read; 0 = none.</summary>
-    public long Cache { get; init; } = 64L << 20;
+    /// <summary>`Spool:Cache`: octets of just-committed packs kept for their first attempts, and on a remote store four times as many of what lies beside what was read; 0 = none.</summary>
+    public long Cache { get; init; } = 16L << 20;
 
     /// <summary>`Spool:MinFree`: below this much free disk new mail is answered 452: a share (`10%`, as KumoMTA) or octets.</summary>
     public string MinFree { get; init; } = "10%";

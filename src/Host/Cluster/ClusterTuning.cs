@@ -37,6 +37,9 @@ internal static class ClusterTuning
 
     public const int EnqueuedHard = 20_000;
 
+    /// <summary>Grains whose silo is remembered; others are asked for again. Room for all is taken at the start, twice 9 octets each; Orleans' own default is a million.</summary>
+    public const int RememberedGrains = 100_000;
+
     /// <summary>
     /// Per cent of memory (the container's limit, if it has one) above which gateways reject clients' calls. There is no such limit on the processor: a busy silo still makes progress, and
     /// rejecting the reports of what was delivered would cost duplicates.

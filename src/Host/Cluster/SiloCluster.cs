@@ -43,6 +43,7 @@ internal static class SiloCluster
             options.MaxEnqueuedRequestsSoftLimit = ClusterTuning.EnqueuedSoft;
             options.MaxEnqueuedRequestsHardLimit = ClusterTuning.EnqueuedHard;
         });
+        silo.Configure<GrainDirectoryOptions>(options => options.CacheSize = ClusterTuning.RememberedGrains);
         silo.Configure<LoadSheddingOptions>(options => (options.LoadSheddingEnabled, options.MemoryThreshold, options.CpuThreshold) = (true, ClusterTuning.MemoryThreshold, 100));
 
         // Drawn at random: even whatever the order of starts, in bursts too, and a new silo gets its share as idle domains end and come again. What weighs the silos' load looks at figures of

@@ -18,8 +18,8 @@ public sealed record StoreSettings : IValidates
     [Setting("Spool:Spacing", "Least time between a writer's commits under load, of packs and (a second at most) of the ledger; an idle writer never waits.", Min = 0, Max = 10, DefaultText = "none for files, 25ms for blobs")]
     public TimeSpan? Spacing { get; init; }
 
-    [Setting("Spool:Cache", "Octets of just-committed packs kept for their first attempts, and of blobs as many of what lies beside what was read; 0 = none.", Min = 0)]
-    public long Cache { get; init; } = 64 << 20;
+    [Setting("Spool:Cache", "Octets of just-committed packs kept for their first attempts, and of blobs four times as many of what lies beside what was read; 0 = none.", Min = 0, Max = 1L << 40)]
+    public long Cache { get; init; } = 16 << 20;
 
     [Setting("Spool:MinFree", "Free disk space below which new mail is answered 452: a share such as `10%`, or octets.")]
     public string MinFree { get; init; } = "10%";

@@ -27,6 +27,7 @@ internal static class SiloWithoutPorts
                 options.AdvertisedIPAddress = IPAddress.Loopback;
                 options.GatewayPort = 0;
             });
+            silo.Configure<GrainDirectoryOptions>(options => options.CacheSize = ClusterTuning.RememberedGrains);
             silo.Configure<SiloMessagingOptions>(options =>
             {
                 options.ResponseTimeout = s_responseTimeout;
