@@ -9,7 +9,7 @@ public sealed class Apart<TScenario> : IAsyncLifetime
 {
     private readonly Child child = new(Environment.ProcessPath!, ["scenario", typeof(TScenario).Name]);
 
-    public async ValueTask InitializeAsync() => await child.ExitAsync(TimeSpan.FromMinutes(12));
+    public async ValueTask InitializeAsync() => await child.ExitAsync(TimeSpan.FromMinutes(20));
 
     public ValueTask DisposeAsync()
     {

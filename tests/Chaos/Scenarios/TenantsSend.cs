@@ -10,7 +10,7 @@ namespace Angarium.Chaos.Scenarios;
 /// <summary>A tenant is onboarded by the API of a cluster with three ingress processes; its quota holds over all of them, and its events are told whatever is killed.</summary>
 public sealed class TenantsSend : Scenario
 {
-    private const int Senders = 40, PerSecond = 100, BoundSeconds = 15;
+    private const int Senders = 40, BoundSeconds = 15;
     private const string Domain = "tenant.test";
 
     private static readonly string s_secrets = Directory.CreateTempSubdirectory("angarium-tenants-").FullName;
@@ -50,7 +50,9 @@ public sealed class TenantsSend : Scenario
 
     private static async Task<string> QuotaAsync(Stage stage, HttpClient administrator, string tenant, string key)
     {
-        await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{tenant}", new { quota = new { perSecond = PerSecond } }, HttpStatusCode.OK);
+        // So few that a slow machine with other scenarios beside this one can send more.
+        var perSecond = stage.IsFull ? 100 : 30;
+        await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{tenant}", new { quota = new { perSecond } }, HttpStatusCode.OK);
         var taken = new ConcurrentQueue<DateTimeOffset>();
         var refused = 0;
         // Each ingress hears of the quota with its next heartbeat at the latest.
@@ -94,9 +96,9 @@ public sealed class TenantsSend : Scenario
         var rate = settled.Count / (times[^1] - begin - TimeSpan.FromSeconds(10)).TotalSeconds;
         var boundRate = settled.Count(time => whole.Contains(Second(time))) / (double)Math.Max(1, whole.Count);
         var figures = string.Create(CultureInfo.InvariantCulture,
-            $"{settled.Count} taken at {rate:f1}/s of {PerSecond}/s, {boundRate:f1}/s in {whole.Count} s of {Second(times[^1]) - 10} with refusals, at most {most} in any 10 s, {refused} refused with 429, {Senders} senders over {ingresses.Count} ingress");
-        Stage.Require(most <= PerSecond * 10 + PerSecond, figures);
-        Stage.Require((stage.IsFull ? rate : boundRate) >= 0.95 * PerSecond && whole.Count >= BoundSeconds, figures);
+            $"{settled.Count} taken at {rate:f1}/s of {perSecond}/s, {boundRate:f1}/s in {whole.Count} s of {Second(times[^1]) - 10} with refusals, at most {most} in any 10 s, {refused} refused with 429, {Senders} senders over {ingresses.Count} ingress");
+        Stage.Require(most <= perSecond * 10 + perSecond, figures);
+        Stage.Require((stage.IsFull ? rate : boundRate) >= 0.95 * perSecond && whole.Count >= BoundSeconds, figures);
         await ApiCalls.OrderAsync(administrator, HttpMethod.Patch, $"/v1/tenants/{tenant}", new { quota = new { perSecond = 0 } }, HttpStatusCode.OK);
         return figures;
 
