@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Angarium.Contracts;
 using Angarium.Contracts.Admin;
 using Angarium.Contracts.Configuration;
 using Angarium.Contracts.EgressPools;
@@ -170,14 +171,16 @@ public static class GrainsServices
         return BinaryPrimitives.ReadUInt64LittleEndian(bytes);
     }
 
-    /// <summary>Calls of a domain's queue to sites, by grain. Any thread; no state.</summary>
+    /// <summary>Calls of a domain's queue to sites, by grain. Any thread; nothing survives a crash.</summary>
     private sealed class GrainSiteCalls(IGrainFactory grains) : ISiteCalls
     {
+        private readonly GrainsByKey<ISite> _sites = new(grains);
+
         public ValueTask<SiteState> DemandAsync(string site, SiteDemand demand) => Grain(site).Demand(demand);
 
         public ValueTask<SiteState> RetryAsync(string site) => Grain(site).Retry();
 
-        private ISite Grain(string site) => grains.GetGrain<ISite>(PoolName.PoolOf(site) + "|" + site);
+        private ISite Grain(string site) => _sites[PoolName.PoolOf(site) + "|" + site];
     }
 
     /// <summary>Calls of the waker, by grain. Any thread; no state.</summary>

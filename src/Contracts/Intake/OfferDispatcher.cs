@@ -50,7 +50,12 @@ public sealed partial class OfferDispatcher : IAsyncDisposable
     }
 
     public OfferDispatcher(IGrainFactory grains, Func<StoreTime> now, ILogger<OfferDispatcher> log)
-        : this((domain, offer) => grains.GetGrain<IDomainQueueIntake>(domain).Offer(offer), now, log)
+        : this(new GrainsByKey<IDomainQueueIntake>(grains), now, log)
+    {
+    }
+
+    private OfferDispatcher(GrainsByKey<IDomainQueueIntake> queues, Func<StoreTime> now, ILogger<OfferDispatcher> log)
+        : this((domain, offer) => queues[domain].Offer(offer), now, log)
     {
     }
 

@@ -1,3 +1,4 @@
+using Angarium.Contracts;
 using Angarium.Contracts.DomainQueues;
 using Angarium.Contracts.EgressPools;
 
@@ -13,7 +14,7 @@ internal interface IQueueGateway
     Task<RenewAnswer> RenewAsync(string domain, RenewRequest request);
 }
 
-/// <summary>The grains themselves. Any thread; no state.</summary>
+/// <summary>The grains themselves. Any thread; nothing survives a crash.</summary>
 internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, TimeProvider time, string pool = PoolName.Default) : IQueueGateway
 {
     // The pool holds a poll for 5 s.
@@ -24,15 +25,18 @@ internal sealed class GrainQueueGateway(IGrainFactory grains, ClusterLink link, 
 
     private static readonly TimeSpan LongestCall = TimeSpan.FromSeconds(10);
 
+    private readonly GrainsByKey<IEgressPoolPoll> _pools = new(grains);
+    private readonly GrainsByKey<IDomainQueueExchange> _queues = new(grains);
+
     public Task<PollAnswer> PollAsync(PollRequest request)
     {
         var (longest, broken) = (link.IsCut ? LongestHail : LongestPoll, link.Broken);
-        return grains.GetGrain<IEgressPoolPoll>(pool).Poll(request).WaitAsync(longest, time, broken);
+        return _pools[pool].Poll(request).WaitAsync(longest, time, broken);
     }
 
     public Task<ExchangeAnswer> ExchangeAsync(string domain, ExchangeRequest request) =>
-        grains.GetGrain<IDomainQueueExchange>(domain).Exchange(request).WaitAsync(LongestCall, time);
+        _queues[domain].Exchange(request).WaitAsync(LongestCall, time);
 
     public Task<RenewAnswer> RenewAsync(string domain, RenewRequest request) =>
-        grains.GetGrain<IDomainQueueExchange>(domain).Renew(request).AsTask().WaitAsync(LongestCall, time);
+        _queues[domain].Renew(request).AsTask().WaitAsync(LongestCall, time);
 }

@@ -1,3 +1,4 @@
+using Angarium.Contracts;
 using Angarium.Contracts.EgressPools;
 using Angarium.Grains.Control;
 using Angarium.Grains.Membership;
@@ -37,6 +38,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
     private readonly Dictionary<string, (TaskCompletionSource<PollAnswer> Answer, StoreTime Until)> _polls = [];
     private readonly HashSet<string> _telling = [];
     private EgressPool _pool = null!;
+    private GrainsByKey<ISiteReports>? _sites;
     private int _saved;
     private bool _saving;
     private ulong _owner;
@@ -232,7 +234,7 @@ internal sealed partial class EgressPoolGrain(IStoreClock clock, IStanding stand
         _telling.Add(site);
         try
         {
-            await GrainFactory.GetGrain<ISiteReports>($"{Name}|{site}").Report(_pool.TakeReports(site));
+            await (_sites ??= new(GrainFactory))[$"{Name}|{site}"].Report(_pool.TakeReports(site));
         }
         catch (Exception error)
         {

@@ -32,6 +32,7 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
     private Site _site = null!;
     private string _pool = "";
     private string _name = "";
+    private IEgressPoolOrders? _orders;
     private IGrainTimer _timer = null!;
     private StoreTime _compareAt;
     private readonly ulong _owner = (ulong)(random ?? Random.Shared).NextInt64(1, long.MaxValue);
@@ -247,5 +248,5 @@ internal sealed partial class SiteGrain(IStoreClock clock, IStanding standing, I
         }
     }
 
-    private IEgressPoolOrders Pool => GrainFactory.GetGrain<IEgressPoolOrders>(_pool);
+    private IEgressPoolOrders Pool => _orders ??= GrainFactory.GetGrain<IEgressPoolOrders>(_pool);
 }
