@@ -41,8 +41,9 @@ public sealed class TheBacklogIsLarge : Scenario
     {
         for (var i = 1; i <= DeferringSites; i++) stage.Sink.Behave($"site{i}", s => s with { Deferred = 1 });
         await stage.StepAsync("Should_keep_little_of_deferred_mail_in_memory", () => FillAsync(stage));
-        await stage.StepAsync("Should_deliver_soon_after_all_silos_were_killed", () => RestartAsync(stage, 0, _ => { }, stage.IsFull ? 10 : 20));
-        await stage.StepAsync("Should_deliver_soon_after_all_silos_came_back_at_new_addresses", () => RestartAsync(stage, 1, Move, stage.IsFull ? 30 : 40));
+        // A short run has other clusters beside it: it sees that mail flows again by itself, a full one, which is alone, how soon.
+        await stage.StepAsync("Should_deliver_soon_after_all_silos_were_killed", () => RestartAsync(stage, 0, _ => { }, stage.IsFull ? 10 : 60));
+        await stage.StepAsync("Should_deliver_soon_after_all_silos_came_back_at_new_addresses", () => RestartAsync(stage, 1, Move, stage.IsFull ? 30 : 90));
         await stage.StepAsync("Should_send_another_tenants_message_among_the_next", () => ShareAsync(stage));
     }
 
@@ -114,7 +115,7 @@ public sealed class TheBacklogIsLarge : Scenario
         // All of it, or what is late would be taken for the first of the next flow.
         await stage.SettledAsync(r => r.EndsWith($".site{FreshSite}.test", StringComparison.Ordinal));
         var figures = string.Create(CultureInfo.InvariantCulture, $"first fresh delivered {fresh.TotalSeconds:f1} s after the silos were started again, first deferred {deferred.TotalSeconds:f1} s");
-        Stage.Require(fresh.TotalSeconds <= mostForFresh && deferred.TotalSeconds <= 90, figures);
+        Stage.Require(fresh.TotalSeconds <= mostForFresh && deferred.TotalSeconds <= (stage.IsFull ? 90 : 150), figures);
         stage.Sink.Behave($"site{ClosedSite}", s => s with { Deferred = 1 });
         return figures;
     }
